@@ -1,0 +1,5 @@
+"""`python -m dataaudit`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,103 @@
+"""Attribution: how much each training sample moves each target's output, read lazily from a file."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import store
+from .dataset import Track
+from .errors import InputError
+from .pool import Pool
+
+BLOCK_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Scores (n_train, n_target): the predicted drop of the target's output when the training sample is removed.
+
+    Positive means that including the sample raises the target's output. Units are those of the output (for
+    classification the margin log p/(1 - p)): the backend's raw scores times one slope fitted on runs of the pool.
+
+    self_influence   (n_train,) the score of each training sample on itself
+    held_out         (n_subsets, n_target) predicted margins of the pool's distinct subsets, up to a constant per target,
+                     each made without the runs on that subset; what the scores' trust is measured on
+    provenance       backend and its settings, slope, fingerprints, seed, versions
+    """
+
+    path: Path
+    train_ids: tuple[str, ...]
+    target_ids: tuple[str, ...]
+    self_influence: NDArray[np.float32]
+    held_out: NDArray[np.float32]
+    provenance: Mapping[str, Any]
+
+    @classmethod
+    def load(cls, path: Path) -> "Attribution":
+        """Open a score file. Raises InputError if it is none."""
+        header = store.read_header(path)
+        slope = np.float32(header.provenance["slope"])
+        return cls(
+            path,
+            header.train_ids,
+            header.target_ids,
+            header.self_influence * slope,
+            header.held_out * slope,
+            header.provenance,
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_train, n_target)."""
+        return len(self.train_ids), len(self.target_ids)
+
+    def scores(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
+        """Scores float32 (n_train, stop - start) of a range of targets, all of them by default."""
+        stop = self.shape[1] if stop is None else stop
+        if not 0 <= start <= stop <= self.shape[1]:
+            raise InputError(f"targets {start} to {stop} asked for, but there are {self.shape[1]}")
+        return store.read_columns(self.path, start, stop) * np.float32(self.provenance["slope"])
+
+    def blocks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """(first target, scores (n_train, m)) for all targets, in blocks of at most 64 MiB."""
+        width = max(1, BLOCK_BYTES // (4 * max(1, self.shape[0])))
+        for start in range(0, self.shape[1], width):
+            yield start, self.scores(start, min(start + width, self.shape[1]))
+
+    def top(self, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """For each target the k training samples with the largest scores, best first: positions and scores, (n_target, k)."""
+        k = min(k, self.shape[0])
+        positions = np.empty((self.shape[1], k), np.int64)
+        values = np.empty((self.shape[1], k), np.float32)
+        for start, block in self.blocks():
+            best = np.argpartition(-block, k - 1, axis=0)[:k] if k < len(block) else np.argsort(-block, axis=0)
+            chosen = np.take_along_axis(block, best, 0)
+            order = np.argsort(-chosen, axis=0, kind="stable")
+            positions[start : start + block.shape[1]] = np.take_along_axis(best, order, 0).T
+            values[start : start + block.shape[1]] = np.take_along_axis(chosen, order, 0).T
+        return positions, values
+
+    def sums(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Weighted sums over training samples, (m, n_target) for weights (m, n_train): subsets as 0-1 rows."""
+        return np.concatenate([weights @ block for _, block in self.blocks()], 1)
+
+    def sums_over_targets(self) -> NDArray[np.float32]:
+        """(n_train,) each training sample's summed score over all targets."""
+        total = np.zeros(self.shape[0], np.float32)
+        for _, block in self.blocks():
+            total += block.sum(1)
+        return total
+
+
+class Backend(Protocol):
+    """A plugin of `backends`."""
+
+    def identity(self, pool: Pool) -> Mapping[str, Any]:
+        """What the scores depend on, as plain data: kept scores are reused if their provenance has the same."""
+
+    def attribute(self, pool: Pool, path: Path, track: Track) -> Attribution:
+        """Score every training row on every row of the target split, the margin of its given label being the output."""

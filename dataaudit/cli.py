@@ -1,0 +1,94 @@
+"""The command line: parse, call, print, exit."""
+
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from . import __version__, gate, plugins, text
+from .config import AuditConfig
+from .errors import DataAuditError, InputError
+from .findings import Severity
+from .progress import terminal_track
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="dataaudit")
+def cli() -> None:
+    """Audit a labelled dataset by asking what each training sample does to the model."""
+
+
+@cli.command()
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.option("--output", type=click.Path(path_type=Path), help="Where results go. Default: DATASET-audit beside it.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of splits, subsets and training.")
+@click.option("--runs", type=int, default=24, show_default=True, help="Models to train on random halves.")
+@click.option("--jobs", type=int, help="Training runs at a time. Default: one a core.")
+@click.option(
+    "--fail-on",
+    type=click.Choice([str(severity) for severity in Severity]),
+    default=str(Severity.HIGH),
+    show_default=True,
+    help="Least severity that fails the verdict.",
+)
+@click.option("--dry-run", is_flag=True, help="Show the layout and an estimate of the time, then stop.")
+def run(
+    dataset: Path, output: Path | None, seed: int, runs: int, jobs: int | None, fail_on: str, dry_run: bool
+) -> None:
+    """Audit DATASET and write report.html, audit.json, findings.jsonl, samples.csv, pairs.csv and scores.h5.
+
+    Exit codes: 0 passes, 1 findings at or above --fail-on, 2 usage or input, 3 a check could not run, 130 interrupted.
+    Run it again to go on after an interruption.
+    """
+    config = AuditConfig(dataset, output, seed, runs, jobs, Severity[fail_on.upper()])
+    console = Console(stderr=True)
+    track = terminal_track(console)
+    from . import pipeline  # imports torch, which `--help` can do without
+
+    data = pipeline.load(config, track)
+    shown = text.layout(data, pipeline.estimate(config, data))
+    click.echo(shown, err=not dry_run)
+    if dry_run:
+        return
+    audit = pipeline.run(config, data, track)
+    click.echo(text.summary(audit, str(config.directory / "report.html")))
+    sys.exit(audit.verdict.exit_code)
+
+
+@cli.command()
+@click.argument("check", required=False)
+def explain(check: str | None) -> None:
+    """What CHECK finds, why it matters, how it is checked and what to do. Without CHECK: list the checks."""
+    from .detection import explanation
+
+    if check is None:
+        for name in plugins.names("detectors"):
+            click.echo(f"{name:<14} {explanation(plugins.get('detectors', name))['summary']}")
+        return
+    sections = explanation(plugins.get("detectors", check))
+    click.echo(sections.pop("summary"))
+    for title, body in sections.items():
+        click.echo(f"\n{title}\n  " + body.replace("\n", "\n  "))
+
+
+def main() -> None:
+    """Entry point: library errors become messages and exit codes here and nowhere else."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        _stop("interrupted; run the same command again to go on", gate.INTERRUPTED)
+    except KeyboardInterrupt:
+        _stop("interrupted; run the same command again to go on", gate.INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(gate.USAGE)
+    except InputError as error:
+        _stop(f"error: {error}", gate.USAGE)
+    except DataAuditError as error:
+        _stop(f"error: {error}", gate.INCOMPLETE)
+
+
+def _stop(message: str, code: int) -> None:
+    click.echo(text.printable(message), err=True)
+    sys.exit(code)

@@ -1,0 +1,47 @@
+"""AuditConfig: every choice of one audit, in one frozen value."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import InputError
+from .findings import Severity
+
+
+@dataclass(frozen=True)
+class AuditConfig:
+    """What to audit and how.
+
+    path       the dataset
+    output     where results go: beside the dataset by default, never inside it
+    runs       models in the pool, at least 8
+    jobs       training runs at a time; None for one a core
+    fail_on    the least severity that fails the verdict
+
+    Raises InputError for values that can't be used.
+    """
+
+    path: Path
+    output: Path | None = None
+    seed: int = 0
+    runs: int = 24
+    jobs: int | None = None
+    fail_on: Severity = Severity.HIGH
+
+    def __post_init__(self) -> None:
+        if not self.path.exists():
+            raise InputError(f"{self.path}: no such file or directory")
+        if self.seed < 0:
+            raise InputError(f"--seed {self.seed}: expected zero or more")
+        if self.jobs is not None and self.jobs < 1:
+            raise InputError(f"--jobs {self.jobs}: expected one or more")
+        inside, outer = self.directory.resolve(), self.path.resolve()
+        if inside == outer or outer in inside.parents:
+            raise InputError(f"--output {self.directory}: results can't go into the dataset {self.path}; name a folder outside it")
+
+    @property
+    def directory(self) -> Path:
+        """The output directory."""
+        if self.output is not None:
+            return self.output
+        path = self.path.resolve()
+        return path.with_name(f"{path.name}-audit")

@@ -1,0 +1,1 @@
+"""Detectors: from scores and probabilities to findings, one file a check."""

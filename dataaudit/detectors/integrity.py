@@ -1,0 +1,91 @@
+"""Samples that could not be read, and classes that are not what a split needs.
+
+## What it finds
+Unreadable files, class folders without a readable sample, classes that are missing from a split, files that were left
+out because they are in no class folder.
+
+## Why it matters
+What is not read is not audited: a model trained on the rest differs from the one you think you train.
+
+## How it is checked
+Every file is decoded in full; classes are counted in each split.
+
+## What to do
+Repair or remove the files; move stray files into a class folder; complete or drop the class.
+"""
+
+import hashlib
+from pathlib import Path
+
+from ..detection import Case, Detection
+from ..findings import Finding, Severity, fingerprint
+
+
+def detect(case: Case) -> Detection:
+    """See the module."""
+    dataset = case.dataset
+    findings = [
+        Finding(
+            kind="unreadable",
+            severity=Severity.MEDIUM,
+            sample_ids=(sample.id,),
+            score=1.0,
+            message=f"{sample.id} ({sample.split}, {sample.label!r}) could not be read: {sample.reason}",
+            fingerprint=fingerprint("unreadable", [_bytes_digest(dataset.root / sample.id)], sample.id),
+            evidence={"split": sample.split, "label": sample.label, "reason": sample.reason},
+        )
+        for sample in dataset.rejected
+    ]
+    counts = dataset.counts()
+    for split, of_class in counts.items():
+        missing = [name for name, count in of_class.items() if count == 0]
+        for name in missing:
+            unseen = split == "train"
+            where = ", ".join(other for other, there in counts.items() if there[name])
+            findings.append(
+                Finding(
+                    kind="missing_class",
+                    severity=Severity.HIGH if unseen and where else Severity.MEDIUM,
+                    sample_ids=(),
+                    score=float(sum(there[name] for there in counts.values())),
+                    message=f"class {name!r} has no sample in the {split} split"
+                    + (f", only in {where}" if where else " or any other: none of its files can be read"),
+                    fingerprint=fingerprint("missing_class", [], f"{split}\0{name}"),
+                    evidence={"class": name, "split": split, "counts": {s: there[name] for s, there in counts.items()}},
+                )
+            )
+    stray = [item.path for item in dataset.layout.ignored if item.reason == "not in a class folder"]
+    if stray:
+        findings.append(
+            Finding(
+                kind="stray_files",
+                severity=Severity.LOW,
+                sample_ids=(),
+                score=float(len(stray)),
+                message=f"{len(stray)} images are in no class folder and were left out, such as {stray[0]}",
+                fingerprint=fingerprint("stray_files", [], "\0".join(stray)),
+                evidence={"count": len(stray), "examples": stray[:20]},
+            )
+        )
+    empty = [item.path for item in dataset.layout.ignored if item.reason.startswith("an empty class")]
+    findings.extend(
+        Finding(
+            kind="empty_class",
+            severity=Severity.MEDIUM,
+            sample_ids=(),
+            score=0.0,
+            message=f"the class folder {path} holds no image",
+            fingerprint=fingerprint("empty_class", [], path),
+            evidence={"path": path},
+        )
+        for path in empty
+    )
+    total = len(dataset) + len(dataset.rejected)
+    return Detection(tuple(findings), total, total)
+
+
+def _bytes_digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""

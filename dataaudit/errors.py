@@ -1,0 +1,28 @@
+"""What can go wrong, as a tree.
+
+    DataAuditError
+    ├── InputError             the user can mend it: exit code 2
+    │   ├── DatasetError       the dataset can't be audited as it is
+    │   └── StaleError         work left by an earlier run belongs to other data, another recipe or another version
+    └── NumericsError          a value that must be finite isn't: names the sample, the layer or the run
+"""
+
+
+class DataAuditError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class InputError(DataAuditError):
+    """What was given can't be used; the message says what was expected, what was found, where, and what to do."""
+
+
+class DatasetError(InputError):
+    """The dataset can't be audited as it is."""
+
+
+class StaleError(InputError):
+    """Results kept from an earlier run don't match what is asked for now."""
+
+
+class NumericsError(DataAuditError):
+    """A value that must be finite is not."""

@@ -1,0 +1,1 @@
+"""Output formats: `write(audit, directory)`, one file a format."""

@@ -1,0 +1,15 @@
+"""cost.json: what the run took. Apart from audit.json, which does not depend on the machine's speed."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from ..audit import Audit
+from ..files import replacing
+
+
+def write(audit: Audit, directory: Path) -> None:
+    """Write cost.json."""
+    with replacing(directory / "cost.json") as file:
+        json.dump(asdict(audit.cost), file, indent=2)
+        file.write("\n")

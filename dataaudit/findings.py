@@ -1,0 +1,83 @@
+"""Findings: what a detector claims about samples, and whether retraining bears it out."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, Literal, NamedTuple
+
+
+class Severity(IntEnum):
+    """How much a finding weighs; comparisons follow the weight."""
+
+    INFO = 0
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+    CRITICAL = 4
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Whether retraining without the samples bore the claim out.
+
+    effect    the retrained change of the output the claim is about, with its interval; None while unverified
+    """
+
+    status: Literal["unverified", "confirmed", "refuted"] = "unverified"
+    effect: float | None = None
+    interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One claim about one or more samples.
+
+    score        the detector's own measure, larger is worse; comparable within one kind only
+    evidence     plain data (numbers, strings, lists, dicts) that the claim rests on
+    fingerprint  from the samples' content, so it survives renaming and reordering
+    """
+
+    kind: str
+    severity: Severity
+    sample_ids: tuple[str, ...]
+    score: float
+    message: str
+    fingerprint: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    verification: Verification = Verification()
+
+    @property
+    def id(self) -> str:
+        """Kind and the first digits of the fingerprint."""
+        return f"{self.kind}-{self.fingerprint[:12]}"
+
+
+class Pair(NamedTuple):
+    """A candidate pair, flagged or not: one line of pairs.csv.
+
+    similarity   correlation after alignment, 0 to 1
+    influence    score of the training sample on the test sample's given label, in units of the margin
+    score        larger is more surely a copy
+    kind         "exact", "near-duplicate" or "candidate"
+    ranked       1 for the test sample's best candidate
+    """
+
+    test_id: str
+    train_id: str
+    similarity: float
+    influence: float
+    score: float
+    kind: str
+    ranked: int
+
+
+def fingerprint(kind: str, contents: Sequence[str], claim: str = "") -> str:
+    """SHA-256 of a claim on samples, from their content digests in any order.
+
+    claim   what else tells two claims about equal content apart, such as the label at fault
+    """
+    return hashlib.sha256("\n".join([kind, claim, *sorted(contents)]).encode()).hexdigest()

@@ -1,0 +1,49 @@
+"""Label-free image descriptors that see fine detail: oriented gradients and whitened pixels.
+
+Pixels are float32 (n, channels, height, width) in [0, 1].
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+ORIENTATIONS = 8
+GRID, COMPONENTS = 16, 96
+
+
+def hog(pixels: Tensor, cells: int) -> Tensor:
+    """Histograms of oriented gradients (Dalal & Triggs 2005) in cells x cells places, unsigned, unit norm: (n, 8 cells^2)."""
+    grey = pixels.mean(1, keepdim=True)
+    wide, tall = functional.pad(grey, (1, 1, 0, 0), mode="replicate"), functional.pad(grey, (0, 0, 1, 1), mode="replicate")
+    dx, dy = wide[..., 2:] - wide[..., :-2], tall[:, :, 2:] - tall[:, :, :-2]
+    strength = torch.hypot(dx, dy)
+    angle = torch.remainder(torch.atan2(dy, dx), math.pi) / math.pi * ORIENTATIONS
+    distance = (angle - torch.arange(ORIENTATIONS).view(1, -1, 1, 1)).abs()
+    share = (1 - torch.minimum(distance, ORIENTATIONS - distance)).clamp(min=0)
+    pooled = functional.adaptive_avg_pool2d(strength * share, cells)
+    energy = functional.avg_pool2d(pooled.square().sum(1, keepdim=True), 3, 1, 1, count_include_pad=False)
+    return functional.normalize((pooled / (energy.sqrt() + 0.02)).flatten(1))
+
+
+class WhitenedPixels:
+    """Unit-norm principal components, of equal variance, of coarse pixels with each image's mean taken out."""
+
+    def __init__(self, pixels: Tensor) -> None:
+        coarse = self._coarse(pixels)
+        self._mean = coarse.mean(0)
+        covariance = (coarse - self._mean).T @ (coarse - self._mean) / len(coarse)
+        values, vectors = torch.linalg.eigh(covariance.double())
+        values, vectors = values.flip(0)[:COMPONENTS].clamp(min=0), vectors.flip(1)[:, :COMPONENTS]
+        deviation = values.sqrt()
+        self._rotation = (vectors / (deviation + 1e-3 * deviation[0] + 1e-12)).float()
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """(n, components)."""
+        return functional.normalize((self._coarse(pixels) - self._mean) @ self._rotation)
+
+    @staticmethod
+    def _coarse(pixels: Tensor) -> Tensor:
+        coarse = functional.adaptive_avg_pool2d(pixels, GRID).flatten(1)
+        return functional.normalize(coarse - coarse.mean(1, keepdim=True))

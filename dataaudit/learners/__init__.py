@@ -1,0 +1,1 @@
+"""Learning algorithms the audit can train, one file a modality."""

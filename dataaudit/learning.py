@@ -1,0 +1,37 @@
+"""LearningAlgorithm: what the audit asks of anything that can be trained."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from .dataset import Dataset
+
+
+class LearningAlgorithm(Protocol):
+    """A deterministic training procedure: the same rows and seed give the same model."""
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """Everything that changes a trained model, as plain data. Kept results are refused under another recipe."""
+
+    def fit(self, dataset: Dataset, rows: NDArray[np.int64], seed: int) -> Any:
+        """Train on the given rows."""
+
+    def outputs(self, model: Any, dataset: Dataset, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Logits (len(rows), n_classes) in evaluation mode."""
+
+    def seconds_per_run(self, dataset: Dataset, n_rows: int) -> float:
+        """About how long one `fit` on `n_rows` rows takes on one core, measured on a few steps."""
+
+
+class Differentiable(LearningAlgorithm, Protocol):
+    """A LearningAlgorithm whose models are torch modules, as gradient backends need."""
+
+    def build(self, dataset: Dataset) -> nn.Module:
+        """An untrained module of the right shape, to load a kept state into."""
+
+    def tensors(self, dataset: Dataset, rows: NDArray[np.int64]) -> Tensor:
+        """What the module takes: a float32 batch."""

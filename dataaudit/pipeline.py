@@ -1,0 +1,250 @@
+"""The only place where the stages are chained."""
+
+import resource
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import torch
+
+from . import __version__, gate, plugins
+from .attribution import Attribution, Backend
+from .audit import Audit, Check, Cost
+from .config import AuditConfig
+from .dataset import Dataset, Rejected, Track
+from .detection import Case, Detection, explanation
+from .errors import DatasetError, InputError
+from .evaluation import trust
+from .files import replacing
+from .findings import Finding
+from .images import data_uri
+from .pool import Pool, train_pool
+from .report import PICTURE_BYTES, PICTURE_EDGE, shown_samples
+
+LIMITS = (
+    "Attributions are measured on models trained on random halves of the training set, not on your production model.",
+    "A finding marked unverified has not been checked by retraining.",
+    "Near-duplicates are searched between splits, not within one.",
+    "No finding means that nothing was found at the stated false-discovery rates, not that nothing is there.",
+)
+
+
+def load(config: AuditConfig, track: Track) -> Dataset:
+    """Read the dataset in the one format that matches it. Raises InputError if none or several do."""
+    names = plugins.names("formats")
+    matching = [name for name in names if plugins.get("formats", name).matches(config.path)]
+    if not matching:
+        raise DatasetError(f"{config.path}: not a dataset in a format known here; looked for: {', '.join(names)}")
+    if len(matching) > 1:
+        raise DatasetError(f"{config.path}: ambiguous, it looks like {' and like '.join(matching)}")
+    dataset: Dataset = plugins.get("formats", matching[0]).load(config.path, config.seed, track)
+    return dataset
+
+
+def estimate(config: AuditConfig, dataset: Dataset) -> float:
+    """About how many seconds `run` will take, from a few measured training steps."""
+    learner = plugins.get("learners", dataset.modality).LEARNER()
+    seconds = learner.seconds_per_run(dataset, len(dataset.rows("train")) // 2)
+    # Scoring passes over all rows once per model, a few times the cost of a training epoch; matching adds its own.
+    samples = len(dataset)
+    return config.runs * seconds / _workers(config) * 1.15 + config.runs * samples * 6e-4 + samples * 1.2e-2 + 10
+
+
+def run(config: AuditConfig, dataset: Dataset, track: Track) -> Audit:
+    """Audit a dataset and write every export into the output directory.
+
+    Raises StaleError before any training if the directory holds work on other data, by another recipe or version.
+    """
+    directory = _output_directory(config)
+    seconds: dict[str, float] = {}
+    with joblib.parallel_config(n_jobs=_workers(config)):
+        torch.set_num_threads(_workers(config))
+        learner = plugins.get("learners", dataset.modality).LEARNER()
+        with _timed(seconds, "pool"):
+            pool = train_pool(dataset, learner, directory / "pool", config.runs, config.seed, track)
+        with _timed(seconds, "attribution"):
+            attribution = _attribute(plugins.get("backends", "trak").BACKEND(), pool, directory / "scores.h5", track)
+        case = Case(dataset, pool, attribution, config.seed, track)
+        checks, findings, columns, pairs = [], [], {}, []
+        for name in plugins.names("detectors"):
+            with _timed(seconds, name):
+                check, detection = _examine(name, case)
+            checks.append(check)
+            findings.extend(detection.findings)
+            columns.update(detection.columns)
+            pairs.extend(detection.pairs)
+    findings.sort(key=lambda finding: (-finding.severity, finding.kind, -finding.score, finding.sample_ids))
+    target = dataset.rows(dataset.target_split)
+    measured = trust(pool, target, attribution.held_out)
+    audit = Audit(
+        verdict=gate.judge(checks, findings, config.fail_on),
+        dataset=_describe(dataset),
+        learner=_describe_learner(pool),
+        trust=None if measured is None else {**vars(measured), "slope": attribution.provenance["slope"],
+                                             "ridge": attribution.provenance["ridge"]},
+        checks=tuple(checks),
+        findings=tuple(findings),
+        reproduce=_reproduce(config),
+        limits=LIMITS,
+        cost=Cost(seconds, _peak_megabytes(), pool.resumed),
+        samples=tuple(_samples(dataset, pool, columns, findings)),
+        pairs=tuple(pairs),
+        pictures=_pictures(dataset, shown_samples(findings)),
+        explanations={name: explanation(plugins.get("detectors", name)) for name in plugins.names("detectors")},
+    )  # fmt: skip
+    for name in plugins.names("exports"):
+        plugins.get("exports", name).write(audit, directory)
+    return audit
+
+
+def _workers(config: AuditConfig) -> int:
+    return config.jobs or int(joblib.cpu_count())
+
+
+def _output_directory(config: AuditConfig) -> Path:
+    directory = config.directory
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with replacing(directory / ".writable"):
+            pass
+        (directory / ".writable").unlink()
+    except OSError as error:
+        raise InputError(f"--output {directory}: results can't be written there: {error.strerror}") from error
+    return directory
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[stage] = round(time.perf_counter() - start, 2)
+
+
+def _attribute(backend: Backend, pool: Pool, path: Path, track: Track) -> Attribution:
+    """Kept scores if they are of this very pool and backend, else new ones."""
+    if path.exists():
+        try:
+            kept = Attribution.load(path)
+        except InputError:
+            kept = None
+        if kept is not None and kept.provenance["identity"] == backend.identity(pool):
+            return kept
+    return backend.attribute(pool, path, track)
+
+
+def _examine(name: str, case: Case) -> tuple[Check, Detection]:
+    """Run one detector; whatever it raises becomes a check that could not run."""
+    total = len(case.dataset)
+    try:
+        detection: Detection = plugins.get("detectors", name).detect(case)
+    except Exception as error:  # a broken check must not take the others down; the verdict becomes INCOMPLETE
+        reason = f"{type(error).__name__}: {error}"
+        return Check(name, "error", 0, total, 0, reason), Detection((), 0, total)
+    found = len(detection.findings)
+    return Check(name, "ran", detection.examined, detection.total, found, notes=detection.notes), detection
+
+
+def _describe(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "name": dataset.root.resolve().name,
+        "path": str(dataset.root),
+        "fingerprint": dataset.fingerprint,
+        "format": dataset.layout.format,
+        "modality": dataset.modality,
+        "task": dataset.task,
+        "split_origin": dataset.layout.split_origin,
+        "target_split": dataset.target_split,
+        "classes": list(dataset.class_names),
+        "counts": dataset.counts(),
+        "unreadable": len(dataset.rejected),
+        "ignored": [{"path": item.path, "reason": item.reason} for item in dataset.layout.ignored],
+        "notes": list(dataset.layout.notes),
+    }
+
+
+def _describe_learner(pool: Pool) -> dict[str, Any]:
+    dataset = pool.dataset
+    target = dataset.rows(dataset.target_split)
+    accuracies = pool.accuracies(target)
+    ensemble = pool.probabilities[target].argmax(1) == dataset.targets[target]
+    return {
+        "recipe": dict(pool.learner.recipe),
+        "models": len(pool),
+        "distinct_subsets": len(np.unique(pool.subsets)),
+        "training_rows_per_model": int(pool.masks[0].sum()),
+        "accuracy": {
+            "split": dataset.target_split,
+            "mean": float(accuracies.mean()),
+            "standard_deviation": float(accuracies.std()),
+            "ensemble": float(ensemble.mean()),
+        },
+    }
+
+
+def _reproduce(config: AuditConfig) -> dict[str, Any]:
+    return {
+        "arguments": ["run", str(config.path), "--seed", str(config.seed), "--runs", str(config.runs),
+                      "--fail-on", str(config.fail_on)],
+        "versions": {
+            "dataaudit": __version__,
+            "python": ".".join(map(str, sys.version_info[:3])),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
+        "device": "cuda" if torch.cuda.is_available() else "cpu",
+    }  # fmt: skip
+
+
+def _samples(
+    dataset: Dataset, pool: Pool, columns: Mapping[str, Any], findings: list[Finding]
+) -> Iterator[dict[str, Any]]:
+    named: dict[str, list[str]] = {}
+    for finding in findings:
+        for id in finding.sample_ids:
+            named.setdefault(id, []).append(finding.id)
+    predicted = pool.probabilities.argmax(1)
+    rows: list[tuple[str, int | Rejected]] = [(id, row) for row, id in enumerate(dataset.ids)]
+    rows += [(sample.id, sample) for sample in dataset.rejected]
+    for id, at in sorted(rows, key=lambda item: item[0]):
+        known: dict[str, Any]
+        if isinstance(at, Rejected):
+            known = {"split": at.split, "label": at.label, "predicted": None} | dict.fromkeys(columns)
+        else:
+            known = {
+                "split": str(dataset.splits[at]),
+                "label": dataset.class_names[dataset.targets[at]],
+                "predicted": dataset.class_names[predicted[at]],
+                **{name: values[at] for name, values in columns.items()},
+            }
+        yield {"id": id, **known, "findings": " ".join(named.get(id, []))}
+
+
+def _pictures(dataset: Dataset, ids: list[str]) -> dict[str, str]:
+    """Data URIs of as many of these samples as fit the report's budget, in order."""
+    at = {id: row for row, id in enumerate(dataset.ids)}
+    pictures: dict[str, str] = {}
+    left = PICTURE_BYTES
+    for id in ids:
+        if id not in at:
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            uri = data_uri(dataset.sources[at[id]], PICTURE_EDGE)
+        left -= len(uri)
+        if left < 0:
+            break
+        pictures[id] = uri
+    return pictures
+
+
+def _peak_megabytes() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
+
+

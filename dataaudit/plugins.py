@@ -1,0 +1,36 @@
+"""Plugins: one file in `formats`, `learners`, `backends`, `detectors` or `exports` is one plugin, named after its file.
+
+Third parties add theirs through the entry-point group `dataaudit.<group>`; the built-in name wins.
+"""
+
+from importlib import import_module
+from importlib.metadata import entry_points
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import Any
+
+from .errors import InputError
+
+GROUPS = ("formats", "learners", "backends", "detectors", "exports")
+
+
+def _package(group: str) -> ModuleType:
+    return import_module(f"{__package__}.{group}")
+
+
+def names(group: str) -> list[str]:
+    """The plugins of a group, sorted."""
+    built_in = {module.name for module in iter_modules(_package(group).__path__)}
+    return sorted(built_in | {point.name for point in entry_points(group=f"dataaudit.{group}")})
+
+
+def get(group: str, name: str) -> Any:
+    """The module (or the object a third party registered) called `name`.
+
+    Raises InputError if there is none, listing those there are.
+    """
+    if any(module.name == name for module in iter_modules(_package(group).__path__)):
+        return import_module(f"{__package__}.{group}.{name}")
+    for point in entry_points(group=f"dataaudit.{group}", name=name):
+        return point.load()
+    raise InputError(f"there is no {group[:-1]} called {name!r}; there are: {', '.join(names(group))}")

@@ -1,0 +1,28 @@
+"""Progress with an estimate on a terminal, silence elsewhere."""
+
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from .dataset import Item, Track, silent
+
+
+def terminal_track(console: Console) -> Track:
+    """A Track that draws a bar on `console` if that is a terminal."""
+    if not console.is_terminal:
+        return silent
+
+    def track(items: Iterable[Item], label: str, total: int) -> Iterator[Item]:
+        columns = (
+            TextColumn("{task.description:<26}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=console, transient=True) as progress:
+            yield from progress.track(items, total=total, description=label)
+
+    return track

@@ -1,0 +1,113 @@
+"""Aligning one image with another and measuring what is left: the proof that two images show the same picture.
+
+Images are float32 (n, channels, height, width) in [0, 1]. A warp is (scale_x, scale_y, shift_x, shift_y) in the
+sampling grid's coordinates, where the image spans -1 to 1: scales below 1 zoom in.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+MIN_OVERLAP = 0.4
+"""Share of the picture that must be compared for an alignment to count."""
+
+
+def warp(images: Tensor, warps: Tensor) -> tuple[Tensor, Tensor]:
+    """Images resampled under warps (n, 4), and masks (n, 1, height, width) of what came from inside them."""
+    matrix = images.new_zeros(len(images), 2, 3)
+    matrix[:, 0, 0], matrix[:, 1, 1] = warps[:, 0], warps[:, 1]
+    matrix[:, 0, 2], matrix[:, 1, 2] = warps[:, 2], warps[:, 3]
+    grid = functional.affine_grid(matrix, list(images.shape), align_corners=False)
+    inside = (grid.abs() <= 1).all(-1, keepdim=True).permute(0, 3, 1, 2).to(images.dtype)
+    return functional.grid_sample(images, grid, "bilinear", "border", align_corners=False), inside
+
+
+def blur(images: Tensor, size: int = 3) -> Tensor:
+    """Box blur that keeps the size."""
+    edge = size // 2
+    return functional.avg_pool2d(functional.pad(images, (edge, edge, edge, edge), mode="replicate"), size, 1)
+
+
+def correlation(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
+    """Pearson correlation (n,) over the mask, each channel about its own mean; 0 for a blank image."""
+    a, b = _centred(a, mask), _centred(b, mask)
+    tiny = 1e-6 * a[0].numel()
+    norm = torch.sqrt((_masked_sum(a * a, mask) + tiny) * (_masked_sum(b * b, mask) + tiny))
+    return _masked_sum(a * b, mask) / norm
+
+
+def register(moving: Tensor, fixed: Tensor, start: Tensor, steps: int) -> Tensor:
+    """Warps (n, 4) of `moving` that best match `fixed` up to gain and offset, by damped Gauss-Newton from `start`.
+
+    A step that does not raise the correlation is not taken, so the result is never worse than the start.
+    """
+    warps = start.clone()
+    damping = torch.full((len(start),), 1e-3)
+    residual, best = _misfit(moving, fixed, warps)
+    reach = 0.01 * torch.eye(4)
+    for _ in range(steps):
+        slopes = [
+            (_misfit(moving, fixed, warps + d)[0] - _misfit(moving, fixed, warps - d)[0]).flatten(1) / 0.02 for d in reach
+        ]
+        jacobian = torch.stack(slopes, 2)
+        normal = jacobian.transpose(1, 2) @ jacobian
+        gradient = (jacobian.transpose(1, 2) @ residual.flatten(1)[:, :, None])[..., 0]
+        diagonal = normal.diagonal(dim1=1, dim2=2)
+        step = torch.linalg.solve(normal + torch.diag_embed(diagonal * damping[:, None] + 1e-6), gradient)
+        proposal = warps - step.clamp(-0.15, 0.15)
+        proposal = torch.cat([proposal[:, :2].clamp(0.6, 1.6), proposal[:, 2:].clamp(-0.5, 0.5)], 1)
+        new_residual, reached = _misfit(moving, fixed, proposal)
+        better = reached > best
+        warps = torch.where(better[:, None], proposal, warps)
+        residual = torch.where(better[:, None, None, None], new_residual, residual)
+        best = torch.where(better, reached, best)
+        damping = torch.where(better, damping * 0.3, damping * 5)
+    return warps
+
+
+def likeness(moving: Tensor, fixed: Tensor, warps: Tensor) -> tuple[Tensor, Tensor]:
+    """How alike the aligned images are: (correlation in 0 to 1, evidence), each (n,).
+
+    `fixed` is fitted by the aligned `moving` and two blurs of it, each channel with its own weights and offset, so that
+    brightness, contrast, colour casts and blur leave no residual. Evidence is the sum of Fisher's z of the fit's
+    correlation at full detail, of its low frequencies and of its high frequencies; it rises without bound as the
+    residual vanishes, up to where 8-bit pixels can tell.
+    """
+    aligned, mask = warp(moving, warps)
+    fit = _fit(fixed, [aligned, blur(aligned), blur(blur(aligned))], mask)
+    full = correlation(fixed, fit, mask)
+    low = correlation(blur(fixed), blur(fit), mask)
+    high = correlation(fixed - blur(fixed, 5), fit - blur(fit, 5), mask)
+    evidence = sum(torch.atanh(r.clamp(-0.99, 0.9995)) for r in (full, low, high))
+    enough = (mask.mean((1, 2, 3)) > MIN_OVERLAP).float()
+    return full.clamp(min=0) * enough, torch.as_tensor(evidence) * enough
+
+
+def _masked_sum(values: Tensor, mask: Tensor) -> Tensor:
+    return (values * mask).sum((1, 2, 3))
+
+
+def _centred(images: Tensor, mask: Tensor) -> Tensor:
+    weights = mask / mask.sum((2, 3), keepdim=True).clamp(min=1)
+    return images - (images * weights).sum((2, 3), keepdim=True)
+
+
+def _misfit(moving: Tensor, fixed: Tensor, warps: Tensor) -> tuple[Tensor, Tensor]:
+    """Residual of `fixed` after the best gain on the warped image, and their correlation (0 where they overlap too little)."""
+    aligned, mask = warp(moving, warps)
+    a, b = _centred(aligned, mask), _centred(fixed, mask)
+    gain = _masked_sum(a * b, mask) / (_masked_sum(a * a, mask) + 1e-6)
+    enough = (mask.mean((1, 2, 3)) > MIN_OVERLAP).float()
+    return (b - gain[:, None, None, None] * a) * mask, correlation(fixed, aligned, mask) * enough
+
+
+def _fit(target: Tensor, regressors: list[Tensor], mask: Tensor) -> Tensor:
+    """Least squares of each channel of `target` on the regressors and a constant, over the mask."""
+    n, channels, height, width = target.shape
+    columns = torch.stack([torch.ones_like(target), *regressors], -1).reshape(n * channels, height * width, -1)
+    weights = mask.expand(-1, channels, -1, -1).reshape(n * channels, -1, 1)
+    weighted = columns * weights
+    normal = weighted.transpose(1, 2) @ columns
+    normal += 1e-6 * torch.diag_embed(normal.diagonal(dim1=1, dim2=2).mean(1, keepdim=True).expand(-1, normal.shape[1]) + 1e-6)
+    solution = torch.linalg.solve(normal, weighted.transpose(1, 2) @ target.reshape(n * channels, -1, 1))
+    return (columns @ solution).reshape_as(target)

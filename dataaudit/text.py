@@ -1,0 +1,72 @@
+"""What the terminal shows: the layout before an audit, the summary after it. Plain text, safe to pipe."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+
+from .audit import Audit
+from .dataset import SPLITS, Dataset
+from .findings import Severity
+
+MOST = 12
+"""Classes, and ignored paths of one reason, that are listed before the rest is counted."""
+
+
+def layout(dataset: Dataset, seconds: float) -> str:
+    """How the directory was understood, and about how long its audit will take."""
+    return "\n".join(printable(line) for line in _layout(dataset, seconds))
+
+
+def _layout(dataset: Dataset, seconds: float) -> Iterator[str]:
+    counts = dataset.counts()
+    yield f"{dataset.root}: {dataset.layout.format}, {dataset.task}, {len(dataset.class_names)} classes"
+    yield f"splits: {dataset.layout.split_origin}"
+    yield "  " + " " * 24 + "".join(f"{split:>9}" for split in counts)
+    for name in dataset.class_names[:MOST]:
+        yield f"  {name[:24]:<24}" + "".join(f"{counts[split][name]:>9,}" for split in counts)
+    if len(dataset.class_names) > MOST:
+        yield f"  ... and {len(dataset.class_names) - MOST} more classes"
+    yield f"  {'all':<24}" + "".join(f"{sum(counts[split].values()):>9,}" for split in counts)
+    yield from (f"note: {note}" for note in dataset.layout.notes)
+    for reason, number in Counter(item.reason for item in dataset.layout.ignored).most_common():
+        paths = [item.path for item in dataset.layout.ignored if item.reason == reason]
+        more = f", and {number - 3} more" if number > 3 else ""
+        yield f"ignored ({reason}): {', '.join(paths[:3])}{more}"
+    for split in SPLITS:
+        broken = [sample for sample in dataset.rejected if sample.split == split]
+        if broken:
+            yield f"unreadable in {split}: {len(broken)}, such as {broken[0].id} ({broken[0].reason})"
+    yield f"audited: predictions on the {dataset.target_split} split, every label"
+    yield f"estimated time: {_duration(seconds)}"
+
+
+def summary(audit: Audit, report: str) -> str:
+    """Verdict, checks and where the report is."""
+    return "\n".join(printable(line) for line in _summary(audit, report))
+
+
+def _summary(audit: Audit, report: str) -> Iterator[str]:
+    yield f"{audit.verdict.status}: {'; '.join(audit.verdict.reasons)}"
+    for check in audit.checks:
+        done = f"{check.examined:,} of {check.total:,} examined, {check.findings} findings"
+        yield f"  {check.name:<12} {done if check.status == 'ran' else f'{check.status}: {check.reason}'}"
+        yield from (f"  {'':<12} {note}" for note in check.notes)
+    severities = Counter(finding.severity for finding in audit.findings)
+    yield "findings: " + (", ".join(f"{severities[s]} {s}" for s in sorted(Severity, reverse=True) if severities[s]) or "none")
+    if audit.trust is not None:
+        low, high = audit.trust["interval"]
+        ceiling = audit.trust["ceiling"]
+        of = f" of at most {ceiling:.2f}" if ceiling is not None else ""
+        yield f"trust in the scores: LDS {audit.trust['lds']:.2f} (95 % {low:.2f} to {high:.2f}){of}"
+    yield f"report: {report}"
+
+
+def printable(line: str) -> str:
+    """The line without control characters, which a file name may carry to a terminal."""
+    return "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Cs") else repr(c)[1:-1] for c in line)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"about {max(10, round(seconds / 10) * 10)} seconds"
+    return f"about {round(seconds / 60)} minutes"
