@@ -24,8 +24,8 @@ class Attribution:
     classification the margin log p/(1 - p)): the backend's raw scores times one slope fitted on runs of the pool.
 
     self_influence   (n_train,) the score of each training sample on itself
-    held_out         (n_subsets, n_target) predicted margins of the pool's distinct subsets, up to a constant per target,
-                     each made without the runs on that subset; what the scores' trust is measured on
+    held_out         (n_subsets, n_target) predicted margins of the pool's distinct subsets, up to a constant per
+                     target, each made without the runs on that subset; what the scores' trust is measured on
     provenance       backend and its settings, slope, fingerprints, seed, versions
     """
 
@@ -69,7 +69,7 @@ class Attribution:
             yield start, self.scores(start, min(start + width, self.shape[1]))
 
     def top(self, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """For each target the k training samples with the largest scores, best first: positions and scores, (n_target, k)."""
+        """Positions and scores, (n_target, k) each, of the training samples with the largest scores, best first."""
         k = min(k, self.shape[0])
         positions = np.empty((self.shape[1], k), np.int64)
         values = np.empty((self.shape[1], k), np.float32)

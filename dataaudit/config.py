@@ -36,7 +36,9 @@ class AuditConfig:
             raise InputError(f"--jobs {self.jobs}: expected one or more")
         inside, outer = self.directory.resolve(), self.path.resolve()
         if inside == outer or outer in inside.parents:
-            raise InputError(f"--output {self.directory}: results can't go into the dataset {self.path}; name a folder outside it")
+            raise InputError(
+                f"--output {self.directory}: results can't go into the dataset {self.path}; name a folder outside it"
+            )
 
     @property
     def directory(self) -> Path:

@@ -89,7 +89,9 @@ class Dataset:
                 raise DatasetError(f"{self.root}: {n} ids, but {len(getattr(self, name))} {name}")
         doubled = [id for id, count in Counter(self.ids).items() if count > 1]
         if doubled:
-            raise DatasetError(f"{self.root}: the id {doubled[0]!r} stands for more than one sample; ids must be unique")
+            raise DatasetError(
+                f"{self.root}: the id {doubled[0]!r} stands for more than one sample; ids must be unique"
+            )
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -145,5 +147,3 @@ class Format(Protocol):
 
     def load(self, path: Path, seed: int, track: Track) -> Dataset:
         """Read it. Raises DatasetError when it can't be audited as it is."""
-
-

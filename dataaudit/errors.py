@@ -1,10 +1,10 @@
 """What can go wrong, as a tree.
 
-    DataAuditError
-    ├── InputError             the user can mend it: exit code 2
-    │   ├── DatasetError       the dataset can't be audited as it is
-    │   └── StaleError         work left by an earlier run belongs to other data, another recipe or another version
-    └── NumericsError          a value that must be finite isn't: names the sample, the layer or the run
+DataAuditError
+├── InputError             the user can mend it: exit code 2
+│   ├── DatasetError       the dataset can't be audited as it is
+│   └── StaleError         work left by an earlier run belongs to other data, another recipe or another version
+└── NumericsError          a value that must be finite isn't: names the sample, the layer or the run
 """
 
 
@@ -26,3 +26,12 @@ class StaleError(InputError):
 
 class NumericsError(DataAuditError):
     """A value that must be finite is not."""
+
+
+class SampleError(NumericsError):
+    """A sample's value is not finite; `position` is its place among the samples that were passed in."""
+
+    def __init__(self, what: str, position: int) -> None:
+        super().__init__(f"{what} of the sample at position {position} is not finite")
+        self.what = what
+        self.position = position

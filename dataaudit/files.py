@@ -1,6 +1,5 @@
 """Writing files so that a reader never sees half of one."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,6 @@ def replacing(path: Path) -> Iterator[TextIO]:
     try:
         with temporary.open("w", encoding="utf-8", newline="") as file:
             yield file
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

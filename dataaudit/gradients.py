@@ -7,6 +7,7 @@ gathers the energy in few coordinates, and those with the largest measured secon
 coordinate kept, inner products of features are exactly those of the gradients.
 """
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal, Protocol
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .errors import NumericsError
+from .errors import NumericsError, SampleError
 
 Of = Literal["loss", "margin"]
 SAMPLE = 256
@@ -39,18 +40,23 @@ class GradientFeatures:
         dimensions        most coordinates to keep, over all layers
         energy_per_side   share of each side's second moment that its basis keeps; 1.0 keeps full bases
 
-        Raises NumericsError if no layer of the module has per-sample gradients here.
+        Raises NumericsError if no layer of the module has per-sample gradients here, SampleError for a sample whose
+        gradient is not finite.
         """
         self._module = module
         self._layers = [layer for layer in module.modules() if type(layer) in _GEOMETRIES]
         if not self._layers:
             known = ", ".join(sorted(kind.__name__ for kind in _GEOMETRIES))
-            raise NumericsError(f"no layer of {type(module).__name__} has per-sample gradients; expected one of {known}")
+            raise NumericsError(
+                f"no layer of {type(module).__name__} has per-sample gradients; expected one of {known}"
+            )
         covered = sum(p.numel() for layer in self._layers for p in layer.parameters(recurse=False) if p.requires_grad)
         self.coverage = covered / sum(p.numel() for p in module.parameters() if p.requires_grad)
 
         pick = torch.linspace(0, len(inputs) - 1, min(SAMPLE, len(inputs))).long()
         recorded = list(self._record(inputs[pick], labels[pick], "loss"))
+        for i in range(len(self._layers)):
+            _require_finite(torch.cat([a[i].flatten(1).sum(1) + b[i].flatten(1).sum(1) for a, b, _ in recorded]), pick)
         total = 0.0
         self._geometries: list[_Geometry] = []
         moments = []
@@ -63,15 +69,14 @@ class GradientFeatures:
         order = every.argsort(descending=True, stable=True)[:dimensions].sort().values
         self.energy = float(every[order].sum()) / max(total, 1e-30)
         bounds = [0, *torch.tensor([len(torch.as_tensor(moment)) for moment in moments]).cumsum(0).tolist()]
-        self._kept = [
-            order[(order >= low) & (order < high)] - low for low, high in zip(bounds[:-1], bounds[1:], strict=True)
-        ]
+        self._kept = [order[(order >= low) & (order < high)] - low for low, high in itertools.pairwise(bounds)]
         self.dimensions = len(order)
 
     def __call__(self, inputs: Tensor, labels: Tensor, of: Of) -> tuple[Tensor, Tensor]:
         """Features (n, k) float32 on the CPU of the gradient of each sample's label, and 1 - p of that label (n,).
 
         `of="margin"` differentiates log p/(1 - p), `of="loss"` log p, which is 1 - p times the first.
+        Raises SampleError for a sample whose gradient is not finite.
         """
         features, doubts = [], []
         for a, b, doubt in self._record(inputs, labels, of):
@@ -81,7 +86,9 @@ class GradientFeatures:
             ]
             features.append(torch.cat(columns, 1).cpu())
             doubts.append(doubt.cpu())
-        return torch.cat(features), torch.cat(doubts)
+        result = torch.cat(features)
+        _require_finite(result.sum(1), torch.arange(len(inputs)))
+        return result, torch.cat(doubts)
 
     def _record(self, inputs: Tensor, labels: Tensor, of: Of) -> Iterator[tuple[list[Tensor], list[Tensor], Tensor]]:
         """For each batch: every layer's input, its output gradient, and 1 - p of the labels."""
@@ -98,6 +105,12 @@ class GradientFeatures:
             yield [entered[layer] for layer in self._layers], list(gradients), doubt
 
 
+def _require_finite(values: Tensor, positions: Tensor) -> None:
+    broken = torch.nonzero(~torch.isfinite(values))
+    if len(broken):
+        raise SampleError("the gradient", int(positions[broken[0]]))
+
+
 @contextmanager
 def _watched(layers: list[nn.Module]) -> Iterator[tuple[dict[nn.Module, Tensor], dict[nn.Module, Tensor]]]:
     """Inputs and outputs of the layers during one forward pass."""
@@ -106,7 +119,9 @@ def _watched(layers: list[nn.Module]) -> Iterator[tuple[dict[nn.Module, Tensor],
 
     def keep(layer: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
         if layer in entered:
-            raise NumericsError(f"{layer} is used twice in one pass; per-sample gradients of shared layers are not supported")
+            raise NumericsError(
+                f"{layer} is used twice in one pass; per-sample gradients of shared layers are not supported"
+            )
         entered[layer], left[layer] = arguments[0].detach(), output
 
     handles = [layer.register_forward_hook(keep) for layer in layers]
@@ -189,7 +204,9 @@ def _project_conv2d(layer: nn.Module, a: Tensor, b: Tensor, left: Tensor, right:
     """The same for a convolution: projecting its input patches is itself a convolution, so none are unfolded."""
     assert isinstance(layer, nn.Conv2d)
     if layer.groups != 1 or layer.padding_mode != "zeros":
-        raise NumericsError(f"{layer}: per-sample gradients of grouped or non-zero-padded convolutions are not supported")
+        raise NumericsError(
+            f"{layer}: per-sample gradients of grouped or non-zero-padded convolutions are not supported"
+        )
     kernels = right.T.reshape(-1, *layer.weight.shape[1:])
     patches = functional.conv2d(a, kernels, None, layer.stride, layer.padding, layer.dilation)
     return torch.bmm((left.T @ b.flatten(2)), patches.flatten(2).transpose(1, 2))
@@ -201,7 +218,8 @@ def _basis(moment: Tensor, energy: float) -> Tensor:
     values, vectors = values.flip(0).clamp(min=0), vectors.flip(1)
     reached = values.cumsum(0) >= energy * values.sum()
     count = len(values) if energy >= 1 or not reached.any() else int(reached.nonzero()[0]) + 1
-    return vectors[:, :count].to(moment.dtype).contiguous()
+    basis: Tensor = vectors[:, :count].to(moment.dtype).contiguous()
+    return basis
 
 
 _GEOMETRIES: dict[type[nn.Module], type[_Geometry]] = {

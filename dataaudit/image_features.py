@@ -14,9 +14,12 @@ GRID, COMPONENTS = 16, 96
 
 
 def hog(pixels: Tensor, cells: int) -> Tensor:
-    """Histograms of oriented gradients (Dalal & Triggs 2005) in cells x cells places, unsigned, unit norm: (n, 8 cells^2)."""
+    """Histograms of oriented gradients (Dalal & Triggs 2005) in cells x cells places: unit norm, (n, 8 cells^2)."""
     grey = pixels.mean(1, keepdim=True)
-    wide, tall = functional.pad(grey, (1, 1, 0, 0), mode="replicate"), functional.pad(grey, (0, 0, 1, 1), mode="replicate")
+    wide, tall = (
+        functional.pad(grey, (1, 1, 0, 0), mode="replicate"),
+        functional.pad(grey, (0, 0, 1, 1), mode="replicate"),
+    )
     dx, dy = wide[..., 2:] - wide[..., :-2], tall[:, :, 2:] - tall[:, :, :-2]
     strength = torch.hypot(dx, dy)
     angle = torch.remainder(torch.atan2(dy, dx), math.pi) / math.pi * ORIENTATIONS

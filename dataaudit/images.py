@@ -13,7 +13,9 @@ from PIL import Image, ImageOps
 
 from .errors import DatasetError
 
-EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm"})
+EXTENSIONS = frozenset(
+    {".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm"}
+)
 
 GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 
@@ -91,7 +93,9 @@ def resized(decoded: Decoded, channels: int, height: int, width: int) -> NDArray
     """The form a learner sees: uint8 (channels, height, width), squeezed to size without cropping."""
     image = Image.fromarray(decoded.pixels).convert("L" if channels == 1 else "RGB")
     if image.size != (width, height):
-        image = image.resize((width, height), Image.Resampling.BOX if image.width > width else Image.Resampling.BILINEAR)
+        image = image.resize(
+            (width, height), Image.Resampling.BOX if image.width > width else Image.Resampling.BILINEAR
+        )
     pixels = np.asarray(image)
     return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
 

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import KFold
 from sklearn.neighbors import NearestNeighbors
 
 from .dataset import Dataset
@@ -16,13 +16,11 @@ CELLS = 7
 COMPONENTS = 100
 FOLDS = 5
 NEIGHBOURS = 16
-MAX_FIT = 20_000
-"""Most training rows that the linear view is fitted on."""
 
 
 def descriptors(dataset: Dataset) -> NDArray[np.float32]:
     """(n, d) label-free descriptors: principal components of oriented gradients, fitted on the training rows."""
-    features = torch.cat([hog(part, CELLS) for part in matching_pixels(dataset).split(4096)]).numpy()
+    features = torch.cat([hog(part, CELLS) for part in torch.split(matching_pixels(dataset), 4096)]).numpy()
     train = features[dataset.rows("train")]
     components = min(COMPONENTS, *train.shape)
     projected = PCA(components, random_state=0).fit(train).transform(features)
@@ -30,20 +28,19 @@ def descriptors(dataset: Dataset) -> NDArray[np.float32]:
 
 
 def linear_probabilities(dataset: Dataset, features: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
-    """(n, c) from logistic regression on descriptors: cross-validated on training rows, fitted on them for the others."""
+    """(n, c) from logistic regression: cross-validated on training rows, fitted on them all for the others."""
     train = dataset.rows("train")
-    targets = dataset.targets[train]
-    model = LogisticRegression(C=0.05, max_iter=300)
-    probabilities = np.full((len(dataset), len(dataset.class_names)), np.nan)
-    present = np.unique(targets)
-    folds = min(FOLDS, int(np.bincount(targets)[present].max()))
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    probabilities[:] = 0.0
-    inside = cross_val_predict(model, features[train], targets, cv=splitter, method="predict_proba")
-    probabilities[np.ix_(train, present)] = inside
-    others = np.setdiff1d(np.arange(len(dataset)), train)
-    if len(others):
-        probabilities[np.ix_(others, present)] = model.fit(features[train], targets).predict_proba(features[others])
+    probabilities = np.zeros((len(dataset), len(dataset.class_names)))
+    folds = KFold(min(FOLDS, len(train)), shuffle=True, random_state=seed).split(train)
+    tasks = [(train[inside], train[outside]) for inside, outside in folds]
+    tasks.append((train, np.setdiff1d(np.arange(len(dataset)), train)))
+    for fitted, asked in tasks:
+        classes = np.unique(dataset.targets[fitted])
+        if len(classes) == 1:
+            probabilities[asked, classes[0]] = 1.0
+        elif len(asked):
+            model = LogisticRegression(C=0.05, max_iter=300).fit(features[fitted], dataset.targets[fitted])
+            probabilities[np.ix_(asked, classes)] = model.predict_proba(features[asked])
     return probabilities
 
 

@@ -69,7 +69,7 @@ def matching_pixels(dataset: Dataset) -> Tensor:
     factor = max(1, round(min(inputs.shape[2:]) / MATCHING_EDGE))
     if factor == 1:
         return inputs.float() / 255
-    return torch.cat([functional.avg_pool2d(part.float() / 255, factor) for part in inputs.split(1024)])
+    return torch.cat([functional.avg_pool2d(part.float() / 255, factor) for part in torch.split(inputs, 1024)])
 
 
 def search(pixels: Tensor, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str) -> Matches:
@@ -111,7 +111,7 @@ def _candidates(
     def describe(images: Tensor) -> Tensor:
         return torch.cat([hog(images, CELLS), whitened(images)], 1)
 
-    reference = torch.cat([describe(part) for part in pixels[base].split(4096)])
+    reference = torch.cat([describe(part) for part in torch.split(pixels[base], 4096)])
     shortlist, neighbours = min(SHORTLIST, len(base)), min(NEIGHBOURS, len(base))
     values, places, warps, crowding = [], [], [], []
     base_top = torch.full((neighbours, len(base)), -2.0)
@@ -146,10 +146,12 @@ def _candidates(
 def tail_probability(null: NDArray[np.float32], scores: NDArray[np.float32]) -> NDArray[np.float64]:
     """Probability that a picture without a copy scores this high, from an exponential fit to the null's upper quarter.
 
-    The fit looks at quantiles TAIL_FROM to TAIL_TO only, so up to seven in a hundred true copies in the null do no harm.
+    The fit looks at quantiles TAIL_FROM to TAIL_TO only, so seven in a hundred true copies in the null do no harm.
     Scores below the fitted tail get their empirical probability.
     """
     low, high = np.quantile(null, [TAIL_FROM, TAIL_TO])
     scale = max(float(high - low), 1e-6) / np.log((1 - TAIL_FROM) / (1 - TAIL_TO))
     empirical = 1 - np.searchsorted(np.sort(null), scores) / len(null)
-    return np.where(scores > low, (1 - TAIL_FROM) * np.exp(-(scores - low) / scale), np.maximum(empirical, 1 - TAIL_FROM))
+    return np.where(
+        scores > low, (1 - TAIL_FROM) * np.exp(-(scores - low) / scale), np.maximum(empirical, 1 - TAIL_FROM)
+    )

@@ -22,7 +22,7 @@ from .detection import Case, Detection, explanation
 from .errors import DatasetError, InputError
 from .evaluation import trust
 from .files import replacing
-from .findings import Finding
+from .findings import Finding, Pair
 from .images import data_uri
 from .pool import Pool, train_pool
 from .report import PICTURE_BYTES, PICTURE_EDGE, shown_samples
@@ -50,7 +50,7 @@ def load(config: AuditConfig, track: Track) -> Dataset:
 def estimate(config: AuditConfig, dataset: Dataset) -> float:
     """About how many seconds `run` will take, from a few measured training steps."""
     learner = plugins.get("learners", dataset.modality).LEARNER()
-    seconds = learner.seconds_per_run(dataset, len(dataset.rows("train")) // 2)
+    seconds: float = learner.seconds_per_run(dataset, len(dataset.rows("train")) // 2)
     # Scoring passes over all rows once per model, a few times the cost of a training epoch; matching adds its own.
     samples = len(dataset)
     return config.runs * seconds / _workers(config) * 1.15 + config.runs * samples * 6e-4 + samples * 1.2e-2 + 10
@@ -71,7 +71,10 @@ def run(config: AuditConfig, dataset: Dataset, track: Track) -> Audit:
         with _timed(seconds, "attribution"):
             attribution = _attribute(plugins.get("backends", "trak").BACKEND(), pool, directory / "scores.h5", track)
         case = Case(dataset, pool, attribution, config.seed, track)
-        checks, findings, columns, pairs = [], [], {}, []
+        checks: list[Check] = []
+        findings: list[Finding] = []
+        columns: dict[str, Any] = {}
+        pairs: list[Pair] = []
         for name in plugins.names("detectors"):
             with _timed(seconds, name):
                 check, detection = _examine(name, case)
@@ -246,5 +249,3 @@ def _pictures(dataset: Dataset, ids: list[str]) -> dict[str, str]:
 def _peak_megabytes() -> float:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
-
-

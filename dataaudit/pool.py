@@ -6,7 +6,6 @@ calling process writes files, each under a temporary name first, and a pool that
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -64,10 +63,18 @@ class Pool:
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
         """(n, c) class probabilities, averaged over the runs that did not train on the row (out of sample)."""
+        return self._mean_probabilities(~self.masks)
+
+    @cached_property
+    def fitted_probabilities(self) -> NDArray[np.float64]:
+        """(n, c) class probabilities, averaged over the runs that trained on the row; zero in other splits."""
+        return self._mean_probabilities(self.masks)
+
+    def _mean_probabilities(self, counted: NDArray[np.bool_]) -> NDArray[np.float64]:
         total = np.zeros(self.outputs.shape[1:])
-        for outputs, mask in zip(self.outputs, self.masks, strict=True):
-            total += _softmax(outputs) * ~mask[:, None]
-        return total / np.maximum((~self.masks).sum(0), 1)[:, None]
+        for outputs, rows in zip(self.outputs, counted, strict=True):
+            total += _softmax(outputs) * rows[:, None]
+        return np.asarray(total / np.maximum(counted.sum(0), 1)[:, None])
 
     def margins(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """(R, len(rows)) margin of the given label, log p / (1 - p), of each run (Park et al. 2023, eq. 6)."""
@@ -76,23 +83,23 @@ class Pool:
         np.put_along_axis(logits, np.broadcast_to(self.dataset.targets[rows][None, :, None], own.shape), -np.inf, 2)
         top = logits.max(2, keepdims=True)
         rest = top[..., 0] + np.log(np.exp(logits - top).sum(2))
-        return (own[..., 0] - rest).astype(np.float32)
+        return np.asarray(own[..., 0] - rest, np.float32)
 
     def accuracies(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """(R,) share of the given rows that each run predicts as labelled."""
         return np.asarray((self.outputs[:, rows].argmax(2) == self.dataset.targets[rows]).mean(1))
 
 
-def train_pool(
-    dataset: Dataset, learner: Differentiable, directory: Path, runs: int, seed: int, track: Track
-) -> Pool:
+def train_pool(dataset: Dataset, learner: Differentiable, directory: Path, runs: int, seed: int, track: Track) -> Pool:
     """Train the runs that `directory` does not hold yet, and return them all.
 
     Raises StaleError, before training, if what the directory holds was made from other data, by another recipe or by
     another version; NumericsError if a model's output is not finite, naming the run and the sample.
     """
     if runs < BLOCK:
-        raise InputError(f"{runs} runs asked for; expected at least {BLOCK}, so that every row has out-of-sample outputs")
+        raise InputError(
+            f"{runs} runs asked for; expected at least {BLOCK}, so that every row has out-of-sample outputs"
+        )
     directory.mkdir(parents=True, exist_ok=True)
     _claim(directory, _manifest(dataset, learner, seed))
     plans = [_plan(dataset, seed, run) for run in range(runs)]
@@ -171,7 +178,7 @@ def _claim(directory: Path, wanted: Mapping[str, Any]) -> None:
         return
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(dict(wanted), indent=2), encoding="utf-8")
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def _run_path(directory: Path, run: int) -> Path:
@@ -181,7 +188,7 @@ def _run_path(directory: Path, run: int) -> Path:
 def _write(path: Path, result: dict[str, Any]) -> None:
     temporary = path.with_suffix(".tmp")
     torch.save(result, temporary)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -44,12 +44,9 @@ def register(moving: Tensor, fixed: Tensor, start: Tensor, steps: int) -> Tensor
     warps = start.clone()
     damping = torch.full((len(start),), 1e-3)
     residual, best = _misfit(moving, fixed, warps)
-    reach = 0.01 * torch.eye(4)
+    slopes = _slopes(moving)
     for _ in range(steps):
-        slopes = [
-            (_misfit(moving, fixed, warps + d)[0] - _misfit(moving, fixed, warps - d)[0]).flatten(1) / 0.02 for d in reach
-        ]
-        jacobian = torch.stack(slopes, 2)
+        jacobian = _jacobian(moving, fixed, slopes, warps)
         normal = jacobian.transpose(1, 2) @ jacobian
         gradient = (jacobian.transpose(1, 2) @ residual.flatten(1)[:, :, None])[..., 0]
         diagonal = normal.diagonal(dim1=1, dim2=2)
@@ -93,12 +90,33 @@ def _centred(images: Tensor, mask: Tensor) -> Tensor:
 
 
 def _misfit(moving: Tensor, fixed: Tensor, warps: Tensor) -> tuple[Tensor, Tensor]:
-    """Residual of `fixed` after the best gain on the warped image, and their correlation (0 where they overlap too little)."""
+    """Residual of `fixed` after the best gain on the warped image, and their correlation (0 for too little overlap)."""
     aligned, mask = warp(moving, warps)
     a, b = _centred(aligned, mask), _centred(fixed, mask)
     gain = _masked_sum(a * b, mask) / (_masked_sum(a * a, mask) + 1e-6)
     enough = (mask.mean((1, 2, 3)) > MIN_OVERLAP).float()
     return (b - gain[:, None, None, None] * a) * mask, correlation(fixed, aligned, mask) * enough
+
+
+def _slopes(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Derivatives of the images along the grid's x and y, by central differences."""
+    height, width = images.shape[2:]
+    wide = functional.pad(images, (1, 1, 0, 0), mode="replicate")
+    tall = functional.pad(images, (0, 0, 1, 1), mode="replicate")
+    return (wide[..., 2:] - wide[..., :-2]) * width / 4, (tall[:, :, 2:] - tall[:, :, :-2]) * height / 4
+
+
+def _jacobian(moving: Tensor, fixed: Tensor, slopes: tuple[Tensor, Tensor], warps: Tensor) -> Tensor:
+    """(n, pixels, 4) derivative of the residual by the warp, the gain and the means held still."""
+    n, channels, height, width = moving.shape
+    stacked, mask = warp(torch.cat([moving, *slopes], 1), warps)
+    aligned, along_x, along_y = stacked.split_with_sizes([channels] * 3, 1)
+    a, b = _centred(aligned, mask), _centred(fixed, mask)
+    gain = _masked_sum(a * b, mask) / (_masked_sum(a * a, mask) + 1e-6)
+    x = ((torch.arange(width) + 0.5) * 2 / width - 1).view(1, 1, 1, -1)
+    y = ((torch.arange(height) + 0.5) * 2 / height - 1).view(1, 1, -1, 1)
+    moved = torch.stack([along_x * x, along_y * y, along_x, along_y], -1)
+    return (-gain[:, None, None, None, None] * moved * mask[..., None]).reshape(n, -1, 4)
 
 
 def _fit(target: Tensor, regressors: list[Tensor], mask: Tensor) -> Tensor:
@@ -108,6 +126,9 @@ def _fit(target: Tensor, regressors: list[Tensor], mask: Tensor) -> Tensor:
     weights = mask.expand(-1, channels, -1, -1).reshape(n * channels, -1, 1)
     weighted = columns * weights
     normal = weighted.transpose(1, 2) @ columns
-    normal += 1e-6 * torch.diag_embed(normal.diagonal(dim1=1, dim2=2).mean(1, keepdim=True).expand(-1, normal.shape[1]) + 1e-6)
+    normal += 1e-6 * torch.diag_embed(
+        normal.diagonal(dim1=1, dim2=2).mean(1, keepdim=True).expand(-1, normal.shape[1]) + 1e-6
+    )
     solution = torch.linalg.solve(normal, weighted.transpose(1, 2) @ target.reshape(n * channels, -1, 1))
-    return (columns @ solution).reshape_as(target)
+    fitted: Tensor = (columns @ solution).reshape_as(target)
+    return fitted

@@ -1,5 +1,6 @@
 """Audit -> HTML. One summary value holds all that the page says, formatted; the templates only lay it out."""
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -47,7 +48,11 @@ def render(audit: Audit) -> str:
     here = Path(__file__).parent
     folders = [here / "templates", here.parent / "templates"]  # in a wheel; in a checkout
     environment = Environment(
-        loader=FileSystemLoader(folders), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(folders),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     return environment.get_template("report.html").render(summarize(audit))
 
@@ -70,14 +75,23 @@ def summarize(audit: Audit) -> dict[str, Any]:
             ("Dataset", dataset["path"]),
             ("Content", f"SHA-256 {dataset['fingerprint'][:16]}…"),
             ("Layout", f"{dataset['format']}; splits: {dataset['split_origin']}"),
-            ("Learner", f"{learner['recipe']['learner']}, {learner['models']} models on {learner['distinct_subsets']} random "
-                        f"halves of {learner['training_rows_per_model']:,} training samples each"),
-            ("Accuracy", f"{accuracy['mean']:.1%} ± {accuracy['standard_deviation']:.1%} on {accuracy['split']} per model, "
-                         f"{accuracy['ensemble']:.1%} together"),
+            (
+                "Learner",
+                f"{learner['recipe']['learner']}, {learner['models']} models on {learner['distinct_subsets']} "
+                f"random halves of {learner['training_rows_per_model']:,} training samples each",
+            ),
+            (
+                "Accuracy",
+                f"{accuracy['mean']:.1%} ± {accuracy['standard_deviation']:.1%} per model on the {accuracy['split']} "
+                f"split, {accuracy['ensemble']:.1%} together",
+            ),
             ("Versions", ", ".join(f"{name} {version}" for name, version in audit.reproduce["versions"].items())),
             ("Device", audit.reproduce["device"]),
-            ("Cost", f"{sum(audit.cost.seconds.values()):.0f} seconds, {audit.cost.peak_megabytes:,.0f} MB at most in the main "
-                     f"process; {audit.cost.resumed_runs} models were kept from an earlier run"),
+            (
+                "Cost",
+                f"{sum(audit.cost.seconds.values()):.0f} seconds, at most {audit.cost.peak_megabytes:,.0f} MB in the "
+                f"main process; {audit.cost.resumed_runs} models kept from an earlier run",
+            ),
         ],
         "notes": dataset["notes"],
         "splits": list(counts),
@@ -110,8 +124,8 @@ def summarize(audit: Audit) -> dict[str, Any]:
         ],
         "pictures_left_out": len([id for id in shown_samples(audit.findings) if id not in audit.pictures]),
         "limits": audit.limits,
-        "command": "dataaudit " + " ".join(_quoted(argument) for argument in audit.reproduce["arguments"]),
-    }  # fmt: skip
+        "command": "dataaudit " + shlex.join(audit.reproduce["arguments"]),
+    }
 
 
 def _groups(findings: Iterable[Finding]) -> list[tuple[str, Sequence[Finding], int]]:
@@ -130,12 +144,16 @@ def _trust(audit: Audit) -> dict[str, Any] | None:
     share = f", {lds / ceiling:.0%} of what the seeds' noise allows ({ceiling:.2f})" if ceiling else ""
     return {
         "words": f"LDS {lds:.2f} (95 % interval {low:.2f} to {high:.2f}){share}",
-        "how": f"On {audit.trust['n_subsets']} held-out training subsets and {audit.trust['n_targets']:,} predictions: the rank "
-               "correlation between how the scores say a prediction changes with the training data and how it did change "
-               "(linear datamodeling score). 0 is guessing, 1 is perfect.",
-        "bar": {"lds": _percent(lds), "low": _percent(low), "width": _percent(high) - _percent(low),
-                "ceiling": _percent(ceiling) if ceiling else None},
-    }  # fmt: skip
+        "how": f"On {audit.trust['n_subsets']} held-out training subsets and {audit.trust['n_targets']:,} predictions: "
+        "the rank correlation between how the scores say a prediction changes with the training data and how it did "
+        "change (linear datamodeling score). 0 is guessing, 1 is perfect.",
+        "bar": {
+            "lds": _percent(lds),
+            "low": _percent(low),
+            "width": _percent(high) - _percent(low),
+            "ceiling": _percent(ceiling) if ceiling else None,
+        },
+    }
 
 
 def _percent(value: float) -> float:
@@ -156,9 +174,7 @@ def _card(audit: Audit, finding: Finding) -> dict[str, Any]:
         "message": finding.message,
         "verification": finding.verification.status,
         "figures": figures,
-        "pictures": [
-            {"id": id, "caption": caption, "uri": audit.pictures.get(id)} for id, caption in pictures
-        ],
+        "pictures": [{"id": id, "caption": caption, "uri": audit.pictures.get(id)} for id, caption in pictures],
     }
 
 
@@ -166,11 +182,16 @@ def _leak(finding: Finding) -> tuple[list[tuple[str, str]], list[tuple[str, str]
     evidence = finding.evidence
     copies = evidence["copies"][:COPIES_SHOWN]
     pictures = [(evidence["test_id"], f"test, {evidence['test_label']}")]
-    pictures += [(copy["train_id"], f"train, {copy['label']}" + (", mirrored" if copy["mirrored"] else "")) for copy in copies]
+    pictures += [
+        (copy["train_id"], f"train, {copy['label']}" + (", mirrored" if copy["mirrored"] else "")) for copy in copies
+    ]
     best = copies[0]
     figures = [
         ("Similarity once aligned", f"{best['similarity']:.3f}"),
-        ("Influence on the prediction", f"{best['influence']:+.2f} ({best['influence_deviations']:+.0f} robust deviations)"),
+        (
+            "Influence on the prediction",
+            f"{best['influence']:+.2f} ({best['influence_deviations']:+.0f} robust deviations)",
+        ),
         ("Labels agree", "yes" if evidence["labels_agree"] else "no"),
         ("False-discovery rate", "exact copy" if best["exact"] else f"{evidence['q_value']:.1%}"),
     ]
@@ -190,11 +211,12 @@ def _label(finding: Finding) -> tuple[list[tuple[str, str]], list[tuple[str, str
         ("Self-confidence (cleanlab)", f"{evidence['self_confidence']:.3f}"),
     ]
     if "self_influence" in evidence:
-        figures.append(("Influence on itself", f"{evidence['self_influence']:.2f}, larger than that of "
-                        f"{evidence['self_influence_percentile']:.0f} % of training samples"))
+        figures.append(
+            (
+                "Influence on itself",
+                f"{evidence['self_influence']:.2f}, larger than that of "
+                f"{evidence['self_influence_percentile']:.0f} % of training samples",
+            )
+        )
         figures.append(("Mean influence on the predictions audited", f"{evidence['mean_influence']:+.4f}"))
     return [(finding.sample_ids[0], f"{evidence['split']}, {evidence['label']}")], figures
-
-
-def _quoted(argument: str) -> str:
-    return argument if argument.replace("-", "").replace("/", "").replace(".", "").replace("_", "").isalnum() else repr(argument)

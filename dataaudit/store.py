@@ -1,15 +1,14 @@
 """The HDF5 layout of scores; the only file that imports h5py.
 
-    /scores           float32 (n_train, n_target), chunked by target columns
-    /self_influence   float32 (n_train,)
-    /held_out         float32 (n_subsets, n_target), the backend's predictions for held-out subsets
-    /train_ids        UTF-8 strings (n_train,)
-    /target_ids       UTF-8 strings (n_target,)
-    attributes        version, and provenance as JSON
+/scores           float32 (n_train, n_target), chunked by target columns
+/self_influence   float32 (n_train,)
+/held_out         float32 (n_subsets, n_target), the backend's predictions for held-out subsets
+/train_ids        UTF-8 strings (n_train,)
+/target_ids       UTF-8 strings (n_target,)
+attributes        version, and provenance as JSON
 """
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,7 +58,7 @@ def writing(path: Path, train_ids: Sequence[str], target_ids: Sequence[str]) -> 
             file.create_dataset("target_ids", data=list(target_ids), dtype=strings)
             file.attrs["version"] = VERSION
             yield ScoreWriter(file)
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 

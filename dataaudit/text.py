@@ -52,7 +52,9 @@ def _summary(audit: Audit, report: str) -> Iterator[str]:
         yield f"  {check.name:<12} {done if check.status == 'ran' else f'{check.status}: {check.reason}'}"
         yield from (f"  {'':<12} {note}" for note in check.notes)
     severities = Counter(finding.severity for finding in audit.findings)
-    yield "findings: " + (", ".join(f"{severities[s]} {s}" for s in sorted(Severity, reverse=True) if severities[s]) or "none")
+    yield "findings: " + (
+        ", ".join(f"{severities[s]} {s}" for s in sorted(Severity, reverse=True) if severities[s]) or "none"
+    )
     if audit.trust is not None:
         low, high = audit.trust["interval"]
         ceiling = audit.trust["ceiling"]

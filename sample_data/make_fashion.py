@@ -24,8 +24,16 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 CLASSES = ["t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle-boot"]
-LOOK_ALIKES = [("t-shirt", "shirt"), ("pullover", "coat"), ("shirt", "coat"), ("shirt", "pullover"),
-               ("sneaker", "sandal"), ("sneaker", "ankle-boot"), ("dress", "coat"), ("t-shirt", "dress")]
+LOOK_ALIKES = [
+    ("t-shirt", "shirt"),
+    ("pullover", "coat"),
+    ("shirt", "coat"),
+    ("shirt", "pullover"),
+    ("sneaker", "sandal"),
+    ("sneaker", "ankle-boot"),
+    ("dress", "coat"),
+    ("t-shirt", "dress"),
+]
 N_TRAIN, N_TEST, N_FLIPS, N_LEAKS = 2000, 400, 60, 30
 
 
@@ -45,8 +53,12 @@ def png(pixels: np.ndarray) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
     stored = b"\x78\x01\x01" + struct.pack("<HH", len(rows), len(rows) ^ 0xFFFF) + rows
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-            + chunk(b"IDAT", stored + struct.pack(">I", zlib.adler32(rows))) + chunk(b"IEND", b""))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+        + chunk(b"IDAT", stored + struct.pack(">I", zlib.adler32(rows)))
+        + chunk(b"IEND", b"")
+    )
 
 
 def crop(image: Image.Image, rng: np.random.Generator) -> Image.Image:
@@ -107,8 +119,9 @@ def make(source: Path, destination: Path, seed: int) -> None:
         if k < 5:
             train_labels[row] = (test_labels[test] + rng.integers(1, len(CLASSES))) % len(CLASSES)
         faults.append(("leak", row, test, alteration.__name__, test_labels[test]))
-    partners = {name: [b for a, b in LOOK_ALIKES if a == name] + [a for a, b in LOOK_ALIKES if b == name]
-                for name in CLASSES}
+    partners = {
+        name: [b for a, b in LOOK_ALIKES if a == name] + [a for a, b in LOOK_ALIKES if b == name] for name in CLASSES
+    }
     confusable = [row for row in flip_rows if partners[CLASSES[train_labels[row]]]][: N_FLIPS // 2]
     for row in flip_rows:
         was = train_labels[row]
@@ -126,7 +139,7 @@ def make(source: Path, destination: Path, seed: int) -> None:
         path = destination / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(png(pixels))
-    with open(destination.with_name(destination.name + "_faults.csv"), "w", newline="", encoding="utf-8") as file:
+    with destination.with_name(destination.name + "_faults.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["fault", "train_id", "test_id", "how", "true_label"])
         for fault, row, test, how, true in faults:

@@ -11,7 +11,8 @@ coordinates that carry most energy instead of random projections, the ridge is n
 subsets of the pool, and scores are not thresholded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from torch import Tensor
 from .. import __version__, store
 from ..attribution import Attribution
 from ..dataset import Track
-from ..errors import NumericsError
+from ..errors import NumericsError, SampleError
 from ..evaluation import distinct_subsets, lds, subset_margins
 from ..gradients import GradientFeatures, Of
 from ..pool import Pool
@@ -65,12 +66,15 @@ class Trak:
         train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
         subsets, choosing = distinct_subsets(pool)
         first = [int(np.flatnonzero(pool.subsets == subset)[0]) for subset in subsets]
-        contrasts = torch.from_numpy(pool.masks[np.ix_(first, train)].astype(np.float32) - 0.5)
+        contrasts = torch.from_numpy(pool.masks[first][:, train].astype(np.float32) - 0.5)
         actual = subset_margins(pool, target)
 
         runs = range(min(self.choosing, len(pool)))
         by_ridge = np.stack(
-            [self._predict_by_ridge(pool, run, train, target, contrasts) for run in track(runs, "choosing ridge", len(runs))]
+            [
+                self._predict_by_ridge(pool, run, train, target, contrasts)
+                for run in track(runs, "choosing ridge", len(runs))
+            ]
         )
         quality = [
             float(np.nan_to_num(np.nanmean(lds(actual[choosing], _leave_out(pool, by_ridge[:, i])[choosing]))))
@@ -89,7 +93,7 @@ class Trak:
                     rows = target[start : start + TARGET_BLOCK]
                     block = kernel.scores(ridge, _features(pool, run, kernel.map, rows, "margin")[0])
                     predictions[run, :, start : start + TARGET_BLOCK] = (contrasts @ block).numpy()
-                    file.add(start, block.numpy() / len(pool))
+                    file.add(start, (block / len(pool)).numpy())
                 self_influence += kernel.self_influence(ridge).numpy() / len(pool)
             held_out = _leave_out(pool, predictions)
             slope = _slope(actual[choosing], held_out[choosing])
@@ -121,7 +125,8 @@ class Trak:
         dataset = pool.dataset
         inputs, labels = pool.learner.tensors(dataset, train), torch.from_numpy(dataset.targets[train])
         dimensions = min(self.dimensions, FEATURE_BYTES // (4 * len(train)))
-        gradients = GradientFeatures(pool.model(run), inputs, labels, dimensions)
+        with _naming(pool, run, train):
+            gradients = GradientFeatures(pool.model(run), inputs, labels, dimensions)
         return _Kernel(gradients, *_features(pool, run, gradients, train, "loss"))
 
 
@@ -138,6 +143,7 @@ class _Kernel:
         return ridge * float(self._gram.diagonal().sum()) / len(self._phi)
 
     def _factor(self, ridge: float) -> Tensor:
+        factor: Tensor
         factor, failed = torch.linalg.cholesky_ex(self._gram + self._shift(ridge) * torch.eye(len(self._gram)))
         if failed:
             raise NumericsError(
@@ -162,22 +168,33 @@ class _Kernel:
     def self_influence(self, ridge: float) -> Tensor:
         """(n,) score of each training row on its own margin; its margin gradient is its loss gradient over 1 - p."""
         factor = self._factor(ridge)
-        if self._dual:  # (K - K (K + lambda I)^-1 K) / lambda, whose rounding error stays relative to each row's own norm
+        if self._dual:
+            # (K - K (K + lambda I)^-1 K) / lambda: its rounding error stays relative to each row's own norm.
             inner = torch.linalg.solve_triangular(factor, self._gram, upper=False).square().sum(0)
-            leverage = (self._gram.diagonal() - inner) / self._shift(ridge)
+            leverage: Tensor = (self._gram.diagonal() - inner) / self._shift(ridge)
         else:
             leverage = torch.linalg.solve_triangular(factor, self._phi.T, upper=False).square().sum(0)
         return leverage.clamp(min=0) / self._doubt.clamp(min=1e-6)
 
 
-def _features(pool: Pool, run: int, gradients: GradientFeatures, rows: NDArray[np.int64], of: Of) -> tuple[Tensor, Tensor]:
-    """Features and 1 - p of dataset rows, checked to be finite."""
+def _features(
+    pool: Pool, run: int, gradients: GradientFeatures, rows: NDArray[np.int64], of: Of
+) -> tuple[Tensor, Tensor]:
+    """Features and 1 - p of dataset rows."""
     labels = torch.from_numpy(pool.dataset.targets[rows])
-    features, doubt = gradients(pool.learner.tensors(pool.dataset, rows), labels, of)
-    broken = torch.nonzero(~torch.isfinite(features).all(1))
-    if len(broken):
-        raise NumericsError(f"run {run}: the gradient of {pool.dataset.ids[rows[int(broken[0])]]!r} is not finite")
-    return features, doubt
+    with _naming(pool, run, rows):
+        return gradients(pool.learner.tensors(pool.dataset, rows), labels, of)
+
+
+@contextmanager
+def _naming(pool: Pool, run: int, rows: NDArray[np.int64]) -> Iterator[None]:
+    """Errors about a position become errors about a run and a sample."""
+    try:
+        yield
+    except SampleError as error:
+        raise NumericsError(
+            f"run {run}: {error.what} of {pool.dataset.ids[rows[error.position]]!r} is not finite"
+        ) from error
 
 
 def _leave_out(pool: Pool, predictions: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -41,7 +41,9 @@ def detect(case: Case) -> Detection:
     sample = np.sort(rng.permutation(train)[:NULL_QUERIES])
     null = search(pixels, sample, train, case.track, "leakage null").score[:, 0]
 
-    exact = np.array([dataset.contents[b] == dataset.contents[t] for b, t in zip(matches.base[:, 0], target, strict=True)])
+    exact = np.array(
+        [dataset.contents[b] == dataset.contents[t] for b, t in zip(matches.base[:, 0], target, strict=True)]
+    )
     p_values = np.where(exact, 0.0, tail_probability(null, matches.score[:, 0]))
     accepted, q_values = accepted_by_fdr(p_values, FALSE_DISCOVERY_RATE)
     flagged = exact | (accepted & (matches.similarity[:, 0] >= MIN_SIMILARITY))
@@ -55,7 +57,9 @@ def detect(case: Case) -> Detection:
         for rank in range(matches.base.shape[1]):
             b = int(matches.base[i, rank])
             same = dataset.contents[b] == dataset.contents[t]
-            near = flagged[i] and (rank == 0 or (matches.score[i, rank] >= bar and matches.similarity[i, rank] >= MIN_SIMILARITY))
+            near = flagged[i] and (
+                rank == 0 or (matches.score[i, rank] >= bar and matches.similarity[i, rank] >= MIN_SIMILARITY)
+            )
             kind = "exact" if same else "near-duplicate" if near else "candidate"
             if kind != "candidate":
                 mine.append(rank)
@@ -66,7 +70,7 @@ def detect(case: Case) -> Detection:
                 )  # fmt: skip
         copies.append(mine)
     findings = tuple(
-        _finding(dataset, int(target[i]), i, copies[i], matches, influence, standing, float(q_values[i]))
+        _finding(dataset, int(target[i]), int(i), copies[i], matches, influence, standing, float(q_values[i]))
         for i in np.flatnonzero(flagged)
     )
     return Detection(findings, len(target), len(target), pairs=tuple(pairs), notes=_notes(case, target, flagged))
@@ -143,7 +147,13 @@ def _finding(
         score=float(best["score"]),
         message=message,
         fingerprint=fingerprint("leakage", [dataset.contents[row] for row in (t, *base)]),
-        evidence={"test_id": dataset.ids[t], "test_label": label, "labels_agree": not differs, "q_value": q, "copies": copies},
+        evidence={
+            "test_id": dataset.ids[t],
+            "test_label": label,
+            "labels_agree": not differs,
+            "q_value": q,
+            "copies": copies,
+        },
     )
 
 
@@ -151,7 +161,10 @@ def _notes(case: Case, target: NDArray[np.int64], flagged: NDArray[np.bool_]) ->
     if not flagged.any():
         return ()
     clean = target[~flagged]
-    notes = [f"{flagged.sum()} of {len(target)} {case.dataset.target_split} samples ({flagged.mean():.1%}) have a copy in the training set"]
+    notes = [
+        f"{flagged.sum()} of {len(target)} {case.dataset.target_split} samples ({flagged.mean():.1%}) "
+        "have a copy in the training set"
+    ]
     if len(clean):
         every, without = case.pool.accuracies(target).mean(), case.pool.accuracies(clean).mean()
         notes.append(f"mean accuracy of the pool's models: {every:.1%} on all of them, {without:.1%} without those")

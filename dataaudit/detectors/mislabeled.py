@@ -8,10 +8,11 @@ Wrong training labels cost accuracy; wrong test labels make every measured figur
 
 ## How it is checked
 Three unlike views, each out of sample: the pool's models that were not trained on the sample, a linear model on
-oriented gradients, and the sample's nearest neighbours. The log-probabilities are added; how far the sum is to be
+oriented gradients, and the sample's nearest neighbours. Their log-probabilities are added; how far the sum is to be
 believed, and how many labels are wrong at all, are fitted to the dataset's own labels. Samples are reported, surest
-first, as long as at most a fifth of them are expected to be right after all. cleanlab's self-confidence on the pool's
-probabilities and the sample's influence are shown beside it.
+first, as long as at most a fifth of them are expected to be right after all. The label quality of training samples
+also counts the models that were trained on them, since a wrong label is learnt with more resistance. cleanlab's
+self-confidence on the pool's probabilities and the sample's influence are shown beside it.
 
 ## What to do
 Look at the sample. Relabel it, remove it, or keep it if it is merely hard.
@@ -46,14 +47,13 @@ def detect(case: Case) -> Detection:
         "linear": linear_probabilities(dataset, features, case.seed),
         "neighbours": neighbour_probabilities(dataset, features),
     }
-    evidence = sum(np.log(np.clip(view, FLOOR, 1.0)) for view in views.values())
-    rows = np.arange(len(dataset))
-    rivals = np.asarray(evidence).copy()
-    rivals[rows, labels] = -np.inf
-    rival = rivals.argmax(1)
-    trust, noise = _fit_noise(np.asarray(evidence)[train], labels[train])
-    quality = expit(trust * (np.asarray(evidence)[rows, labels] - rivals[rows, rival]))
-    wrong = _probability_wrong(quality, noise / max(1, len(dataset.class_names) - 1))
+    evidence = np.sum([_log(view) for view in views.values()], axis=0)
+    trust, noise = _fit_noise(evidence[train], labels[train])
+    unseen, _ = _contest(evidence, labels)
+    wrong = _probability_wrong(expit(trust * unseen), noise / max(1, len(dataset.class_names) - 1))
+    evidence[train] += _log(case.pool.fitted_probabilities[train])
+    margin, rival = _contest(evidence, labels)
+    quality = expit(trust * margin)
     suggested = np.where(quality < 0.5, rival, labels)
     confidence = get_label_quality_scores(labels, case.pool.probabilities, method="self_confidence")
 
@@ -74,6 +74,19 @@ def detect(case: Case) -> Detection:
     )
     share = f"estimated share of wrong training labels: {noise:.1%}; trust in the views' sum: {trust:.2f}"
     return Detection(findings, len(dataset), len(dataset), columns, notes=(share,))
+
+
+def _log(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.log(np.clip(probabilities, FLOOR, 1.0))
+
+
+def _contest(evidence: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """By how much each label beats its best rival (negative if it loses), and that rival."""
+    rows = np.arange(len(labels))
+    others = evidence.copy()
+    others[rows, labels] = -np.inf
+    rival = others.argmax(1)
+    return evidence[rows, labels] - others[rows, rival], rival
 
 
 def _fit_noise(evidence: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[float, float]:

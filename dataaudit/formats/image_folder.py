@@ -95,7 +95,9 @@ def _walk(root: Path, ignored: list[Ignored]) -> Iterator[tuple[Path, str]]:
             continue
         seen.add(real)
         hidden = [name for name in folders if _is_hidden(name)]
-        ignored.extend(Ignored(_printable((here / name).relative_to(root).as_posix()) + "/", "hidden") for name in hidden)
+        ignored.extend(
+            Ignored(_printable((here / name).relative_to(root).as_posix()) + "/", "hidden") for name in hidden
+        )
         folders[:] = sorted(set(folders) - set(hidden))
         for name in sorted(names):
             yield here, name
@@ -128,8 +130,8 @@ def _files(root: Path, ignored: list[Ignored], notes: list[str]) -> list[_File]:
             ignored.append(Ignored(id, "a link to nothing or not a regular file"))
         else:
             filled.add(parts[: 1 + has_splits])
-            split = SPLIT_NAMES[parts[0].lower()] if has_splits else None
-            files.append(_File(path, id, split, _printable(parts[has_splits])))
+            named = SPLIT_NAMES[parts[0].lower()] if has_splits else None
+            files.append(_File(path, id, named, _printable(parts[has_splits])))
     if not files:
         raise DatasetError(
             f"{root}: expected {'split folders with ' if has_splits else ''}class folders with images "
@@ -156,25 +158,19 @@ def _too_few_classes(root: Path, classes: list[str]) -> str:
     return f"{root}: expected at least two class folders, found one, {classes[0]!r}{hint}"
 
 
-def _splits(
-    root: Path, files: list[_File], targets: list[int], seed: int, notes: list[str]
-) -> tuple[list[Split], str]:
-    present = Counter(file.split for file in files)
-    if present[None]:
-        test = stratified_split(targets, TEST_FRACTION, seed)
-        notes.append(f"no split folders: {test.sum()} of {len(files)} images were set aside for testing")
-        return ["test" if t else "train" for t in test], f"made here: stratified fifth for testing, seed {seed}"
-    if not present["train"]:
-        found = ", ".join(sorted(str(split) for split in present))
+def _splits(root: Path, files: list[_File], targets: list[int], seed: int, notes: list[str]) -> tuple[list[Split], str]:
+    present = Counter(file.split for file in files if file.split)
+    if present and not present["train"]:
+        found = ", ".join(sorted(present))
         raise DatasetError(f"{root}: expected a training split (train/ or training/), found only {found}")
-    splits = [file.split or "train" for file in files]
     if len(present) > 1:
         if not present["test"]:
             notes.append("no test split: the validation split is audited in its place")
-        return splits, "split folders"
+        return [file.split or "train" for file in files], "split folders"
     test = stratified_split(targets, TEST_FRACTION, seed)
-    notes.append(f"only a training folder: {test.sum()} of {len(files)} images were set aside for testing")
-    return ["test" if t else "train" for t in test], f"made here: stratified fifth for testing, seed {seed}"
+    why = "only a training folder" if present else "no split folders"
+    notes.append(f"{why}: {test.sum()} of {len(files)} images were set aside for testing")
+    return ["test" if marked else "train" for marked in test], f"made here: stratified fifth for testing, seed {seed}"
 
 
 def _working_shape(files: list[_File], notes: list[str], track: Track) -> tuple[int, int, int]:
@@ -216,4 +212,6 @@ def _require_enough(root: Path, splits: list[Split], targets: list[int], rejecte
             f"{root}: expected readable training images of at least two classes, found {len(in_train)}{because}"
         )
     if all(split == "train" for split in splits):
-        raise DatasetError(f"{root}: no readable image outside the training split, so nothing to audit against{because}")
+        raise DatasetError(
+            f"{root}: no readable image outside the training split, so nothing to audit against{because}"
+        )

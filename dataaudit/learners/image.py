@@ -73,12 +73,12 @@ class ImageLearner:
         torch.manual_seed(seed)
         model = self.build(dataset)
         sample = dataset.inputs[rows[:: max(1, len(rows) // 4096)]].astype(np.float32)
-        standardise = model[0]
+        standardise = model.get_submodule("0")
         assert isinstance(standardise, Standardise)
         standardise.mean.copy_(torch.from_numpy(sample.mean((0, 2, 3), keepdims=True)[0]))
         standardise.std.copy_(torch.from_numpy(sample.std((0, 2, 3), keepdims=True)[0]).clamp(min=1.0))
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        return model.to(device, memory_format=torch.channels_last)
+        return model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
     def _train(self, model: nn.Module, dataset: Dataset, rows: NDArray[np.int64], seed: int, epochs: int) -> None:
         device = next(model.parameters()).device
@@ -103,7 +103,7 @@ class ImageLearner:
                         f"{dataset.ids[int(batch[0])]!r}; lower the learning rate ({self.learning_rate})"
                     )
                 optimizer.zero_grad(set_to_none=True)
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 schedule.step()
 

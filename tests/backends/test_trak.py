@@ -1,0 +1,148 @@
+"""TRAK's fast path against an explicit solve, and against exact leave-one-out on a convex model."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from dataaudit.attribution import Attribution
+from dataaudit.backends.trak import Trak, _Kernel
+from dataaudit.dataset import Dataset, silent
+from dataaudit.errors import NumericsError
+from dataaudit.evaluation import trust
+from dataaudit.gradients import GradientFeatures
+from dataaudit.learners.image import ImageLearner
+from dataaudit.pool import Pool
+
+EVERYTHING = 10**9
+
+
+def problem(n: int, d: int, t: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    torch.manual_seed(0)
+    return torch.randn(n, d), torch.rand(n) * 0.8 + 0.1, torch.randn(t, d)
+
+
+@pytest.mark.parametrize(("n", "d"), [(7, 12), (40, 6)], ids=["dual", "primal"])
+def test_kernel_solves_match_the_explicit_formula(n: int, d: int) -> None:
+    phi, doubt, targets = problem(n, d, 5)
+    kernel = _Kernel(SimpleNamespace(), phi, doubt)  # type: ignore[arg-type]
+    ridge = 0.3
+    shift = ridge * phi.square().sum(1).mean()
+    solved = torch.linalg.solve(phi.T @ phi + shift * torch.eye(d), targets.T)
+    torch.testing.assert_close(kernel.scores(ridge, targets), phi @ solved, rtol=1e-4, atol=1e-5)
+    weights = torch.randn(3, n)
+    torch.testing.assert_close(
+        kernel.combined(ridge, weights) @ targets.T, weights @ phi @ solved, rtol=1e-4, atol=1e-5
+    )
+    own = (phi * torch.linalg.solve(phi.T @ phi + shift * torch.eye(d), phi.T).T).sum(1) / doubt
+    torch.testing.assert_close(kernel.self_influence(ridge), own, rtol=1e-3, atol=1e-5)
+
+
+def test_all_zero_gradients_are_an_error() -> None:
+    phi, doubt, _ = problem(5, 4, 1)
+    with pytest.raises(NumericsError, match="dead or saturated"):
+        _Kernel(SimpleNamespace(), phi * 0, doubt).scores(0.1, phi)  # type: ignore[arg-type]
+
+
+def test_scores_are_lazy_complete_and_oriented_train_by_target(small_pool: Pool, tmp_path: Path) -> None:
+    scored = Trak(choosing=2).attribute(small_pool, tmp_path / "scores.h5", silent)
+    assert scored.shape == (60, 20)
+    full = scored.scores()
+    assert full.dtype == np.float32
+    assert np.isfinite(full).all()
+    assert full.std() > 0
+    np.testing.assert_array_equal(full[:, 3:9], scored.scores(3, 9))
+    np.testing.assert_allclose(np.concatenate([block for _, block in scored.blocks()], 1), full)
+    positions, values = scored.top(4)
+    np.testing.assert_allclose(values[:, 0], full.max(0))
+    np.testing.assert_allclose(np.take_along_axis(full, positions.T, 0).T, values)
+    weights = np.random.default_rng(0).random((3, 60)).astype(np.float32)
+    np.testing.assert_allclose(scored.sums(weights), weights @ full, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(scored.sums_over_targets(), full.sum(1), rtol=1e-4, atol=1e-5)
+    again = Attribution.load(tmp_path / "scores.h5")
+    np.testing.assert_array_equal(again.scores(), full)
+    np.testing.assert_array_equal(again.self_influence, scored.self_influence)
+    assert again.train_ids == small_pool.dataset.ids[:60]
+    assert again.provenance["identity"] == Trak(choosing=2).identity(small_pool)
+
+
+def test_same_pool_same_scores(small_pool: Pool, tmp_path: Path) -> None:
+    first = Trak(choosing=2).attribute(small_pool, tmp_path / "a.h5", silent).scores()
+    second = Trak(choosing=2).attribute(small_pool, tmp_path / "b.h5", silent).scores()
+    np.testing.assert_array_equal(first, second)
+
+
+def test_one_coordinate_system_or_another_hardly_matters(small_pool: Pool, tmp_path: Path) -> None:
+    exact = Trak(dimensions=EVERYTHING, ridges=(0.3,), choosing=2).attribute(small_pool, tmp_path / "a.h5", silent)
+    fewer = Trak(dimensions=256, ridges=(0.3,), choosing=2).attribute(small_pool, tmp_path / "b.h5", silent)
+    correlation = np.corrcoef(exact.scores().ravel(), fewer.scores().ravel())[0, 1]
+    assert correlation > 0.97
+
+
+def test_a_supporting_sample_scores_higher_than_an_opposing_one(small_pool: Pool, tmp_path: Path) -> None:
+    dataset = small_pool.dataset
+    scored = Trak(choosing=2).attribute(small_pool, tmp_path / "scores.h5", silent)
+    train, test = dataset.targets[dataset.rows("train")], dataset.targets[dataset.rows("test")]
+    same = train[:, None] == test[None, :]
+    assert scored.scores()[same].mean() > scored.scores()[~same].mean()
+    assert trust(small_pool, dataset.rows("test"), scored.held_out) is not None
+
+
+def test_a_sample_that_breaks_the_gradient_is_named(small_pool: Pool, tmp_path: Path) -> None:
+    class Broken(ImageLearner):
+        def tensors(self, dataset: Dataset, rows: np.ndarray) -> torch.Tensor:
+            pixels = super().tensors(dataset, rows)
+            pixels[rows == 5] = torch.nan
+            return pixels
+
+    with pytest.raises(NumericsError, match=r"run 0: the gradient of '0005.png' is not finite"):
+        Trak(choosing=2).attribute(replace(small_pool, learner=Broken(epochs=4)), tmp_path / "s.h5", silent)
+    assert not (tmp_path / "s.h5").exists()
+
+
+@dataclass(frozen=True)
+class Convex:
+    """Multinomial logistic regression without a bias, trained to the optimum."""
+
+    l2: float
+
+    def fit(self, x: torch.Tensor, y: torch.Tensor) -> nn.Linear:
+        layer = nn.Linear(x.shape[1], 3, bias=False)
+        nn.init.zeros_(layer.weight)
+        optimizer = torch.optim.LBFGS(
+            layer.parameters(), max_iter=200, tolerance_grad=1e-9, line_search_fn="strong_wolfe"
+        )
+
+        def closure() -> torch.Tensor:
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(layer(x), y, reduction="sum")
+            loss = loss + self.l2 * layer.weight.square().sum() / 2
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+        return layer
+
+
+def test_scores_rank_like_exact_leave_one_out_on_a_convex_model() -> None:
+    torch.manual_seed(0)
+    x, y = torch.randn(80, 5), torch.randint(0, 3, (80,))
+    x += torch.nn.functional.one_hot(y, 5).float() * 1.5
+    model = Convex(l2=1.0)
+    full = model.fit(x[:60], y[:60])
+
+    def margins(layer: nn.Linear) -> torch.Tensor:
+        log_p = torch.log_softmax(layer(x[60:]), 1)[torch.arange(20), y[60:]]
+        return (log_p - torch.log1p(-log_p.exp())).detach()
+
+    drops = torch.stack(
+        [margins(full) - margins(model.fit(*(v[torch.arange(60) != i] for v in (x[:60], y[:60])))) for i in range(60)]
+    )
+    features = GradientFeatures(full, x[:60], y[:60], EVERYTHING, energy_per_side=1.0)
+    kernel = _Kernel(features, *features(x[:60], y[:60], "loss"))
+    scores = kernel.scores(0.3, features(x[60:], y[60:], "margin")[0])
+    assert np.corrcoef(scores.flatten().numpy(), drops.flatten().numpy())[0, 1] > 0.8

@@ -1,0 +1,91 @@
+"""The house keeps its walls: who may import whom, and what a plugin must be."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import dataaudit
+from dataaudit import plugins
+from dataaudit.detection import explanation
+
+PACKAGE = Path(dataaudit.__file__).parent
+FLOORS = [
+    {"errors", "__init__", "plugins", "files"},
+    {"dataset", "images", "findings"},
+    {"learning", "store", "config", "progress"},
+    {"pool", "gradients", "image_features", "registration"},
+    {"attribution", "near_duplicates", "evaluation"},
+    {"detection", "label_views"},
+    {"formats", "learners", "backends", "detectors"},
+    {"audit"},
+    {"gate", "report", "text"},
+    {"exports"},
+    {"pipeline"},
+    {"cli"},
+    {"__main__"},
+]
+FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[0]
+
+
+def imported(path: Path) -> set[str]:
+    """Rooms of the package that a file imports, and top-level names of other packages."""
+    depth = len(path.relative_to(PACKAGE).parts)
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add((node.module or "").split(".")[0])
+        elif isinstance(node, ast.ImportFrom) and node.level == depth:
+            found |= {node.module.split(".")[0]} if node.module else {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(f"sibling of {room(path)}")
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_files_import_from_their_own_floor_or_below_and_never_a_sibling_plugin(path: Path) -> None:
+    rooms = {name for name in imported(path) if name in FLOOR}
+    assert {name for name in rooms if FLOOR[name] > FLOOR[room(path)]} == set()
+    assert not any(name.startswith("sibling of") for name in imported(path))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_heavy_libraries_stay_in_their_rooms(path: Path) -> None:
+    names, here = imported(path), room(path)
+    assert "torch" not in names or here not in {"gate", "exports", "report", "audit", "findings", "cli"}
+    assert "h5py" not in names or here == "store"
+    assert "jinja2" not in names or here == "report"
+    assert "click" not in names or here == "cli"
+
+
+@pytest.mark.parametrize("name", plugins.names("detectors"))
+def test_every_detector_explains_itself_under_the_fixed_headings(name: str) -> None:
+    sections = explanation(plugins.get("detectors", name))
+    assert list(sections) == ["summary", "What it finds", "Why it matters", "How it is checked", "What to do"]
+    assert all(sections.values())
+
+
+MUST_HAVE = [("formats", "matches"), ("formats", "load"), ("learners", "LEARNER"), ("backends", "BACKEND"),
+             ("detectors", "detect"), ("exports", "write")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("group", "attribute"), MUST_HAVE)
+def test_every_plugin_has_what_its_group_asks_for(group: str, attribute: str) -> None:
+    assert plugins.names(group)
+    for name in plugins.names(group):
+        assert callable(getattr(plugins.get(group, name), attribute))
+
+
+def test_an_unknown_plugin_is_refused_with_those_there_are() -> None:
+    with pytest.raises(
+        dataaudit.errors.InputError, match="there is no detector called 'nonsense'; there are: integrity"
+    ):
+        plugins.get("detectors", "nonsense")
