@@ -1,6 +1,6 @@
 """Accuracy and time of one model of the default image learner, trained on a whole image folder.
 
-    python benchmarks/default_learner.py FASHION_MNIST_FOLDER [--threads 2]
+python benchmarks/default_learner.py FASHION_MNIST_FOLDER [--threads 2]
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Write Fashion-MNIST as an image folder of PNG files, whole or the first rows of each split.
 
-    python benchmarks/fashion_mnist_folder.py PATH/TO/fashion-mnist OUT [--train 60000] [--test 10000]
+python benchmarks/fashion_mnist_folder.py PATH/TO/fashion-mnist OUT [--train 60000] [--test 10000]
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """The command line: parse, call, print, exit."""
 
 import sys
+import traceback
 from pathlib import Path
 
 import click
@@ -87,6 +88,9 @@ def main() -> None:
         _stop(f"error: {error}", gate.USAGE)
     except DataAuditError as error:
         _stop(f"error: {error}", gate.INCOMPLETE)
+    except Exception as error:  # a bug, or a machine that gave out: never to be taken for findings
+        traceback.print_exc()
+        _stop(f"error: the audit broke off: {type(error).__name__}: {error}", gate.INCOMPLETE)
 
 
 def _stop(message: str, code: int) -> None:

@@ -1,6 +1,7 @@
 """Dataset: what is audited, as every later stage sees it."""
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,14 @@ class Track(Protocol):
 def silent(items: Iterable[Item], label: str, total: int) -> Iterator[Item]:
     """A Track that says nothing."""
     return iter(items)
+
+
+HIDDEN = "hidden"
+STRAY = "not in a class folder"
+NO_FILE = "a link to nothing or not a regular file"
+EMPTY_CLASS = "an empty class: no image in it"
+EMPTY_SPLIT = "an empty split: no image in it"
+"""Reasons for ignoring a path that are findings, not only entries in the layout."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +134,11 @@ class Dataset:
         for id, split, target, content in zip(self.ids, self.splits, self.targets, self.contents, strict=True):
             digest.update(f"{id}\0{split}\0{target}\0{content}\n".encode())
         return digest.hexdigest()
+
+
+def as_text(name: str) -> str:
+    """A file name as valid Unicode; bytes that are not UTF-8 are shown as \\xNN."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def stratified_split(targets: Sequence[int] | NDArray[np.int64], fraction: float, seed: int) -> NDArray[np.bool_]:

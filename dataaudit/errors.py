@@ -5,6 +5,7 @@ DataAuditError
 │   ├── DatasetError       the dataset can't be audited as it is
 │   └── StaleError         work left by an earlier run belongs to other data, another recipe or another version
 └── NumericsError          a value that must be finite isn't: names the sample, the layer or the run
+    └── SampleError        where only a sample's position is known, for callers to name it
 """
 
 

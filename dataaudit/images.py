@@ -3,13 +3,12 @@
 import base64
 import hashlib
 import io
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from .errors import DatasetError
 
@@ -40,32 +39,32 @@ class Decoded:
 def upright(image: Image.Image) -> Image.Image:
     """Apply the EXIF rotation and convert to "L" or "RGB".
 
-    Transparent pixels are laid on white. 16-bit and floating-point images are scaled from their full range
-    (65,535, or their own maximum where they hold floats or more) to 8 bits. Of an animation the first frame counts.
+    Transparent pixels are laid on white. Deeper images are scaled to 8 bits from the smallest of the ranges 0 to 1,
+    0 to 255, 0 to 65,535 and 0 to their own maximum that holds them (integers never from 0 to 1, 16-bit files always
+    from 65,535; negative values stretch the range downwards). Of an animation the first frame counts.
     """
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image, np.uint16) // 257).astype(np.uint8))
     if image.mode in ("I", "F"):
         values = np.nan_to_num(np.asarray(image, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-        low, high = min(0.0, values.min()), values.max()
-        top = 65535.0 if image.mode == "I" and 255 < high <= 65535 else max(high, 255.0 if image.mode == "I" else 1e-12)
-        return Image.fromarray(np.clip((values - low) / (top - low) * 255, 0, 255).astype(np.uint8))
-    if image.mode in ("1", "L"):
-        return image.convert("L")
+        ranges = [255.0, 65535.0] if image.mode == "I" else [1.0, 255.0, 65535.0]
+        low = min(0.0, values.min())
+        top = next((top for top in ranges if values.max() <= top), values.max())
+        return Image.fromarray(((values - low) / (top - low) * 255).astype(np.uint8))
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         layer = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
-    return image.convert("RGB")
+    return image.convert("L" if image.mode in ("1", "L") else "RGB")
 
 
 def header(path: Path) -> tuple[tuple[int, int], str] | None:
-    """((width, height), mode) as the file states them, without unpacking it; None if it states nothing."""
+    """((width, height) once upright, mode) as the file states them, without unpacking it; None if it states nothing."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                return image.size, image.mode
+        with Image.open(path) as image:
+            known = "exif" in image.info or image.format == "TIFF"  # a PNG without would be decoded to look for it
+            turned = known and image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+            return (image.size[::-1] if turned else image.size), image.mode
     except Exception:  # decode() says why when the pixels are read
         return None
 
@@ -77,16 +76,17 @@ def decode(path: Path) -> Decoded:
     unpacked that it must be taken for an attack (Pillow's limit).
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                mode = image.mode
-                return Decoded(np.asarray(upright(image)), mode)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        with Image.open(path) as image:
+            pixels, most = image.width * image.height, Image.MAX_IMAGE_PIXELS
+            if most is None or pixels <= most:
+                return Decoded(np.asarray(upright(image)), image.mode)
+    except Image.DecompressionBombError as error:
         raise DatasetError(f"too many pixels: {error}") from error
     except Exception as error:  # Pillow's decoders raise whatever the broken bytes lead them to
-        reason = str(error).replace(str(path), path.name) or type(error).__name__
+        named = str(error).replace(repr(str(path)), repr(path.name)).replace(str(path), path.name)
+        reason = named or type(error).__name__
         raise DatasetError(f"not readable as an image: {reason}") from error
+    raise DatasetError(f"too many pixels: {pixels:,}, more than {most:,}, could be a decompression bomb")
 
 
 def resized(decoded: Decoded, channels: int, height: int, width: int) -> NDArray[np.uint8]:

@@ -17,7 +17,7 @@ from . import __version__, gate, plugins
 from .attribution import Attribution, Backend
 from .audit import Audit, Check, Cost
 from .config import AuditConfig
-from .dataset import Dataset, Rejected, Track
+from .dataset import Dataset, Rejected, Track, as_text
 from .detection import Case, Detection, explanation
 from .errors import DatasetError, InputError
 from .evaluation import trust
@@ -40,7 +40,11 @@ def load(config: AuditConfig, track: Track) -> Dataset:
     names = plugins.names("formats")
     matching = [name for name in names if plugins.get("formats", name).matches(config.path)]
     if not matching:
-        raise DatasetError(f"{config.path}: not a dataset in a format known here; looked for: {', '.join(names)}")
+        found = "a file" if config.path.is_file() else "a folder without images"
+        raise DatasetError(
+            f"{config.path}: expected class folders with images, alone or inside split folders (train/, test/); "
+            f"found {found}; formats looked for: {', '.join(names)}"
+        )
     if len(matching) > 1:
         raise DatasetError(f"{config.path}: ambiguous, it looks like {' and like '.join(matching)}")
     dataset: Dataset = plugins.get("formats", matching[0]).load(config.path, config.seed, track)
@@ -155,8 +159,8 @@ def _examine(name: str, case: Case) -> tuple[Check, Detection]:
 
 def _describe(dataset: Dataset) -> dict[str, Any]:
     return {
-        "name": dataset.root.resolve().name,
-        "path": str(dataset.root),
+        "name": as_text(dataset.root.resolve().name),
+        "path": as_text(str(dataset.root)),
         "fingerprint": dataset.fingerprint,
         "format": dataset.layout.format,
         "modality": dataset.modality,
@@ -192,7 +196,7 @@ def _describe_learner(pool: Pool) -> dict[str, Any]:
 
 def _reproduce(config: AuditConfig) -> dict[str, Any]:
     return {
-        "arguments": ["run", str(config.path), "--seed", str(config.seed), "--runs", str(config.runs),
+        "arguments": ["run", as_text(str(config.path)), "--seed", str(config.seed), "--runs", str(config.runs),
                       "--fail-on", str(config.fail_on)],
         "versions": {
             "dataaudit": __version__,

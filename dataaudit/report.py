@@ -24,7 +24,10 @@ TITLES = {
     "unreadable": "Unreadable samples",
     "missing_class": "Classes missing from a split",
     "empty_class": "Empty class folders",
-    "stray_files": "Files in no class folder",
+    "empty_split": "Empty split folders",
+    "stray_files": "Images in no class folder",
+    "dead_links": "Links to nothing",
+    "hidden_files": "Hidden files",
 }
 CHECK_OF = {"leakage": "leakage", "mislabeled": "mislabeled"}
 VERDICTS = {

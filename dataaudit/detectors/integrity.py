@@ -17,8 +17,18 @@ Repair or remove the files; move stray files into a class folder; complete or dr
 import hashlib
 from pathlib import Path
 
+from ..dataset import EMPTY_CLASS, EMPTY_SPLIT, HIDDEN, NO_FILE, STRAY
 from ..detection import Case, Detection
 from ..findings import Finding, Severity, fingerprint
+
+LEFT_OUT = (
+    ("stray_files", Severity.LOW, STRAY, "images in no class folder, left out"),
+    ("empty_class", Severity.MEDIUM, EMPTY_CLASS, "class folders without an image"),
+    ("empty_split", Severity.MEDIUM, EMPTY_SPLIT, "split folders without an image"),
+    ("dead_links", Severity.MEDIUM, NO_FILE, "images that are links to nothing or no regular file"),
+    ("hidden_files", Severity.INFO, HIDDEN, "hidden files or folders, left out"),
+)
+"""(kind, severity, reason that a format gave for ignoring a path, words) of what is reported once for all paths."""
 
 
 def detect(case: Case) -> Detection:
@@ -54,32 +64,20 @@ def detect(case: Case) -> Detection:
                     evidence={"class": name, "split": split, "counts": {s: there[name] for s, there in counts.items()}},
                 )
             )
-    stray = [item.path for item in dataset.layout.ignored if item.reason == "not in a class folder"]
-    if stray:
-        findings.append(
-            Finding(
-                kind="stray_files",
-                severity=Severity.LOW,
-                sample_ids=(),
-                score=float(len(stray)),
-                message=f"{len(stray)} images are in no class folder and were left out, such as {stray[0]}",
-                fingerprint=fingerprint("stray_files", [], "\0".join(stray)),
-                evidence={"count": len(stray), "examples": stray[:20]},
+    for kind, severity, reason, what in LEFT_OUT:
+        paths = [item.path for item in dataset.layout.ignored if item.reason == reason]
+        if paths:
+            findings.append(
+                Finding(
+                    kind=kind,
+                    severity=severity,
+                    sample_ids=(),
+                    score=float(len(paths)),
+                    message=f"{len(paths)} {what}, such as {paths[0]}",
+                    fingerprint=fingerprint(kind, [], "\0".join(paths)),
+                    evidence={"count": len(paths), "examples": paths[:20]},
+                )
             )
-        )
-    empty = [item.path for item in dataset.layout.ignored if item.reason.startswith("an empty class")]
-    findings.extend(
-        Finding(
-            kind="empty_class",
-            severity=Severity.MEDIUM,
-            sample_ids=(),
-            score=0.0,
-            message=f"the class folder {path} holds no image",
-            fingerprint=fingerprint("empty_class", [], path),
-            evidence={"path": path},
-        )
-        for path in empty
-    )
     total = len(dataset) + len(dataset.rejected)
     return Detection(tuple(findings), total, total)
 

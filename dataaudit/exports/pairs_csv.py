@@ -13,4 +13,4 @@ def write(audit: Audit, directory: Path) -> None:
     """Write pairs.csv."""
     with replacing(directory / "pairs.csv") as file:
         table = pd.DataFrame(list(audit.pairs), columns=list(Pair._fields))
-        table.to_csv(file, index=False, float_format="%.6g", lineterminator="\n")
+        table.to_csv(file, index=False, float_format="%.6g", lineterminator="\r\n")

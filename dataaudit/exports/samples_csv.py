@@ -11,4 +11,4 @@ from ..files import replacing
 def write(audit: Audit, directory: Path) -> None:
     """Write samples.csv; a figure that a sample doesn't have is empty."""
     with replacing(directory / "samples.csv") as file:
-        pd.DataFrame(list(audit.samples)).to_csv(file, index=False, float_format="%.6g", lineterminator="\n")
+        pd.DataFrame(list(audit.samples)).to_csv(file, index=False, float_format="%.6g", lineterminator="\r\n")

@@ -5,16 +5,34 @@ class may be called `train`. Without them a stratified fifth of the images becom
 """
 
 import os
+import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn, TypeVar
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 from numpy.typing import NDArray
+from PIL import Image
 
-from ..dataset import SPLITS, Dataset, Ignored, Layout, Rejected, Split, Track, stratified_split
+from ..dataset import (
+    EMPTY_CLASS,
+    EMPTY_SPLIT,
+    HIDDEN,
+    NO_FILE,
+    SPLITS,
+    STRAY,
+    Dataset,
+    Ignored,
+    Layout,
+    Rejected,
+    Split,
+    Track,
+    as_text,
+    stratified_split,
+)
 from ..errors import DatasetError
 from ..images import EXTENSIONS, GREY_MODES, decode, header, resized
 
@@ -26,6 +44,7 @@ SPLIT_NAMES: dict[str, Split] = {
 TEST_FRACTION = 0.2
 SMALL, LARGE = 32, 64
 """Edge of the square that images of mixed sizes are brought to: small where most are at most 48 pixels, else large."""
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -49,7 +68,7 @@ def load(path: Path, seed: int, track: Track) -> Dataset:
     """
     ignored: list[Ignored] = []
     notes: list[str] = []
-    files = _files(path, ignored, notes)
+    files = _files(path, ignored)
     classes = sorted({file.label for file in files})
     if len(classes) < 2:
         raise DatasetError(_too_few_classes(path, classes))
@@ -78,37 +97,40 @@ def load(path: Path, seed: int, track: Track) -> Dataset:
     )
 
 
-def _printable(name: str) -> str:
-    """A file name as valid Unicode; bytes that are not UTF-8 are shown as \\xNN."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
 def _walk(root: Path, ignored: list[Ignored]) -> Iterator[tuple[Path, str]]:
     """(folder, file name) of every file below `root`, sorted; linked folders are followed, loops are not."""
     seen: set[str] = set()
-    for folder, folders, names in os.walk(root, followlinks=True):
+    waiting = [root]  # links are followed after the folders themselves, which they must not displace
+    for folder, folders, names in (found for start in waiting for found in os.walk(start, onerror=_refuse)):
         real = os.path.realpath(folder)
         here = Path(folder)
         if real in seen:
-            ignored.append(Ignored(_printable(here.relative_to(root).as_posix()), "a link to a folder already read"))
+            ignored.append(Ignored(as_text(here.relative_to(root).as_posix()), "a link to a folder already read"))
             folders.clear()
             continue
         seen.add(real)
         hidden = [name for name in folders if _is_hidden(name)]
-        ignored.extend(
-            Ignored(_printable((here / name).relative_to(root).as_posix()) + "/", "hidden") for name in hidden
-        )
-        folders[:] = sorted(set(folders) - set(hidden))
+        ignored.extend(Ignored(as_text((here / name).relative_to(root).as_posix()) + "/", HIDDEN) for name in hidden)
+        shown = sorted(set(folders) - set(hidden))
+        waiting.extend(here / name for name in shown if (here / name).is_symlink())
+        folders[:] = [name for name in shown if not (here / name).is_symlink()]
         for name in sorted(names):
             yield here, name
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise DatasetError(
+        f"{error.filename}: expected a folder that can be listed, found: {error.strerror}; "
+        "change its permissions or move it out of the dataset"
+    ) from error
 
 
 def _is_hidden(name: str) -> bool:
     return name.startswith((".", "__MACOSX")) or name in ("Thumbs.db", "desktop.ini")
 
 
-def _files(root: Path, ignored: list[Ignored], notes: list[str]) -> list[_File]:
-    folders = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not _is_hidden(entry.name))
+def _files(root: Path, ignored: list[Ignored]) -> list[_File]:
+    folders = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not _is_hidden(entry.name))
     has_splits = bool(folders) and all(name.lower() in SPLIT_NAMES for name in folders)
     if has_splits:
         for split in SPLITS:
@@ -119,31 +141,33 @@ def _files(root: Path, ignored: list[Ignored], notes: list[str]) -> list[_File]:
     for folder, name in _walk(root, ignored):
         path = folder / name
         parts = path.relative_to(root).parts
-        id = _printable("/".join(parts))
+        id = as_text("/".join(parts))
         if _is_hidden(name):
-            ignored.append(Ignored(id, "hidden"))
+            ignored.append(Ignored(id, HIDDEN))
         elif path.suffix.lower() not in EXTENSIONS:
             ignored.append(Ignored(id, f"not an image: {path.suffix or 'no extension'}"))
         elif len(parts) < 2 + has_splits:
-            ignored.append(Ignored(id, "not in a class folder"))
+            ignored.append(Ignored(id, STRAY))
         elif not path.is_file():
-            ignored.append(Ignored(id, "a link to nothing or not a regular file"))
+            ignored.append(Ignored(id, NO_FILE))
         else:
             filled.add(parts[: 1 + has_splits])
             named = SPLIT_NAMES[parts[0].lower()] if has_splits else None
-            files.append(_File(path, id, named, _printable(parts[has_splits])))
+            files.append(_File(path, id, named, as_text(parts[has_splits])))
     if not files:
         raise DatasetError(
             f"{root}: expected {'split folders with ' if has_splits else ''}class folders with images "
             f"({', '.join(sorted(EXTENSIONS))}), found none; images without a class folder: "
-            f"{sum(item.reason == 'not in a class folder' for item in ignored)}"
+            f"{sum(item.reason == STRAY for item in ignored)}"
         )
     tops = [Path(name) for name in folders] if has_splits else [Path()]
     for top in tops:
-        for entry in sorted(os.scandir(root / top), key=lambda entry: entry.name):
+        if has_splits and not any(key[0] == top.name for key in filled):
+            ignored.append(Ignored(as_text(top.name) + "/", EMPTY_SPLIT))
+        for entry in sorted((root / top).iterdir()):
             key = (*top.parts, entry.name)
             if entry.is_dir() and not _is_hidden(entry.name) and key not in filled:
-                ignored.append(Ignored(_printable("/".join(key)) + "/", "an empty class: no image in it"))
+                ignored.append(Ignored(as_text("/".join(key)) + "/", EMPTY_CLASS))
     files.sort(key=lambda file: file.id)
     return files
 
@@ -152,7 +176,7 @@ def _too_few_classes(root: Path, classes: list[str]) -> str:
     inside = root / classes[0]
     hint = ""
     if inside.is_dir():
-        deeper = sorted(_printable(entry.name) for entry in os.scandir(inside) if entry.is_dir())
+        deeper = sorted(as_text(entry.name) for entry in os.scandir(inside) if entry.is_dir())
         if deeper:
             hint = f"; it holds the folders {', '.join(deeper[:6])}: did you mean to audit {inside}?"
     return f"{root}: expected at least two class folders, found one, {classes[0]!r}{hint}"
@@ -175,8 +199,7 @@ def _splits(root: Path, files: list[_File], targets: list[int], seed: int, notes
 
 def _working_shape(files: list[_File], notes: list[str], track: Track) -> tuple[int, int, int]:
     """(channels, height, width) for all images: their own size if they share one, at most 48 pixels; else a square."""
-    work = Parallel(prefer="threads", return_as="generator")(delayed(header)(file.path) for file in files)
-    heads = [head for head in track(work, "reading image sizes", len(files)) if head is not None]
+    heads = [head for head in _in_threads(header, files, track, "reading image sizes") if head is not None]
     sizes = Counter(size for size, _ in heads)
     modes = Counter(mode for _, mode in heads)
     channels = 1 if all(mode in GREY_MODES for mode in modes) else 3
@@ -191,7 +214,7 @@ def _working_shape(files: list[_File], notes: list[str], track: Track) -> tuple[
 def _read_all(
     files: list[_File], shape: tuple[int, int, int], track: Track
 ) -> list[tuple[NDArray[np.uint8], str] | str]:
-    """(pixels, content digest) of every image, or why it can't be read; threads, as Pillow decodes outside the GIL."""
+    """(pixels, content digest) of every image, or why it can't be read."""
 
     def read(path: Path) -> tuple[NDArray[np.uint8], str] | str:
         try:
@@ -200,8 +223,15 @@ def _read_all(
             return str(error)
         return resized(decoded, *shape), decoded.digest
 
-    work = Parallel(prefer="threads", return_as="generator")(delayed(read)(file.path) for file in files)
-    return list(track(work, "reading images", len(files)))
+    return _in_threads(read, files, track, "reading images")
+
+
+def _in_threads(read: Callable[[Path], Result], files: list[_File], track: Track, label: str) -> list[Result]:
+    """Read every file; in threads, since Pillow decodes outside the interpreter's lock."""
+    work = Parallel(cpu_count(), prefer="threads", return_as="generator")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # decode() refuses such images
+        return list(track(work(delayed(read)(file.path) for file in files), label, len(files)))
 
 
 def _require_enough(root: Path, splits: list[Split], targets: list[int], rejected: tuple[Rejected, ...]) -> None:

@@ -86,8 +86,8 @@ class ImageLearner:
         steps = math.ceil(len(rows) / self.batch_size)
         optimizer = torch.optim.AdamW(model.parameters(), self.learning_rate, weight_decay=self.weight_decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, self.learning_rate, total_steps=epochs * steps, pct_start=0.2
-        )
+            optimizer, self.learning_rate, total_steps=max(6, epochs * steps), pct_start=0.2
+        )  # fewer than six steps leave no room for its two phases
         model.train()
         for epoch in range(epochs):
             order = rows[torch.randperm(len(rows), generator=generator).numpy()]
