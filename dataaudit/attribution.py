@@ -1,7 +1,8 @@
 """Attribution: how much each training sample moves each target's output, read lazily from a file."""
 
+import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from . import store
 from .dataset import Track
 from .errors import InputError
-from .pool import Pool
+from .problem import Problem
 
 BLOCK_BYTES = 64 << 20
 
@@ -27,6 +28,7 @@ class Attribution:
     held_out         (n_subsets, n_target) predicted margins of the pool's distinct subsets, up to a constant per
                      target, each made without the runs on that subset; what the scores' trust is measured on
     provenance       backend and its settings, slope, fingerprints, seed, versions
+    keeping          what must live as long as the file at `path`, such as its temporary folder
     """
 
     path: Path
@@ -35,20 +37,31 @@ class Attribution:
     self_influence: NDArray[np.float32]
     held_out: NDArray[np.float32]
     provenance: Mapping[str, Any]
+    keeping: object = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def load(cls, path: Path) -> "Attribution":
+    def load(cls, path: Path | str) -> "Attribution":
         """Open a score file. Raises InputError if it is none."""
-        header = store.read_header(path)
+        header = store.read_header(Path(path))
         slope = np.float32(header.provenance["slope"])
         return cls(
-            path,
+            Path(path),
             header.train_ids,
             header.target_ids,
             header.self_influence * slope,
             header.held_out * slope,
             header.provenance,
         )
+
+    def save(self, path: Path | str) -> None:
+        """Copy the score file to `path`, whole or not at all."""
+        target = Path(path)
+        temporary = target.with_name(target.name + ".tmp")
+        try:
+            shutil.copyfile(self.path, temporary)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -96,8 +109,8 @@ class Attribution:
 class Backend(Protocol):
     """A plugin of `backends`."""
 
-    def identity(self, pool: Pool) -> Mapping[str, Any]:
+    def identity(self, problem: Problem) -> Mapping[str, Any]:
         """What the scores depend on, as plain data: kept scores are reused if their provenance has the same."""
 
-    def attribute(self, pool: Pool, path: Path, track: Track) -> Attribution:
-        """Score every training row on every row of the target split, the margin of its given label being the output."""
+    def attribute(self, problem: Problem, path: Path, track: Track) -> Attribution:
+        """Score every training sample on every target, the margin of the target's label being the output."""

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from .pool import BLOCK, Pool
+from .pool import BLOCK
+from .problem import Runs
 
 
 @dataclass(frozen=True)
@@ -25,19 +26,12 @@ class Trust:
     n_targets: int
 
 
-def distinct_subsets(pool: Pool) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Numbers of the pool's S distinct subsets, and which of them are set aside for choosing hyperparameters.
+def choosing_subsets(runs: Runs) -> NDArray[np.bool_]:
+    """Which of the S distinct subsets are set aside for choosing hyperparameters: one pair in three.
 
-    One pair in three chooses; the others, those trained twice among them, report.
+    The others, those trained twice among them, report.
     """
-    subsets = np.unique(pool.subsets)
-    return subsets, subsets % BLOCK // 2 == 1
-
-
-def subset_margins(pool: Pool, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """(S, len(rows)) margins, averaged over the runs on each distinct subset."""
-    margins = pool.margins(rows)
-    return np.stack([margins[pool.subsets == subset].mean(0) for subset in np.unique(pool.subsets)])
+    return np.asarray(runs.distinct() % BLOCK // 2 == 1)
 
 
 def lds(actual: NDArray[np.float32], predicted: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -48,42 +42,39 @@ def lds(actual: NDArray[np.float32], predicted: NDArray[np.float32]) -> NDArray[
     return np.asarray(np.divide((a * b).sum(0), norm, out=np.full(norm.shape, np.nan), where=norm > 0))
 
 
-def noise_ceiling(pool: Pool, rows: NDArray[np.int64], reporting: NDArray[np.int64]) -> float | None:
+def noise_ceiling(runs: Runs, reporting: NDArray[np.int64]) -> float | None:
     """Square root of the reliability of the subsets' mean margins (Spearman-Brown), from subsets trained on twice.
 
     The single-run intraclass correlation r is the variance between subsets over all variance, each the mean over
     targets; a subset with R runs has reliability R r / (1 + (R - 1) r), averaged over the reporting subsets.
+    None if no subset was trained on twice or nothing varies.
     """
-    margins = pool.margins(rows).astype(np.float64)
-    twice = [s for s in np.unique(pool.subsets) if (pool.subsets == s).sum() > 1]
-    if not twice:
-        return None
-    within = np.mean([margins[pool.subsets == s].var(0, ddof=1).mean() for s in twice])
-    first = [int(np.flatnonzero(pool.subsets == s)[0]) for s in np.unique(pool.subsets)]
+    margins = runs.margins.astype(np.float64)
+    subsets, first, counts = np.unique(runs.subsets, return_index=True, return_counts=True)
+    twice = subsets[counts > 1]
     total = margins[first].var(0, ddof=1).mean()
-    if total <= 0:
+    if not len(twice) or total <= 0:
         return None
+    within = np.mean([margins[runs.subsets == subset].var(0, ddof=1).mean() for subset in twice])
     r = max(0.0, 1 - within / total)
-    runs = np.array([(pool.subsets == s).sum() for s in reporting])
-    return float(np.sqrt(np.mean(runs * r / (1 + (runs - 1) * r))))
+    times = counts[np.isin(subsets, reporting)]
+    return float(np.sqrt(np.mean(times * r / (1 + (times - 1) * r))))
 
 
-def trust(pool: Pool, rows: NDArray[np.int64], predictions: NDArray[np.float32]) -> Trust | None:
-    """Measure predictions (S, t) of the margins of `rows`; None if fewer than four subsets are left to report on.
+def trust(runs: Runs, predictions: NDArray[np.float32]) -> Trust | None:
+    """Measure predictions (S, n_target) of the runs' margins; None if fewer than four subsets are left to report on.
 
     `predictions` must each have been made without the runs on their subset, as a Backend does.
     """
-    subsets, choosing = distinct_subsets(pool)
-    reporting = np.flatnonzero(~choosing)
-    if len(reporting) < 4 or not len(rows):
+    reporting = np.flatnonzero(~choosing_subsets(runs))
+    n_targets = runs.margins.shape[1]
+    if len(reporting) < 4 or not n_targets:
         return None
-    actual = subset_margins(pool, rows)[reporting]
-    predicted = predictions[reporting]
-    value = float(np.nanmean(lds(actual, predicted)))
+    actual, predicted = runs.subset_margins()[reporting], predictions[reporting]
+    of_each = lds(actual, predicted)
+    value = float(np.nanmean(of_each))
     without_one = [np.nanmean(lds(np.delete(actual, j, 0), np.delete(predicted, j, 0))) for j in range(len(reporting))]
-    of_subsets = (len(reporting) - 1) * np.var(without_one)
-    of_targets = np.nanvar(lds(actual, predicted)) / len(rows)
-    half = 1.96 * float(np.sqrt(of_subsets + of_targets))
-    low, high = max(-1.0, value - half), min(1.0, value + half)
-    ceiling = noise_ceiling(pool, rows, subsets[reporting])
-    return Trust(value, (low, high), ceiling, len(reporting), len(rows))
+    variance = (len(reporting) - 1) * np.var(without_one) + np.nanvar(of_each) / n_targets
+    half = 1.96 * float(np.sqrt(variance))
+    interval = (max(-1.0, value - half), min(1.0, value + half))
+    return Trust(value, interval, noise_ceiling(runs, runs.distinct()[reporting]), len(reporting), n_targets)

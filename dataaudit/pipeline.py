@@ -1,6 +1,5 @@
 """The only place where the stages are chained."""
 
-import resource
 import sys
 import time
 import warnings
@@ -25,6 +24,7 @@ from .files import replacing
 from .findings import Finding, Pair
 from .images import data_uri
 from .pool import Pool, train_pool
+from .problem import Problem
 from .report import PICTURE_BYTES, PICTURE_EDGE, shown_samples
 
 LIMITS = (
@@ -73,7 +73,8 @@ def run(config: AuditConfig, dataset: Dataset, track: Track) -> Audit:
         with _timed(seconds, "pool"):
             pool = train_pool(dataset, learner, directory / "pool", config.runs, config.seed, track)
         with _timed(seconds, "attribution"):
-            attribution = _attribute(plugins.get("backends", "trak").BACKEND(), pool, directory / "scores.h5", track)
+            problem = Problem.of(pool)
+            attribution = _attribute(plugins.get("backends", "trak").BACKEND(), problem, directory / "scores.h5", track)
         case = Case(dataset, pool, attribution, config.seed, track)
         checks: list[Check] = []
         findings: list[Finding] = []
@@ -87,8 +88,7 @@ def run(config: AuditConfig, dataset: Dataset, track: Track) -> Audit:
             columns.update(detection.columns)
             pairs.extend(detection.pairs)
     findings.sort(key=lambda finding: (-finding.severity, finding.kind, -finding.score, finding.sample_ids))
-    target = dataset.rows(dataset.target_split)
-    measured = trust(pool, target, attribution.held_out)
+    measured = None if problem.runs is None else trust(problem.runs, attribution.held_out)
     audit = Audit(
         verdict=gate.judge(checks, findings, config.fail_on),
         dataset=_describe(dataset),
@@ -133,16 +133,16 @@ def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     seconds[stage] = round(time.perf_counter() - start, 2)
 
 
-def _attribute(backend: Backend, pool: Pool, path: Path, track: Track) -> Attribution:
-    """Kept scores if they are of this very pool and backend, else new ones."""
+def _attribute(backend: Backend, problem: Problem, path: Path, track: Track) -> Attribution:
+    """Kept scores if they are of this very problem and backend, else new ones."""
     if path.exists():
         try:
             kept = Attribution.load(path)
         except InputError:
             kept = None
-        if kept is not None and kept.provenance["identity"] == backend.identity(pool):
+        if kept is not None and kept.provenance["identity"] == backend.identity(problem):
             return kept
-    return backend.attribute(pool, path, track)
+    return backend.attribute(problem, path, track)
 
 
 def _examine(name: str, case: Case) -> tuple[Check, Detection]:
@@ -251,5 +251,10 @@ def _pictures(dataset: Dataset, ids: list[str]) -> dict[str, str]:
 
 
 def _peak_megabytes() -> float:
+    """Most memory this process held; not known on Windows."""
+    if sys.platform == "win32":
+        return float("nan")
+    import resource
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)

@@ -11,8 +11,6 @@ from typing import Any
 
 from .errors import InputError
 
-GROUPS = ("formats", "learners", "backends", "detectors", "exports")
-
 
 def _package(group: str) -> ModuleType:
     return import_module(f"{__package__}.{group}")

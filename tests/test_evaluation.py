@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from dataaudit.evaluation import distinct_subsets, lds, noise_ceiling, subset_margins, trust
+from dataaudit.evaluation import choosing_subsets, lds, noise_ceiling, trust
 from dataaudit.pool import Pool
+from dataaudit.problem import Problem, Runs
 
 
 def test_lds_is_spearman_per_target() -> None:
@@ -24,50 +25,55 @@ def test_a_constant_prediction_has_no_correlation_instead_of_zero() -> None:
     assert np.isnan(lds(actual, np.ones_like(actual))).all()
 
 
-def simulated(pool: Pool, signal: float, noise: float, targets: int = 400) -> Pool:
-    """The pool with outputs whose margins are a subset's value plus a seed's noise."""
+def simulated(pool: Pool, signal: float, noise: float, targets: int = 400) -> Runs:
+    """The pool's runs with margins that are a subset's value plus a seed's noise."""
+    runs = Problem.of(pool).runs
+    assert runs is not None
     rng = np.random.default_rng(0)
-    n = len(pool.dataset)
-    value = {s: rng.normal(size=n) * signal for s in np.unique(pool.subsets)}
-    margins = np.stack([value[s] + rng.normal(size=n) * noise for s in pool.subsets])
-    outputs = np.zeros((len(pool), n, 2), np.float32)
-    outputs[:, :, 0] = margins
-    return replace(pool, outputs=outputs, dataset=replace(pool.dataset, targets=np.zeros(n, np.int64)))
+    value = {subset: rng.normal(size=targets) * signal for subset in runs.distinct()}
+    margins = np.stack([value[subset] + rng.normal(size=targets) * noise for subset in runs.subsets])
+    return replace(runs, margins=margins.astype("f4"))
 
 
 def test_the_ceiling_is_high_without_noise_and_low_without_signal(small_pool: Pool) -> None:
-    rows = np.arange(80)
-    subsets, _ = distinct_subsets(small_pool)
-    quiet = noise_ceiling(simulated(small_pool, 1.0, 0.01), rows, subsets)
-    loud = noise_ceiling(simulated(small_pool, 0.01, 1.0), rows, subsets)
-    assert quiet is not None
-    assert quiet > 0.98
-    assert loud is not None
-    assert loud < 0.6
+    quiet, loud = simulated(small_pool, 1.0, 0.01), simulated(small_pool, 0.01, 1.0)
+    high, low = (noise_ceiling(runs, runs.distinct()) for runs in (quiet, loud))
+    assert high is not None
+    assert high > 0.98
+    assert low is not None
+    assert low < 0.6
+
+
+def test_without_repeated_subsets_there_is_no_ceiling(small_pool: Pool) -> None:
+    runs = simulated(small_pool, 1.0, 0.1)
+    assert noise_ceiling(replace(runs, subsets=np.arange(len(runs.subsets))), np.arange(8)) is None
 
 
 def test_a_perfect_prediction_is_trusted_and_a_random_one_is_not(small_pool: Pool) -> None:
-    pool = simulated(small_pool, 1.0, 0.2)
-    rows = pool.dataset.rows("test")
-    actual = subset_margins(pool, rows)
-    perfect = trust(pool, rows, actual)
-    random = trust(pool, rows, np.random.default_rng(1).normal(size=actual.shape).astype("f4"))
+    runs = simulated(small_pool, 1.0, 0.2)
+    actual = runs.subset_margins()
+    perfect = trust(runs, actual)
+    random = trust(runs, np.random.default_rng(1).normal(size=actual.shape).astype("f4"))
     assert perfect is not None
     assert perfect.lds == pytest.approx(1)
     assert random is not None
     assert random.interval[0] < 0 < random.interval[1]
-    assert random.n_subsets == 4
-    assert random.n_targets == 20
+    assert (random.n_subsets, random.n_targets) == (4, 400)
 
 
 def test_subsets_that_choose_do_not_report(small_pool: Pool) -> None:
-    subsets, choosing = distinct_subsets(small_pool)
-    pool = simulated(small_pool, 1.0, 0.1)
-    rows = pool.dataset.rows("test")
-    predicted = subset_margins(pool, rows)
-    predicted[choosing] = -100
-    measured = trust(pool, rows, predicted)
+    runs = simulated(small_pool, 1.0, 0.1)
+    chosen = choosing_subsets(runs)
+    predicted = runs.subset_margins()
+    predicted[chosen] = -100
+    measured = trust(runs, predicted)
     assert measured is not None
     assert measured.lds == pytest.approx(1)
-    assert choosing.sum() == 2
-    assert len(subsets) == 6
+    assert (chosen.sum(), len(chosen)) == (2, 6)
+
+
+def test_runs_on_one_subset_are_averaged(small_pool: Pool) -> None:
+    runs = simulated(small_pool, 1.0, 0.1)
+    twice = runs.subsets == runs.subsets[0]
+    np.testing.assert_allclose(runs.subset_margins()[0], runs.margins[twice].mean(0))
+    np.testing.assert_array_equal(runs.subset_masks()[0], runs.masks[0])

@@ -61,7 +61,8 @@ def audit_of(findings: list[Finding], label: str = "shirt", **changes: object) -
             "accuracy": {"split": "test", "mean": 0.8, "standard_deviation": 0.01, "ensemble": 0.85},
         },
         trust={
-            "lds": 0.5, "interval": (0.4, 0.6), "ceiling": 0.8, "n_subsets": 4, "n_targets": 5, "slope": 2.0, "ridge": 0.1,
+            "lds": 0.5, "interval": (0.4, 0.6), "ceiling": 0.8, "n_subsets": 4, "n_targets": 5, "slope": 2.0,
+            "ridge": 0.1,
         },
         checks=checks,
         findings=tuple(findings),
@@ -113,7 +114,7 @@ def test_the_page_loads_nothing_and_forbids_it() -> None:
 
 def test_every_number_a_reviewer_needs_is_on_the_page() -> None:
     text = Tags(render(audit_of([leak("test/a.png", "train/b.png", "coat")]))).text
-    for needed in ("FAIL", "1 leakage findings of severity high", "LDS 0.50 (95 % interval 0.40 to 0.60)", "80.0%",
+    for needed in ("FAIL", "1 leakage finding of severity high", "LDS 0.50 (95 % interval 0.40 to 0.60)", "80.0%",
                    "test/a.png has a copy train/b.png", "5 of 5", "unverified", "a limit", "(+40 robust"):  # fmt: skip
         assert needed in text
 

@@ -4,12 +4,12 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from ..audit import Audit
+from ..audit import Audit, plain
 from ..files import replacing
 
 
 def write(audit: Audit, directory: Path) -> None:
     """Write cost.json."""
     with replacing(directory / "cost.json") as file:
-        json.dump(asdict(audit.cost), file, indent=2)
+        json.dump(plain(asdict(audit.cost)), file, indent=2, allow_nan=False)
         file.write("\n")

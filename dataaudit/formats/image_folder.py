@@ -206,7 +206,8 @@ def _working_shape(files: list[_File], notes: list[str], track: Track) -> tuple[
     edge = SMALL if np.median([min(size) for size in sizes.elements()] or [0]) <= 48 else LARGE
     width, height = next(iter(sizes)) if len(sizes) == 1 and max(next(iter(sizes))) <= 48 else (edge, edge)
     common = ", ".join(f"{w}x{h} ({count})" for (w, h), count in sizes.most_common(3))
-    notes.append(f"{len(sizes)} image sizes, most common {common}; modes {', '.join(sorted(modes))}")
+    found = f"{len(sizes)} image sizes, most common" if len(sizes) > 1 else "one image size,"
+    notes.append(f"{found} {common}; modes {', '.join(sorted(modes))}")
     notes.append(f"the learner sees {width}x{height} {'grey' if channels == 1 else 'RGB'} pixels")
     return channels, height, width
 

@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from dataaudit.attribution import Attribution
+from dataaudit.backends.trak import Trak
 from dataaudit.dataset import Dataset, silent
 from dataaudit.detection import Case, Detection
 from dataaudit.detectors import leakage
 from dataaudit.pool import Pool
+from dataaudit.problem import Problem
 
 from ..fixtures import dataset_of
 from ..test_near_duplicates import ALTERATIONS, textures
@@ -94,9 +96,7 @@ def test_fingerprints_survive_renaming(clean: Dataset) -> None:
 
 
 def test_influence_is_that_of_the_pair(small_pool: Pool, tmp_path: Path) -> None:
-    from dataaudit.backends.trak import Trak
-
-    attribution = Trak(choosing=2).attribute(small_pool, tmp_path / "s.h5", silent)
+    attribution = Trak(choosing=2).attribute(Problem.of(small_pool), tmp_path / "s.h5", silent)
     detection = leakage.detect(Case(small_pool.dataset, small_pool, attribution, 0, silent))
     scores = Attribution.load(tmp_path / "s.h5").scores()
     for pair in detection.pairs[::7]:
