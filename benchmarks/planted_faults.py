@@ -1,7 +1,7 @@
 """How many of the planted faults an audit found.
 
-    dataaudit run FOLDER --output OUT
-    python benchmarks/planted_faults.py FOLDER_faults.csv OUT
+dataaudit run FOLDER --output OUT
+python benchmarks/planted_faults.py FOLDER_faults.csv OUT
 """
 
 import argparse
