@@ -1,5 +1,6 @@
 """The command line: parse, call, print, exit."""
 
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -75,6 +76,8 @@ def explain(check: str | None) -> None:
 
 def main() -> None:
     """Entry point: library errors become messages and exit codes here and nowhere else."""
+    # Threads that spin while they wait make an audit many times slower beside any other busy process.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Abort:

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold
+from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.neighbors import NearestNeighbors
 
 from .dataset import Dataset
@@ -31,8 +31,10 @@ def linear_probabilities(dataset: Dataset, features: NDArray[np.float32], seed: 
     """(n, c) from logistic regression: cross-validated on training rows, fitted on them all for the others."""
     train = dataset.rows("train")
     probabilities = np.zeros((len(dataset), len(dataset.class_names)))
-    folds = KFold(min(FOLDS, len(train)), shuffle=True, random_state=seed).split(train)
-    tasks = [(train[inside], train[outside]) for inside, outside in folds]
+    counts = np.bincount(dataset.targets[train])
+    splitter = StratifiedKFold if counts[counts > 0].min() >= FOLDS else KFold
+    folds = splitter(min(FOLDS, len(train)), shuffle=True, random_state=seed)
+    tasks = [(train[inside], train[outside]) for inside, outside in folds.split(train, dataset.targets[train])]
     tasks.append((train, np.setdiff1d(np.arange(len(dataset)), train)))
     for fitted, asked in tasks:
         classes = np.unique(dataset.targets[fitted])
