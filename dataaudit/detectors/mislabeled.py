@@ -92,17 +92,18 @@ def _contest(evidence: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[
 def _fit_noise(evidence: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[float, float]:
     """Maximum-likelihood (trust, noise) of: true class ~ softmax(trust * evidence), label wrong with chance noise.
 
-    A wrong label is any other class alike (symmetric noise, e.g. Natarajan et al. 2013).
+    A wrong label is any other class alike (symmetric noise, e.g. Natarajan et al. 2013). Trust is at most 1, that of
+    independent views; labels that the evidence separates perfectly would have none.
     """
     rows, others = np.arange(len(labels)), max(1, evidence.shape[1] - 1)
 
     def loss(point: NDArray[np.float64]) -> float:
-        right = np.exp(log_softmax(np.exp(point[0]) * evidence, axis=1)[rows, labels])
+        right = np.exp(log_softmax(min(np.exp(point[0]), 1.0) * evidence, axis=1)[rows, labels])
         noise = expit(point[1])
         return float(-np.log((1 - noise) * right + noise * (1 - right) / others + 1e-300).mean())
 
     found = minimize(loss, np.array([-1.0, -3.0]), method="Nelder-Mead").x
-    return float(np.exp(found[0])), float(expit(found[1]))
+    return min(float(np.exp(found[0])), 1.0), float(expit(found[1]))
 
 
 def _probability_wrong(quality: NDArray[np.float64], noise: float) -> NDArray[np.float64]:
