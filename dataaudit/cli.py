@@ -71,7 +71,8 @@ def explain(check: str | None) -> None:
     sections = explanation(plugins.get("detectors", check))
     click.echo(sections.pop("summary"))
     for title, body in sections.items():
-        click.echo(f"\n{title}\n  " + body.replace("\n", "\n  "))
+        indent = "  "
+        click.echo(f"\n{title}\n" + click.wrap_text(body, 100, indent, indent, preserve_paragraphs=True))
 
 
 def main() -> None:

@@ -60,7 +60,11 @@ def accepted_by_fdr(p_values: NDArray[np.float64], rate: float) -> tuple[NDArray
 
 
 def explanation(detector: object) -> dict[str, str]:
-    """A detector's docstring by heading; what stands before the first is under "summary"."""
+    """A detector's docstring by heading, a line a paragraph; what stands before the first is under "summary"."""
     parts = (detector.__doc__ or "").split("\n## ")
     sections = dict(part.split("\n", 1) for part in parts[1:] if "\n" in part)
-    return {"summary": parts[0].strip(), **{title.strip(): text.strip() for title, text in sections.items()}}
+    texts = {"summary": parts[0], **{title.strip(): text for title, text in sections.items()}}
+    return {
+        title: "\n\n".join(" ".join(paragraph.split()) for paragraph in text.strip().split("\n\n"))
+        for title, text in texts.items()
+    }
