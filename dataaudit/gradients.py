@@ -5,24 +5,33 @@ gradient of its output. Both sides of G are rotated into the eigenbases of E[G^T
 rows (a higher-order SVD; the data-dependent kin of the Kronecker-factored eigenbasis of George et al. 2018). That
 gathers the energy in few coordinates, and those with the largest measured second moment are kept. With every
 coordinate kept, inner products of features are exactly those of the gradients.
+
+What each parameter's features sum to over a few rows is checked against its ordinary gradient before it is trusted, so
+that no use of a weight that layers can't see (in another layer's code, across samples) makes them wrong in silence.
 """
 
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.nn import functional
 
 from .errors import NumericsError, SampleError
+from .layers import Block, Pass, factored, leftover, require_finite
 
 Of = Literal["loss", "margin"]
 SAMPLE = 256
 """Rows on which the bases are estimated."""
 BATCH = 128
 """Rows in one forward and backward pass."""
+PROBE = 32
+"""Rows on which the features are checked against ordinary gradients."""
+AGREEMENT = 1e-2
+"""Largest relative difference in that check: above rounding, reduced-precision convolutions on GPUs included."""
 
 
 class GradientFeatures:
@@ -37,40 +46,46 @@ class GradientFeatures:
     ) -> None:
         """Choose the coordinates on a spread of at most SAMPLE rows of `inputs`.
 
-        dimensions        most coordinates to keep, over all layers
+        module            in evaluation mode; gives (n, classes) logits, or (n, 1) or (n,) for the labels 0 and 1
+        dimensions        most coordinates to keep, over all parameters
         energy_per_side   share of each side's second moment that its basis keeps; 1.0 keeps full bases
 
-        Raises NumericsError if no layer of the module has per-sample gradients here, SampleError for a sample whose
+        Raises NumericsError if no parameter of the module has per-sample gradients, SampleError for a sample whose
         gradient is not finite.
         """
         self._module = module
-        self._layers = [layer for layer in module.modules() if type(layer) in _GEOMETRIES]
-        if not self._layers:
-            known = ", ".join(sorted(kind.__name__ for kind in _GEOMETRIES))
-            raise NumericsError(
-                f"no layer of {type(module).__name__} has per-sample gradients; expected one of {known}"
-            )
-        covered = sum(p.numel() for layer in self._layers for p in layer.parameters(recurse=False) if p.requires_grad)
-        self.coverage = covered / sum(p.numel() for p in module.parameters() if p.requires_grad)
-
+        self._blocks = factored(module)
         pick = torch.linspace(0, len(inputs) - 1, min(SAMPLE, len(inputs))).long()
-        recorded = list(self._record(inputs[pick], labels[pick], "loss"))
-        for i in range(len(self._layers)):
-            _require_finite(torch.cat([a[i].flatten(1).sum(1) + b[i].flatten(1).sum(1) for a, b, _ in recorded]), pick)
-        total = 0.0
-        self._geometries: list[_Geometry] = []
-        moments = []
-        for i, layer in enumerate(self._layers):
-            geometry = _GEOMETRIES[type(layer)](layer)
-            total += geometry.fit([(a[i], b[i]) for a, b, _ in recorded], energy_per_side)
-            moments.append(sum(geometry.features(a[i], b[i]).square().sum(0) for a, b, _ in recorded))
-            self._geometries.append(geometry)
-        every = torch.cat([torch.as_tensor(moment) for moment in moments])
+        passes = list(self._passes(inputs[pick], labels[pick], "loss"))
+        few = pick[:: max(1, len(pick) // PROBE)][:PROBE]
+        self._blocks = self._trusted(inputs[few], labels[few])
+        trainable = sum(p.numel() for p in module.parameters() if p.requires_grad)
+        self.coverage = sum(p.numel() for block in self._blocks for p in block.parameters) / max(trainable, 1)
+        if not self._blocks:
+            raise NumericsError(
+                f"no trainable parameter of {type(module).__name__} has per-sample gradients: expected layers of the "
+                "known kinds, or a module that torch.func can differentiate for one sample at a time"
+            )
+
+        total, moments = 0.0, []
+        for block in self._blocks:
+            parts = [part for one in passes for _, part in one.slices(block.rows)]
+            try:
+                moment, energy = block.fit(parts, energy_per_side)
+            except SampleError as error:
+                raise SampleError(error.what, int(pick[error.position])) from error
+            moments.append(moment)
+            total += energy
+        every = torch.cat(moments)
         order = every.argsort(descending=True, stable=True)[:dimensions].sort().values
-        self.energy = float(every[order].sum()) / max(total, 1e-30)
-        bounds = [0, *torch.tensor([len(torch.as_tensor(moment)) for moment in moments]).cumsum(0).tolist()]
-        self._kept = [order[(order >= low) & (order < high)] - low for low, high in itertools.pairwise(bounds)]
         self.dimensions = len(order)
+        self.energy = min(1.0, float(every[order].sum()) / max(total, 1e-30))
+        bounds = [0, *itertools.accumulate(map(len, moments))]
+        kept = [order[(order >= low) & (order < high)] - low for low, high in itertools.pairwise(bounds)]
+        self._blocks = [block for block, own in zip(self._blocks, kept, strict=True) if len(own)]
+        self._widths = [len(own) for own in kept if len(own)]
+        for block, own in zip(self._blocks, filter(len, kept), strict=True):
+            block.keep(own)
 
     def __call__(self, inputs: Tensor, labels: Tensor, of: Of) -> tuple[Tensor, Tensor]:
         """Features (n, k) float32 on the CPU of the gradient of each sample's label, and 1 - p of that label (n,).
@@ -78,152 +93,111 @@ class GradientFeatures:
         `of="margin"` differentiates log p/(1 - p), `of="loss"` log p, which is 1 - p times the first.
         Raises SampleError for a sample whose gradient is not finite.
         """
-        features, doubts = [], []
-        for a, b, doubt in self._record(inputs, labels, of):
-            columns = [
-                geometry.features(x, g)[:, kept]
-                for geometry, kept, x, g in zip(self._geometries, self._kept, a, b, strict=True)
-            ]
-            features.append(torch.cat(columns, 1).cpu())
-            doubts.append(doubt.cpu())
-        result = torch.cat(features)
-        _require_finite(result.sum(1), torch.arange(len(inputs)))
-        return result, torch.cat(doubts)
+        features, doubts = torch.empty(len(inputs), self.dimensions), torch.empty(len(inputs))
+        start = 0
+        for one in self._passes(inputs, labels, of):
+            rows = features[start : start + len(one.seed)]
+            for block, columns in zip(self._blocks, torch.split(rows, self._widths, 1), strict=True):
+                for place, part in one.slices(block.rows):
+                    columns[place] = block.features(part)
+            doubts[start : start + len(one.seed)] = one.doubt
+            start += len(one.seed)
+        require_finite(features.sum(1))
+        return features, doubts
 
-    def _record(self, inputs: Tensor, labels: Tensor, of: Of) -> Iterator[tuple[list[Tensor], list[Tensor], Tensor]]:
-        """For each batch: every layer's input, its output gradient, and 1 - p of the labels."""
+    def _passes(self, inputs: Tensor, labels: Tensor, of: Of) -> Iterator[Pass]:
+        """The batches, with what the blocks' layers took in and the gradients of what they gave out."""
         device = next(self._module.parameters()).device
+        layers = list(dict.fromkeys(layer for block in self._blocks for layer in block.layers))
         for start in range(0, len(inputs), BATCH):
-            with _watched(self._layers) as (entered, left):
-                logits = self._module(inputs[start : start + BATCH].to(device))
-            chosen = functional.one_hot(labels[start : start + BATCH].to(device), logits.shape[1]).bool()
-            doubt = -torch.expm1(torch.log_softmax(logits.detach(), 1)[chosen])
-            seed = chosen.float() - torch.softmax(logits.detach().masked_fill(chosen, -torch.inf), 1)
-            if of == "loss":
-                seed = seed * doubt[:, None]
-            gradients = torch.autograd.grad(logits, [left[layer] for layer in self._layers], seed)
-            yield [entered[layer] for layer in self._layers], list(gradients), doubt
+            x = inputs[start : start + BATCH].to(device)
+            with _watched(layers) as calls:
+                logits = _logits(self._module, x)
+            seed, doubt = _seed(logits.detach(), labels[start : start + BATCH].to(device), of)
+            uses: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in layers}
+            if calls and logits.requires_grad:
+                edges = [edge for _, _, edge in calls]
+                gradients = torch.autograd.grad(logits, edges, seed, allow_unused=True)
+                for (layer, a, _), b in zip(calls, gradients, strict=True):
+                    if b is not None:
+                        uses[layer].append((a, b))
+            yield Pass(x, seed, doubt, uses)
+
+    def _trusted(self, inputs: Tensor, labels: Tensor) -> list[Block]:
+        """The blocks whose features agree with ordinary gradients, and one for the other parameters if that does."""
+        trainable = [p for p in self._module.parameters() if p.requires_grad]
+        if not trainable:
+            return []
+        (probe,) = self._passes(inputs, labels, "margin")
+        # Weights that differ by sample, so that a gradient that mixes samples does not agree.
+        weights = torch.linspace(0.5, 1.5, len(probe.seed)).to(probe.seed)
+        logits = _logits(self._module, probe.inputs)
+        if not logits.requires_grad:
+            return []
+        sums = torch.autograd.grad(logits, trainable, weights[:, None] * probe.seed, allow_unused=True)
+        truth = {
+            p: torch.zeros_like(p) if total is None else total.to_dense()
+            for p, total in zip(trainable, sums, strict=True)
+        }
+        trusted = [block for block in self._blocks if _agreeing(block, probe, weights, truth)]
+        seen = {p for block in trusted for p in block.parameters}
+        others = [p for p in trainable if p not in seen]
+        if others:
+            others = _agreeing(leftover(self._module, others), probe, weights, truth)
+        return [*trusted, leftover(self._module, others)] if others else trusted
 
 
-def _require_finite(values: Tensor, positions: Tensor) -> None:
-    broken = torch.nonzero(~torch.isfinite(values))
-    if len(broken):
-        raise SampleError("the gradient", int(positions[broken[0]]))
+def _agreeing(block: Block, probe: Pass, weights: Tensor, truth: dict[nn.Parameter, Tensor]) -> list[nn.Parameter]:
+    """The block's parameters whose weighted sum of per-sample gradients is their ordinary gradient."""
+    try:
+        ours = sum(weights[place] @ block.features(part) for place, part in probe.slices(block.rows))
+    except NumericsError:
+        return []
+    assert isinstance(ours, Tensor)
+    pieces = zip(block.parameters, torch.split(ours, [p.numel() for p in block.parameters]), strict=True)
+    # Not finite is no disagreement: it is reported later, with the sample.
+    return [p for p, own in pieces if not (own - truth[p].flatten()).norm() > AGREEMENT * truth[p].norm()]
+
+
+def _logits(module: nn.Module, inputs: Tensor) -> Tensor:
+    """(n, classes), or (n, 1)."""
+    logits: Tensor = module(inputs)
+    if logits.ndim not in (1, 2) or len(logits) != len(inputs):
+        raise NumericsError(
+            f"the outputs of {type(module).__name__} are not logits: expected shape ({len(inputs)}, classes) or "
+            f"({len(inputs)},), found {tuple(logits.shape)}"
+        )
+    return logits.reshape(len(inputs), -1)
+
+
+def _seed(logits: Tensor, labels: Tensor, of: Of) -> tuple[Tensor, Tensor]:
+    """The loss's or margin's derivative by the logits (n, classes), and 1 - p (n,)."""
+    if logits.shape[1] == 1:
+        if ((labels != 0) & (labels != 1)).any():
+            raise NumericsError(f"a net with one logit takes the labels 0 and 1, found {torch.unique(labels).tolist()}")
+        seed = (2 * labels - 1).to(logits)[:, None]
+        doubt = torch.sigmoid(-seed * logits)[:, 0]
+    else:
+        chosen = functional.one_hot(labels, logits.shape[1]).bool()
+        doubt = -torch.expm1(torch.log_softmax(logits, 1)[chosen])
+        seed = chosen.float() - torch.softmax(logits.masked_fill(chosen, -torch.inf), 1)
+    return (seed * doubt[:, None] if of == "loss" else seed), doubt
 
 
 @contextmanager
-def _watched(layers: list[nn.Module]) -> Iterator[tuple[dict[nn.Module, Tensor], dict[nn.Module, Tensor]]]:
-    """Inputs and outputs of the layers during one forward pass."""
-    entered: dict[nn.Module, Tensor] = {}
-    left: dict[nn.Module, Tensor] = {}
+def _watched(layers: list[nn.Module]) -> Iterator[list[tuple[nn.Module, Tensor, GradientEdge]]]:
+    """The layers' calls in one forward pass: input, and where its output stands in the graph."""
+    calls: list[tuple[nn.Module, Tensor, GradientEdge]] = []
 
-    def keep(layer: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
-        if layer in entered:
-            raise NumericsError(
-                f"{layer} is used twice in one pass; per-sample gradients of shared layers are not supported"
-            )
-        entered[layer], left[layer] = arguments[0].detach(), output
+    def keep(layer: nn.Module, arguments: tuple[Tensor, ...], named: dict[str, Tensor], output: Tensor) -> None:
+        if output.requires_grad:
+            taken = arguments[0] if arguments else named["input"]
+            # The edge and not the output itself, which an in-place activation would turn into its own result.
+            calls.append((layer, taken.detach(), get_gradient_edge(output)))
 
-    handles = [layer.register_forward_hook(keep) for layer in layers]
+    handles = [layer.register_forward_hook(keep, with_kwargs=True) for layer in layers]
     try:
-        yield entered, left
+        yield calls
     finally:
         for handle in handles:
             handle.remove()
-
-
-class _Geometry(Protocol):
-    """How one layer turns (input, output gradient) into features."""
-
-    def __init__(self, layer: nn.Module) -> None: ...
-
-    def fit(self, batches: list[tuple[Tensor, Tensor]], energy: float) -> float:
-        """Choose the bases on these batches; returns the summed squared norm of their gradients."""
-
-    def features(self, a: Tensor, b: Tensor) -> Tensor:
-        """The rotated gradient (n, k) of the layer's own parameters."""
-
-
-class _Weighted:
-    """A layer with a weight matrix: G is (outputs, inputs), rotated on both sides; its bias is kept as it is."""
-
-    def __init__(self, layer: nn.Module) -> None:
-        self._layer = layer
-        self._project = {nn.Linear: _project_linear, nn.Conv2d: _project_conv2d}[type(layer)]
-        weight = layer.get_parameter("weight").detach()
-        self._left, self._right = torch.eye(len(weight)).to(weight), torch.eye(weight[0].numel()).to(weight)
-
-    def fit(self, batches: list[tuple[Tensor, Tensor]], energy: float) -> float:
-        left, right = torch.zeros_like(self._left), torch.zeros_like(self._right)
-        total = 0.0
-        for a, b in batches:
-            exact = self._project(self._layer, a, b, self._left, self._right)
-            left += torch.einsum("noi,npi->op", exact, exact)
-            right += torch.einsum("noi,noj->ij", exact, exact)
-            total += float(exact.square().sum()) + float(self._bias(b).square().sum())
-        self._left, self._right = _basis(left, energy), _basis(right, energy)
-        return total
-
-    def features(self, a: Tensor, b: Tensor) -> Tensor:
-        rotated = self._project(self._layer, a, b, self._left, self._right)
-        return torch.cat([rotated.flatten(1), self._bias(b)], 1)
-
-    def _bias(self, b: Tensor) -> Tensor:
-        if self._layer.bias is None:
-            return b.new_empty(len(b), 0)
-        if isinstance(self._layer, nn.Linear):
-            return b.reshape(len(b), -1, b.shape[-1]).sum(1)
-        return b.flatten(2).sum(2)
-
-
-class _ScaleAndShift:
-    """Batch norm in evaluation mode: a fixed affine map, whose scale and shift are its only parameters."""
-
-    def __init__(self, layer: nn.Module) -> None:
-        assert isinstance(layer, nn.BatchNorm2d)
-        self._layer = layer
-
-    def fit(self, batches: list[tuple[Tensor, Tensor]], energy: float) -> float:
-        return sum(float(self.features(a, b).square().sum()) for a, b in batches)
-
-    def features(self, a: Tensor, b: Tensor) -> Tensor:
-        mean, var = self._layer.running_mean, self._layer.running_var
-        if not self._layer.affine or mean is None or var is None:
-            return b.new_empty(len(b), 0)
-        normal = (a - mean[:, None, None]) * torch.rsqrt(var + self._layer.eps)[:, None, None]
-        return torch.cat([(b * normal).sum((2, 3)), b.sum((2, 3))], 1)
-
-
-def _project_linear(layer: nn.Module, a: Tensor, b: Tensor, left: Tensor, right: Tensor) -> Tensor:
-    """left^T (sum_t b_t a_t^T) right, as (n, left columns, right columns)."""
-    a, b = a.reshape(len(a), -1, a.shape[-1]), b.reshape(len(b), -1, b.shape[-1])
-    return torch.einsum("nto,nti->noi", b @ left, a @ right)
-
-
-def _project_conv2d(layer: nn.Module, a: Tensor, b: Tensor, left: Tensor, right: Tensor) -> Tensor:
-    """The same for a convolution: projecting its input patches is itself a convolution, so none are unfolded."""
-    assert isinstance(layer, nn.Conv2d)
-    if layer.groups != 1 or layer.padding_mode != "zeros":
-        raise NumericsError(
-            f"{layer}: per-sample gradients of grouped or non-zero-padded convolutions are not supported"
-        )
-    kernels = right.T.reshape(-1, *layer.weight.shape[1:])
-    patches = functional.conv2d(a, kernels, None, layer.stride, layer.padding, layer.dilation)
-    return torch.bmm((left.T @ b.flatten(2)), patches.flatten(2).transpose(1, 2))
-
-
-def _basis(moment: Tensor, energy: float) -> Tensor:
-    """Leading eigenvectors, as columns, that keep this share of the trace."""
-    values, vectors = torch.linalg.eigh(moment.double())
-    values, vectors = values.flip(0).clamp(min=0), vectors.flip(1)
-    reached = values.cumsum(0) >= energy * values.sum()
-    count = len(values) if energy >= 1 or not reached.any() else int(reached.nonzero()[0]) + 1
-    basis: Tensor = vectors[:, :count].to(moment.dtype).contiguous()
-    return basis
-
-
-_GEOMETRIES: dict[type[nn.Module], type[_Geometry]] = {
-    nn.Linear: _Weighted,
-    nn.Conv2d: _Weighted,
-    nn.BatchNorm2d: _ScaleAndShift,
-}

@@ -14,7 +14,7 @@ FLOORS = [
     {"errors", "__init__", "plugins", "files"},
     {"dataset", "images", "findings"},
     {"learning", "store", "config", "progress"},
-    {"pool", "problem", "gradients", "image_features", "registration"},
+    {"pool", "problem", "gradients", "layers", "image_features", "registration"},
     {"attribution", "near_duplicates", "evaluation"},
     {"detection", "label_views"},
     {"formats", "learners", "backends", "detectors", "api"},
