@@ -64,15 +64,15 @@ def _problem(
     for number, module in enumerate(modules):
         if module.training:
             raise InputError(f"model {number} is in training mode; call .eval() on it first")
+    samples = {"train": _samples("train", train, modules[0]), "target": _samples("target", target, modules[0])}
     digest = hashlib.sha256()
     for tensor in (*train, *target, *(value for module in modules for value in module.state_dict().values())):
         digest.update(np.ascontiguousarray(tensor.detach().cpu().numpy()).tobytes())
     return Problem(
         models=tuple(_giving(module) for module in modules),
-        train=_samples("train", train, modules[0]),
-        target=_samples("target", target, modules[0]),
         runs=None,
         identity={"content": digest.hexdigest()},
+        **samples,
     )
 
 
@@ -81,14 +81,19 @@ def _giving(module: nn.Module) -> Callable[[], nn.Module]:
 
 
 def _samples(name: str, labelled: Labelled, module: nn.Module) -> Samples:
+    if not isinstance(labelled, tuple | list) or [isinstance(part, Tensor) for part in labelled] != [True, True]:
+        raise InputError(f"{name}: expected a pair of tensors, inputs and labels; found {type(labelled).__name__}")
     inputs, labels = labelled
     if len(inputs) != len(labels) or not len(inputs):
         raise InputError(f"{name}: expected as many labels as inputs, at least one; found {len(labels)}, {len(inputs)}")
     numbers = labels.detach().cpu().numpy()
     if not np.issubdtype(numbers.dtype, np.integer) or numbers.ndim != 1:
         raise InputError(f"{name}: expected labels as class numbers (n,), found {labels.dtype} {tuple(labels.shape)}")
-    with torch.no_grad():
-        logits = module(inputs[:1].to(next(module.parameters()).device))
+    try:
+        with torch.no_grad():
+            logits = module(inputs[:1].to(next(module.parameters()).device))
+    except RuntimeError as error:
+        raise InputError(f"{name}: the model can't take inputs of shape {tuple(inputs.shape)}: {error}") from error
     if logits.ndim != 2 or not 0 <= numbers.min() <= numbers.max() < logits.shape[1]:
         raise InputError(
             f"{name}: expected logits (n, classes) with room for labels {numbers.min()} to {numbers.max()}, "

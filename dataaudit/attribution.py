@@ -53,6 +53,10 @@ class Attribution:
             header.provenance,
         )
 
+    def __repr__(self) -> str:
+        n_train, n_target = self.shape
+        return f"Attribution({n_train} training samples x {n_target} targets, {self.provenance['identity']['backend']})"
+
     def save(self, path: Path | str) -> None:
         """Copy the score file to `path`, whole or not at all."""
         target = Path(path)

@@ -25,7 +25,7 @@ def cli() -> None:
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.option("--output", type=click.Path(path_type=Path), help="Where results go. Default: DATASET-audit beside it.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of splits, subsets and training.")
-@click.option("--runs", type=int, default=24, show_default=True, help="Models to train on random halves.")
+@click.option("--runs", type=int, default=24, show_default=True, help="Models to train on random halves, at least 8.")
 @click.option("--jobs", type=int, help="Training runs at a time. Default: one a core.")
 @click.option(
     "--fail-on",

@@ -6,6 +6,8 @@ from pathlib import Path
 from .errors import InputError
 from .findings import Severity
 
+MIN_RUNS = 8
+
 
 @dataclass(frozen=True)
 class AuditConfig:
@@ -30,6 +32,10 @@ class AuditConfig:
     def __post_init__(self) -> None:
         if not self.path.exists():
             raise InputError(f"{self.path}: no such file or directory")
+        if self.runs < MIN_RUNS:
+            raise InputError(
+                f"--runs {self.runs}: expected at least {MIN_RUNS}, so that every sample is left out by some"
+            )
         if self.seed < 0:
             raise InputError(f"--seed {self.seed}: expected zero or more")
         if self.jobs is not None and self.jobs < 1:

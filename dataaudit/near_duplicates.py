@@ -26,6 +26,7 @@ SHORTLIST = 48
 QUERY_BLOCK, PAIR_BLOCK = 256, 512
 MATCHING_EDGE = 32
 """Larger images are matched at this size."""
+MIN_NULL = 25
 TAIL_FROM, TAIL_TO = 0.75, 0.93
 """Quantiles between which the null's tail is fitted; what lies above may be duplicates and is not looked at."""
 
@@ -141,6 +142,25 @@ def _candidates(
     corrected = value - (torch.cat(crowding) + base_top.mean(0)[place]) / 2
     chosen = corrected.topk(min(CANDIDATES, shortlist), 1).indices
     return place.gather(1, chosen), torch.cat(warps).gather(1, chosen).int()
+
+
+def by_class(
+    null: NDArray[np.float32], null_classes: NDArray[np.int64], scores: NDArray[np.float32], classes: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Null and scores, each less its class's median null score and in units of its class's spread.
+
+    Where one class is full of look-alikes, its high null must not hide copies in the others. A class with fewer than
+    MIN_NULL null queries is measured by all.
+    """
+    standard_null, standard = null.copy(), scores.copy()
+    for target in np.union1d(null_classes, classes):
+        mine, asked = null_classes == target, classes == target
+        own = null[mine] if mine.sum() >= MIN_NULL else null
+        middle = np.median(own)
+        spread = max(float(np.median(np.abs(own - middle))), 0.1)
+        standard_null[mine] = (null[mine] - middle) / spread
+        standard[asked] = (scores[asked] - middle) / spread
+    return standard_null, standard
 
 
 def tail_probability(null: NDArray[np.float32], scores: NDArray[np.float32]) -> NDArray[np.float64]:

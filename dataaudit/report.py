@@ -147,6 +147,7 @@ def _trust(audit: Audit) -> dict[str, Any] | None:
     share = f", {lds / ceiling:.0%} of what the seeds' noise allows ({ceiling:.2f})" if ceiling else ""
     return {
         "words": f"LDS {lds:.2f} (95 % interval {low:.2f} to {high:.2f}){share}",
+        "warning": "This can't be told from guessing: don't rely on the influences shown." if low <= 0 else "",
         "how": f"On {audit.trust['n_subsets']} held-out training subsets and {audit.trust['n_targets']:,} predictions: "
         "the rank correlation between how the scores say a prediction changes with the training data and how it did "
         "change (linear datamodeling score). 0 is guessing, 1 is perfect.",
@@ -209,7 +210,7 @@ def _label(finding: Finding) -> tuple[list[tuple[str, str]], list[tuple[str, str
     figures = [
         ("Label", evidence["label"]),
         ("Suggested", evidence["suggested_label"]),
-        ("Probability that it is wrong", f"{evidence['probability_wrong']:.0%}"),
+        ("Probability that it is wrong", f"{min(evidence['probability_wrong'], 0.99):.0%}"),
         ("Label against suggestion", views),
         ("Self-confidence (cleanlab)", f"{evidence['self_confidence']:.3f}"),
     ]

@@ -60,6 +60,10 @@ def _summary(audit: Audit, report: str) -> Iterator[str]:
         ceiling = audit.trust["ceiling"]
         of = f" of at most {ceiling:.2f}" if ceiling is not None else ""
         yield f"trust in the scores: LDS {audit.trust['lds']:.2f} (95 % {low:.2f} to {high:.2f}){of}"
+        if low <= 0:
+            yield "  which can't be told from guessing: don't rely on influences; more --runs measure it better"
+    if audit.cost.resumed_runs:
+        yield f"models kept from an earlier run: {audit.cost.resumed_runs} of {audit.learner['models']}"
     yield f"report: {report}"
 
 

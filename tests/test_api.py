@@ -49,6 +49,7 @@ def test_scores_are_train_by_target_and_the_mean_over_models(tmp_path: Path) -> 
     train, target = data(50, 0), data(7, 1)
     both = dataaudit.attribute([first, second], train, target)
     assert both.shape == (50, 7)
+    assert repr(both) == "Attribution(50 training samples x 7 targets, trak)"
     mean = (
         dataaudit.attribute(first, train, target).scores() + dataaudit.attribute(second, train, target).scores()
     ) / 2
@@ -96,6 +97,10 @@ def test_what_does_not_fit_is_refused() -> None:
         dataaudit.attribute(net, train, (train[0], train[1].float()))
     with pytest.raises(InputError, match=r"room for labels 0 to 9, found an output of shape \(1, 3\)"):
         dataaudit.attribute(net, (train[0], torch.arange(50) % 10), train)
+    with pytest.raises(InputError, match="train: expected a pair of tensors, inputs and labels; found Tensor"):
+        dataaudit.attribute(net, train[0], train)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"target: the model can't take inputs of shape \(50, 4\)"):
+        dataaudit.attribute(net, train, (train[0][:, :4], train[1]))
     with pytest.raises(InputError, match="at least one model"):
         dataaudit.attribute([], train, train)
     with pytest.raises(InputError, match="expected train and target"):

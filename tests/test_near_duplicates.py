@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from dataaudit.dataset import silent
 from dataaudit.detection import accepted_by_fdr
-from dataaudit.near_duplicates import search, tail_probability
+from dataaudit.near_duplicates import by_class, search, tail_probability
 from dataaudit.registration import blur, correlation, likeness, register, warp
 
 
@@ -110,6 +110,17 @@ def test_copies_among_the_null_neither_hide_other_copies_nor_cause_false_alarms(
     null[:200] += 20
     assert tail_probability(null, np.array([20.0], "f4"))[0] < 1e-4
     assert (tail_probability(null, scores) < 0.01).mean() < 0.01
+
+
+def test_a_class_of_look_alikes_does_not_hide_copies_in_another() -> None:
+    rng = np.random.default_rng(0)
+    classes = np.arange(600) % 3
+    null, scores = (rng.exponential(size=600).astype("f4") + 20 * (classes == 0) for _ in range(2))
+    scores[1] = 15.0  # a copy in a class whose pictures are all unlike
+    assert tail_probability(null, scores)[1] > 0.1
+    p = tail_probability(*by_class(null, classes, scores, classes))
+    assert p[1] < 1e-4
+    assert (p < 0.01).mean() < 0.03
 
 
 def test_benjamini_hochberg_by_hand() -> None:

@@ -9,9 +9,10 @@ A model is rewarded for remembering such images, so the measured accuracy is not
 
 ## How it is checked
 Candidates by oriented gradients and whitened pixels under many warps; each is then aligned with the test image, and
-what is left between the two is scored. How high pairs score that are *not* copies is learnt from training images
-matched with each other; a pair is reported if its false-discovery rate (Benjamini-Hochberg) is at most 10 %. The
-influence of the training image on the test prediction, by attribution, is shown beside it: how much the copy was used.
+what is left between the two is scored. How high pairs score that are *not* copies is learnt, class by class, from
+training images matched with each other; a pair is reported if its false-discovery rate (Benjamini-Hochberg) is at
+most 5 %. The influence of the training image on the test prediction, by attribution, is shown beside it: how much the
+copy was used.
 
 ## What to do
 Remove the copy from one of the splits. If the two labels differ, one of them is wrong.
@@ -23,9 +24,9 @@ from numpy.typing import NDArray
 from ..dataset import Dataset
 from ..detection import Case, Detection, accepted_by_fdr
 from ..findings import Finding, Pair, Severity, fingerprint
-from ..near_duplicates import Matches, matching_pixels, search, tail_probability
+from ..near_duplicates import Matches, by_class, matching_pixels, search, tail_probability
 
-FALSE_DISCOVERY_RATE = 0.10
+FALSE_DISCOVERY_RATE = 0.05
 MIN_SIMILARITY = 0.8
 NULL_QUERIES = 1000
 SHOWN = 5
@@ -44,7 +45,8 @@ def detect(case: Case) -> Detection:
     exact = np.array(
         [dataset.contents[b] == dataset.contents[t] for b, t in zip(matches.base[:, 0], target, strict=True)]
     )
-    p_values = np.where(exact, 0.0, tail_probability(null, matches.score[:, 0]))
+    standard_null, standard = by_class(null, dataset.targets[sample], matches.score[:, 0], dataset.targets[target])
+    p_values = np.where(exact, 0.0, tail_probability(standard_null, standard))
     accepted, q_values = accepted_by_fdr(p_values, FALSE_DISCOVERY_RATE)
     flagged = exact | (accepted & (matches.similarity[:, 0] >= MIN_SIMILARITY))
     # A further copy of a flagged picture scores as high as an accepted best match does.
