@@ -6,10 +6,14 @@ calling process writes files, each under a temporary name first, and a pool that
 """
 
 import json
+import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from multiprocessing import current_process
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -139,6 +143,7 @@ def _plan(dataset: Dataset, seed: int, run: int) -> tuple[NDArray[np.bool_], int
 def _train(
     learner: Differentiable, dataset: Dataset, run: int, mask: NDArray[np.bool_], seed: int
 ) -> tuple[int, dict[str, Any]]:
+    _end_with_parent()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # runs share the cores, and the result must not depend on how many there are
     try:
@@ -151,6 +156,21 @@ def _train(
         raise NumericsError(f"run {run}: the model's output for {dataset.ids[broken[0]]!r} is not finite")
     state = {name: value.cpu() for name, value in model.state_dict().items()}
     return run, {"state": state, "outputs": torch.from_numpy(outputs)}
+
+
+@cache
+def _end_with_parent() -> None:
+    """Let joblib's own worker processes end when the process that started them was killed; they would wait for ever."""
+    if not current_process().name.startswith("LokyProcess"):
+        return
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(2)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def _manifest(dataset: Dataset, learner: Differentiable, seed: int) -> dict[str, Any]:
