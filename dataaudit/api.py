@@ -2,105 +2,206 @@
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+import torch.utils.data
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from . import plugins
-from .attribution import Attribution, Backend
-from .dataset import silent
+from .attribution import Attribution, Backend, require
+from .dataset import Dataset, Split, silent
 from .errors import InputError
+from .objectives import Objective, PerSample, objective_of
 from .pool import Pool
-from .problem import Problem, Samples
+from .problem import Problem, Runs, Samples, checked_labels
 
-Labelled = tuple[Tensor, Tensor]
+BLOCK = 1024
+"""Samples hashed at a time."""
+Labelled = tuple[ArrayLike | Tensor, ArrayLike | Tensor] | torch.utils.data.Dataset[Any]
 
 
 def attribute(
-    models: nn.Module | Sequence[nn.Module] | Pool,
-    train: Labelled | None = None,
+    models: nn.Module | Sequence[nn.Module] | Pool | Runs,
+    train: Labelled | Dataset | None = None,
     target: Labelled | None = None,
     backend: str = "trak",
+    *,
+    labels: ArrayLike | None = None,
+    loss: PerSample | None = None,
+    output: PerSample | None = None,
     **settings: Any,
 ) -> Attribution:
-    """Score how much each training sample moves the margin of each target's label.
+    """Score how much each training sample moves the output of each target.
 
-    models     one classifier that gives logits, several trained independently, in evaluation mode, or a Pool
-    train      inputs (n_train, ...) and class numbers (n_train,); left out for a Pool, which has its own
+    models     one module or several trained independently, in evaluation mode; a Pool; or the outcomes of Runs of your
+               own, for backends that need no gradients
+    train      inputs (n_train, ...) and labels (n_train,), or a torch Dataset of such pairs; a dataaudit Dataset
+               stands for its training and target split; left out for a Pool or Runs
     target     likewise; the label may be any class, such as the predicted one
+    labels     for a Pool or a dataaudit Dataset: class numbers (n_target,) to attribute instead of the given ones
     backend    name of a plugin of `backends`
+    loss       (outputs, labels) -> (n,) what training minimised for each sample; with `output`, for tasks other than
+    output     (outputs, labels) -> (n,) what to attribute          classification by logits and regression
     settings   the backend's own
 
-    Scores are (n_train, n_target), positive where including the sample raises the target's margin. Without a pool
-    there are no held-out runs: the ridge is the backend's default, and the scores' scale is the method's own.
+    By default the output is the margin log p/(1 - p) of the target's label for class numbers (logits (n, classes), or
+    one logit for the labels 0 and 1), and the predicted value for floating-point labels.
+
+    Scores are (n_train, n_target), positive where including the sample raises the target's output. Without a pool
+    there are no held-out runs: regularisation is the backend's default, and the scores' scale is the method's own.
 
     Raises InputError for models in training mode, or inputs and labels that don't fit each other or the models.
     """
     engine: Backend = plugins.get("backends", backend).BACKEND(**settings)
-    problem = _problem(models, train, target)
+    if (loss is None) != (output is None):
+        raise InputError("loss and output go together: what training minimised, and what to attribute")
+    objective = (
+        None if loss is None or output is None else Objective(f"own: {_name(loss)}, {_name(output)}", loss, output)
+    )
+    problem = _problem(models, train, target, labels, objective)
+    require(engine, backend, problem)
     folder = tempfile.TemporaryDirectory(prefix="dataaudit-")
     scored = engine.attribute(problem, Path(folder.name) / "scores.h5", silent)
     return replace(scored, keeping=folder)
 
 
 def _problem(
-    models: nn.Module | Sequence[nn.Module] | Pool, train: Labelled | None, target: Labelled | None
+    models: nn.Module | Sequence[nn.Module] | Pool | Runs,
+    train: Labelled | Dataset | None,
+    target: Labelled | None,
+    labels: ArrayLike | None,
+    objective: Objective | None,
 ) -> Problem:
-    if isinstance(models, Pool):
-        if train is not None or target is not None:
-            raise InputError("a pool has its own training and target samples; pass it alone")
-        return Problem.of(models)
-    if train is None or target is None:
-        raise InputError("expected train and target, each a pair of inputs and labels")
+    if isinstance(models, Pool | Runs):
+        if train is not None or target is not None or objective is not None:
+            raise InputError("a pool, or runs, have their own training and target samples and output; pass them alone")
+        if isinstance(models, Runs):
+            return Problem.of_runs(models)
+        return Problem.of(models, None if labels is None else np.asarray(labels))
     modules = [models] if isinstance(models, nn.Module) else list(models)
     if not modules:
         raise InputError("expected at least one model, found none")
     for number, module in enumerate(modules):
         if module.training:
             raise InputError(f"model {number} is in training mode; call .eval() on it first")
-    samples = {"train": _samples("train", train, modules[0]), "target": _samples("target", target, modules[0])}
-    digest = hashlib.sha256()
-    for tensor in (*train, *target, *(value for module in modules for value in module.state_dict().values())):
-        digest.update(np.ascontiguousarray(tensor.detach().cpu().numpy()).tobytes())
+    if isinstance(train, Dataset):
+        if target is not None:
+            raise InputError("a dataaudit Dataset has its own target split; pass it alone")
+        samples = [_split(train, "train", None), _split(train, train.target_split, labels)]
+    elif train is None or target is None:
+        raise InputError("expected train and target, each a pair of inputs and labels")
+    elif labels is not None:
+        raise InputError("labels= is for a Pool or a dataaudit Dataset; here the target's labels are its second part")
+    else:
+        samples = [_samples("train", train), _samples("target", target)]
+    objectives = {_fitting(one, modules[0], objective) for one in samples}
+    if len(objectives) > 1:
+        raise InputError(f"train and target are of different tasks: {' and '.join(sorted(o.name for o in objectives))}")
+    (fitting,) = objectives
     return Problem(
-        models=tuple(_giving(module) for module in modules),
+        models=tuple(partial(_same, module) for module in modules),
+        train=samples[0],
+        target=samples[1],
+        objective=fitting,
         runs=None,
-        identity={"content": digest.hexdigest()},
-        **samples,
+        identity={"content": _digest(samples, modules), "objective": fitting.name},
     )
 
 
-def _giving(module: nn.Module) -> Callable[[], nn.Module]:
-    return lambda: module
+def _name(function: PerSample) -> str:
+    return str(getattr(function, "__qualname__", type(function).__name__))
 
 
-def _samples(name: str, labelled: Labelled, module: nn.Module) -> Samples:
-    if not isinstance(labelled, tuple | list) or [isinstance(part, Tensor) for part in labelled] != [True, True]:
-        raise InputError(f"{name}: expected a pair of tensors, inputs and labels; found {type(labelled).__name__}")
-    inputs, labels = labelled
-    if len(inputs) != len(labels) or not len(inputs):
-        raise InputError(f"{name}: expected as many labels as inputs, at least one; found {len(labels)}, {len(inputs)}")
-    numbers = labels.detach().cpu().numpy()
-    if not np.issubdtype(numbers.dtype, np.integer) or numbers.ndim != 1:
-        raise InputError(f"{name}: expected labels as class numbers (n,), found {labels.dtype} {tuple(labels.shape)}")
+def _same(module: nn.Module) -> nn.Module:
+    return module
+
+
+def _fitting(samples: Samples, module: nn.Module, objective: Objective | None) -> Objective:
+    """The objective, given or by the labels, once it is seen to fit."""
+    name = samples.ids[0].partition("#")[0]
+    inputs, _ = samples.batch(np.arange(1))
     try:
         with torch.no_grad():
-            logits = module(inputs[:1].to(next(module.parameters()).device))
-    except RuntimeError as error:
-        raise InputError(f"{name}: the model can't take inputs of shape {tuple(inputs.shape)}: {error}") from error
-    if logits.ndim != 2 or not 0 <= numbers.min() <= numbers.max() < logits.shape[1]:
+            outputs = module(inputs.to(next(module.parameters()).device))
+    except (RuntimeError, TypeError, ValueError) as error:
         raise InputError(
-            f"{name}: expected logits (n, classes) with room for labels {numbers.min()} to {numbers.max()}, "
-            f"found an output of shape {tuple(logits.shape)} for one sample"
+            f"{name}: the model can't take inputs {inputs.dtype} {tuple(inputs.shape)}: {error}"
+        ) from error
+    if not isinstance(outputs, Tensor) or len(outputs) != 1:
+        found = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+        raise InputError(f"{name}: expected a module that gives one output a sample, a tensor (n, ...); found {found}")
+    if objective is not None:
+        objective.seeds(outputs.cpu(), torch.from_numpy(samples.labels[:1]))
+        return objective
+    try:
+        return objective_of(outputs, torch.from_numpy(samples.labels))
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+
+
+def _samples(name: str, labelled: Labelled | Any) -> Samples:
+    if isinstance(labelled, torch.utils.data.Dataset):
+        return _from_torch(name, labelled)
+    if not isinstance(labelled, tuple | list) or len(labelled) != 2:
+        raise InputError(
+            f"{name}: expected a pair of inputs and labels, or a torch Dataset; found {type(labelled).__name__}"
         )
+    inputs, labels = (part.detach().cpu() if isinstance(part, Tensor) else _tensor(name, part) for part in labelled)
+    if not inputs.ndim or not labels.ndim or len(inputs) != len(labels) or not len(inputs):
+        shapes = f"{tuple(labels.shape)}, {tuple(inputs.shape)}"
+        raise InputError(f"{name}: expected as many labels as inputs, at least one; found shapes {shapes}")
+    ids = tuple(f"{name}#{i}" for i in range(len(inputs)))
+    return Samples(ids, labels.numpy(), lambda positions: inputs[torch.from_numpy(positions)])
 
-    def batch(positions: NDArray[np.int64]) -> Tensor:
-        return inputs[torch.from_numpy(positions)]
 
-    return Samples(tuple(f"{name}#{i}" for i in range(len(inputs))), numbers.astype(np.int64), batch)
+def _tensor(name: str, part: ArrayLike) -> Tensor:
+    try:
+        array = np.asarray(part)
+        return torch.from_numpy(array.astype(np.float32) if array.dtype == np.float64 else array)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name}: expected tensors or arrays of numbers: {error}") from error
+
+
+def _from_torch(name: str, pairs: torch.utils.data.Dataset[Any]) -> Samples:
+    """A torch Dataset of (input, label), read sample by sample when it is needed."""
+    count = len(cast(Sized, pairs))
+    if not count:
+        raise InputError(f"{name}: expected at least one sample, found none")
+
+    def inputs(positions: NDArray[np.int64]) -> Tensor:
+        return torch.stack([torch.as_tensor(pairs[int(i)][0]) for i in positions])
+
+    labels = torch.stack([torch.as_tensor(pairs[i][1]) for i in range(count)])
+    return Samples(tuple(f"{name}#{i}" for i in range(count)), labels.numpy(), inputs)
+
+
+def _split(dataset: Dataset, split: Split, labels: ArrayLike | None) -> Samples:
+    rows = dataset.rows(split)
+    if not len(rows):
+        raise InputError(f"{dataset.root}: expected samples in the split {split!r}, found none")
+    given = dataset.targets[rows] if labels is None else checked_labels(labels, len(rows), len(dataset.class_names))
+    return Samples(
+        tuple(dataset.ids[row] for row in rows),
+        given,
+        lambda positions: torch.from_numpy(np.ascontiguousarray(dataset.inputs[rows[positions]])).float(),
+    )
+
+
+def _digest(samples: list[Samples], modules: list[nn.Module]) -> str:
+    digest = hashlib.sha256()
+    for one in samples:
+        digest.update(np.ascontiguousarray(one.labels).tobytes())
+        for start in range(0, len(one), BLOCK):
+            inputs = one.inputs(np.arange(start, min(start + BLOCK, len(one))))
+            digest.update(np.ascontiguousarray(inputs.numpy()).tobytes())
+    for module in modules:
+        for value in module.state_dict().values():
+            digest.update(np.ascontiguousarray(value.detach().cpu().numpy()).tobytes())
+    return digest.hexdigest()

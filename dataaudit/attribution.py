@@ -24,7 +24,8 @@ class Attribution:
     Positive means that including the sample raises the target's output. Units are those of the output (for
     classification the margin log p/(1 - p)): the backend's raw scores times one slope fitted on runs of the pool.
 
-    self_influence   (n_train,) the score of each training sample on itself
+    self_influence   (n_train,) predicted rise of each training sample's own loss when it is removed, never negative;
+                     None where the backend has none
     held_out         (n_subsets, n_target) predicted margins of the pool's distinct subsets, up to a constant per
                      target, each made without the runs on that subset; what the scores' trust is measured on
     provenance       backend and its settings, slope, fingerprints, seed, versions
@@ -34,7 +35,7 @@ class Attribution:
     path: Path
     train_ids: tuple[str, ...]
     target_ids: tuple[str, ...]
-    self_influence: NDArray[np.float32]
+    self_influence: NDArray[np.float32] | None
     held_out: NDArray[np.float32]
     provenance: Mapping[str, Any]
     keeping: object = field(default=None, repr=False, compare=False)
@@ -48,7 +49,7 @@ class Attribution:
             Path(path),
             header.train_ids,
             header.target_ids,
-            header.self_influence * slope,
+            None if header.self_influence is None else header.self_influence * slope,
             header.held_out * slope,
             header.provenance,
         )
@@ -100,7 +101,7 @@ class Attribution:
 
     def sums(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """Weighted sums over training samples, (m, n_target) for weights (m, n_train): subsets as 0-1 rows."""
-        return np.concatenate([weights @ block for _, block in self.blocks()], 1)
+        return store.weighted_sums(self.path, weights) * np.float32(self.provenance["slope"])
 
     def sums_over_targets(self) -> NDArray[np.float32]:
         """(n_train,) each training sample's summed score over all targets."""
@@ -110,11 +111,29 @@ class Attribution:
         return total
 
 
+def require(backend: "Backend", name: str, problem: Problem) -> None:
+    """Raises InputError if the problem lacks what the backend needs."""
+    if "models" in backend.needs and not problem.models:
+        raise InputError(
+            f"the backend {name!r} needs the gradients of trained torch modules, and there are only runs; "
+            "'datamodels' works from runs alone"
+        )
+    if "runs" in backend.needs and problem.runs is None:
+        raise InputError(
+            f"the backend {name!r} needs the outcomes of training on known subsets: pass a Pool, or Runs of your own"
+        )
+
+
 class Backend(Protocol):
-    """A plugin of `backends`."""
+    """A plugin of `backends`.
+
+    needs   "models": trained torch modules; "runs": outcomes of training on known subsets
+    """
+
+    needs: tuple[str, ...]
 
     def identity(self, problem: Problem) -> Mapping[str, Any]:
         """What the scores depend on, as plain data: kept scores are reused if their provenance has the same."""
 
     def attribute(self, problem: Problem, path: Path, track: Track) -> Attribution:
-        """Score every training sample on every target, the margin of the target's label being the output."""
+        """Score every training sample on every target."""

@@ -18,12 +18,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
-from torch.nn import functional
 
 from .errors import NumericsError, SampleError
 from .layers import Block, Pass, factored, leftover, require_finite
+from .objectives import Objective
 
-Of = Literal["loss", "margin"]
+Of = Literal["loss", "output"]
 SAMPLE = 256
 """Rows on which the bases are estimated."""
 BATCH = 128
@@ -38,25 +38,32 @@ class GradientFeatures:
     """Maps samples to features (n, k) whose inner products approximate those of their parameter gradients.
 
     coverage   share of the trainable parameters that the features see
+    silent     names of the parameters that no gradient reached on a few rows
     energy     share of the sample's squared gradient norms that the k coordinates keep; 1.0 when none is dropped
     """
 
     def __init__(
-        self, module: nn.Module, inputs: Tensor, labels: Tensor, dimensions: int, energy_per_side: float = 0.999
+        self,
+        module: nn.Module,
+        objective: Objective,
+        inputs: Tensor,
+        labels: Tensor,
+        dimensions: int | None,
+        energy_per_side: float = 0.999,
     ) -> None:
         """Choose the coordinates on a spread of at most SAMPLE rows of `inputs`.
 
-        module            in evaluation mode; gives (n, classes) logits, or (n, 1) or (n,) for the labels 0 and 1
-        dimensions        most coordinates to keep, over all parameters
+        module            in evaluation mode; its outputs are those that the objective takes
+        dimensions        most coordinates to keep, over all parameters; None for the gradients themselves
         energy_per_side   share of each side's second moment that its basis keeps; 1.0 keeps full bases
 
         Raises NumericsError if no parameter of the module has per-sample gradients, SampleError for a sample whose
         gradient is not finite.
         """
-        self._module = module
+        self._module, self._objective = module, objective
         self._blocks = factored(module)
+        self.silent: list[str] = []
         pick = torch.linspace(0, len(inputs) - 1, min(SAMPLE, len(inputs))).long()
-        passes = list(self._passes(inputs[pick], labels[pick], "loss"))
         few = pick[:: max(1, len(pick) // PROBE)][:PROBE]
         self._blocks = self._trusted(inputs[few], labels[few])
         trainable = sum(p.numel() for p in module.parameters() if p.requires_grad)
@@ -66,7 +73,18 @@ class GradientFeatures:
                 f"no trainable parameter of {type(module).__name__} has per-sample gradients: expected layers of the "
                 "known kinds, or a module that torch.func can differentiate for one sample at a time"
             )
+        if dimensions is None:
+            self._widths = [sum(p.numel() for p in block.parameters) for block in self._blocks]
+            self.dimensions, self.energy = sum(self._widths), 1.0
+        else:
+            self._choose(pick, list(self._passes(inputs[pick], labels[pick], "loss")), dimensions, energy_per_side)
 
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """The parameters covered, in the order of the gradients' coordinates where all are kept as they are."""
+        return [parameter for block in self._blocks for parameter in block.parameters]
+
+    def _choose(self, pick: Tensor, passes: list[Pass], dimensions: int, energy_per_side: float) -> None:
         total, moments = 0.0, []
         for block in self._blocks:
             parts = [part for one in passes for _, part in one.slices(block.rows)]
@@ -88,22 +106,22 @@ class GradientFeatures:
             block.keep(own)
 
     def __call__(self, inputs: Tensor, labels: Tensor, of: Of) -> tuple[Tensor, Tensor]:
-        """Features (n, k) float32 on the CPU of the gradient of each sample's label, and 1 - p of that label (n,).
+        """Features (n, k) float32 on the CPU of each sample's gradient of -loss or of the output, and its weight (n,).
 
-        `of="margin"` differentiates log p/(1 - p), `of="loss"` log p, which is 1 - p times the first.
+        The weight is how much the first weighs the second, see `Objective.seeds`.
         Raises SampleError for a sample whose gradient is not finite.
         """
-        features, doubts = torch.empty(len(inputs), self.dimensions), torch.empty(len(inputs))
+        features, weights = torch.empty(len(inputs), self.dimensions), torch.empty(len(inputs))
         start = 0
         for one in self._passes(inputs, labels, of):
             rows = features[start : start + len(one.seed)]
             for block, columns in zip(self._blocks, torch.split(rows, self._widths, 1), strict=True):
                 for place, part in one.slices(block.rows):
                     columns[place] = block.features(part)
-            doubts[start : start + len(one.seed)] = one.doubt
+            weights[start : start + len(one.seed)] = one.weight
             start += len(one.seed)
         require_finite(features.sum(1))
-        return features, doubts
+        return features, weights
 
     def _passes(self, inputs: Tensor, labels: Tensor, of: Of) -> Iterator[Pass]:
         """The batches, with what the blocks' layers took in and the gradients of what they gave out."""
@@ -112,33 +130,36 @@ class GradientFeatures:
         for start in range(0, len(inputs), BATCH):
             x = inputs[start : start + BATCH].to(device)
             with _watched(layers) as calls:
-                logits = _logits(self._module, x)
-            seed, doubt = _seed(logits.detach(), labels[start : start + BATCH].to(device), of)
+                outputs = _outputs(self._module, x)
+            of_loss, of_output, weight = self._objective.seeds(outputs, labels[start : start + BATCH].to(device))
+            seed = of_loss if of == "loss" else of_output
             uses: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in layers}
-            if calls and logits.requires_grad:
+            if calls and outputs.requires_grad:
                 edges = [edge for _, _, edge in calls]
-                gradients = torch.autograd.grad(logits, edges, seed, allow_unused=True)
+                gradients = torch.autograd.grad(outputs, edges, seed, allow_unused=True)
                 for (layer, a, _), b in zip(calls, gradients, strict=True):
                     if b is not None:
                         uses[layer].append((a, b))
-            yield Pass(x, seed, doubt, uses)
+            yield Pass(x, seed, weight, uses)
 
     def _trusted(self, inputs: Tensor, labels: Tensor) -> list[Block]:
         """The blocks whose features agree with ordinary gradients, and one for the other parameters if that does."""
         trainable = [p for p in self._module.parameters() if p.requires_grad]
         if not trainable:
             return []
-        (probe,) = self._passes(inputs, labels, "margin")
+        (probe,) = self._passes(inputs, labels, "output")
         # Weights that differ by sample, so that a gradient that mixes samples does not agree.
         weights = torch.linspace(0.5, 1.5, len(probe.seed)).to(probe.seed)
-        logits = _logits(self._module, probe.inputs)
-        if not logits.requires_grad:
+        outputs = _outputs(self._module, probe.inputs)
+        if not outputs.requires_grad:
             return []
-        sums = torch.autograd.grad(logits, trainable, weights[:, None] * probe.seed, allow_unused=True)
+        weighted = weights.view(-1, *[1] * (probe.seed.ndim - 1)) * probe.seed
+        sums = torch.autograd.grad(outputs, trainable, weighted, allow_unused=True)
         truth = {
             p: torch.zeros_like(p) if total is None else total.to_dense()
             for p, total in zip(trainable, sums, strict=True)
         }
+        self.silent = [name for name, p in self._module.named_parameters() if p in truth and not truth[p].any()]
         trusted = [block for block in self._blocks if _agreeing(block, probe, weights, truth)]
         seen = {p for block in trusted for p in block.parameters}
         others = [p for p in trainable if p not in seen]
@@ -159,29 +180,16 @@ def _agreeing(block: Block, probe: Pass, weights: Tensor, truth: dict[nn.Paramet
     return [p for p, own in pieces if not (own - truth[p].flatten()).norm() > AGREEMENT * truth[p].norm()]
 
 
-def _logits(module: nn.Module, inputs: Tensor) -> Tensor:
-    """(n, classes), or (n, 1)."""
-    logits: Tensor = module(inputs)
-    if logits.ndim not in (1, 2) or len(logits) != len(inputs):
+def _outputs(module: nn.Module, inputs: Tensor) -> Tensor:
+    """(n, ...)."""
+    outputs = module(inputs)
+    if not isinstance(outputs, Tensor) or outputs.shape[:1] != inputs.shape[:1]:
+        found = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
         raise NumericsError(
-            f"the outputs of {type(module).__name__} are not logits: expected shape ({len(inputs)}, classes) or "
-            f"({len(inputs)},), found {tuple(logits.shape)}"
+            f"the outputs of {type(module).__name__} are not one for each sample: expected a tensor ({len(inputs)}, "
+            f"...), found {found}; a module that returns several things can be wrapped in one that returns a tensor"
         )
-    return logits.reshape(len(inputs), -1)
-
-
-def _seed(logits: Tensor, labels: Tensor, of: Of) -> tuple[Tensor, Tensor]:
-    """The loss's or margin's derivative by the logits (n, classes), and 1 - p (n,)."""
-    if logits.shape[1] == 1:
-        if ((labels != 0) & (labels != 1)).any():
-            raise NumericsError(f"a net with one logit takes the labels 0 and 1, found {torch.unique(labels).tolist()}")
-        seed = (2 * labels - 1).to(logits)[:, None]
-        doubt = torch.sigmoid(-seed * logits)[:, 0]
-    else:
-        chosen = functional.one_hot(labels, logits.shape[1]).bool()
-        doubt = -torch.expm1(torch.log_softmax(logits, 1)[chosen])
-        seed = chosen.float() - torch.softmax(logits.masked_fill(chosen, -torch.inf), 1)
-    return (seed * doubt[:, None] if of == "loss" else seed), doubt
+    return outputs
 
 
 @contextmanager

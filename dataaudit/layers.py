@@ -31,14 +31,14 @@ class Pass:
     """One batch, forward and backward.
 
     inputs   (n, ...) of the module
-    seed     (n, logits) derivative of the loss or margin by the logits
-    doubt    (n,) 1 - p of the labels
+    seed     (n, ...) derivative of -loss or of the attributed output by the module's outputs
+    weight   (n,) how much the first weighs the second
     uses     by layer, for each of its calls: its input and the gradient of its output
     """
 
     inputs: Tensor
     seed: Tensor
-    doubt: Tensor
+    weight: Tensor
     uses: dict[nn.Module, list[tuple[Tensor, Tensor]]]
 
     def slices(self, rows: int) -> Iterator[tuple[slice, "Pass"]]:
@@ -46,7 +46,7 @@ class Pass:
         for start in range(0, len(self.seed), rows):
             s = slice(start, min(start + rows, len(self.seed)))
             uses = {layer: [(a[s], b[s]) for a, b in calls] for layer, calls in self.uses.items()}
-            yield s, Pass(self.inputs[s], self.seed[s], self.doubt[s], uses)
+            yield s, Pass(self.inputs[s], self.seed[s], self.weight[s], uses)
 
     def calls(self, layer: nn.Module) -> Iterator[tuple[Tensor, Tensor]]:
         """The layer's uses. Raises NumericsError for one that does not go sample by sample."""
@@ -216,8 +216,8 @@ def leftover(module: nn.Module, parameters: list[nn.Parameter]) -> Block:
 
     def value(values: list[Tensor], x: Tensor, seed: Tensor) -> Tensor:
         state = constants | dict(zip(chosen, values, strict=True))
-        logits: Tensor = functional_call(module, state, (x[None],))
-        return (logits.reshape(seed.shape) * seed).sum()
+        outputs: Tensor = functional_call(module, state, (x[None],))
+        return (outputs.reshape(seed.shape) * seed).sum()
 
     per_sample = vmap(grad(value), in_dims=(None, 0, 0))
 

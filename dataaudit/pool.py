@@ -80,11 +80,11 @@ class Pool:
             total += _softmax(outputs) * rows[:, None]
         return np.asarray(total / np.maximum(counted.sum(0), 1)[:, None])
 
-    def margins(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """(R, len(rows)) margin of the given label, log p / (1 - p), of each run (Park et al. 2023, eq. 6)."""
+    def margins(self, rows: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(R, len(rows)) margin of these labels, log p / (1 - p), of each run (Park et al. 2023, eq. 6)."""
         logits = self.outputs[:, rows].astype(np.float64)
-        own = np.take_along_axis(logits, self.dataset.targets[rows][None, :, None], 2)
-        np.put_along_axis(logits, np.broadcast_to(self.dataset.targets[rows][None, :, None], own.shape), -np.inf, 2)
+        own = np.take_along_axis(logits, labels[None, :, None], 2)
+        np.put_along_axis(logits, np.broadcast_to(labels[None, :, None], own.shape), -np.inf, 2)
         top = logits.max(2, keepdims=True)
         rest = top[..., 0] + np.log(np.exp(logits - top).sum(2))
         return np.asarray(own[..., 0] - rest, np.float32)

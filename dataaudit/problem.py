@@ -1,14 +1,18 @@
 """Problem: what an attribution backend is given, whether it comes from a pool or from a user's own models."""
 
+import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from .errors import InputError, NumericsError
+from .objectives import CLASSIFICATION, Objective
 from .pool import Pool
 
 
@@ -16,16 +20,24 @@ from .pool import Pool
 class Samples:
     """n labelled samples as models take them.
 
-    labels   (n,) class numbers
-    inputs   gives the float32 batch for positions among the n
+    labels   (n, ...) class numbers, or what else the objective takes
+    inputs   gives the batch for positions among the n
     """
 
     ids: tuple[str, ...]
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
     inputs: Callable[[NDArray[np.int64]], Tensor]
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def batch(self, positions: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Inputs and labels of these samples."""
+        return self.inputs(positions), torch.from_numpy(self.labels[positions])
+
+    def spread(self, count: int) -> NDArray[np.int64]:
+        """Positions of at most `count` samples, evenly spaced."""
+        return np.linspace(0, len(self) - 1, min(count, len(self))).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -33,7 +45,7 @@ class Runs:
     """What training on R known subsets of the training samples did to the targets.
 
     masks     (R, n_train) bool
-    margins   (R, n_target) margin of each target's label, log p / (1 - p)
+    margins   (R, n_target) the output of each target, for classification the margin of its label, log p / (1 - p)
     subsets   (R,) runs with equal numbers were trained on the same samples, with different seeds
     """
 
@@ -58,27 +70,32 @@ class Runs:
 class Problem:
     """Models, training samples and targets.
 
-    models     each makes one trained module in evaluation mode
-    runs       if there are any, run r is the training of models[r]
+    models     each makes one trained module in evaluation mode; there are none where only runs are known
+    run_of     (n_models,) which run each model is of, where there are runs; a run may have left several snapshots
     identity   what the result depends on besides the backend, as plain data
     """
 
     models: tuple[Callable[[], nn.Module], ...]
     train: Samples
     target: Samples
+    objective: Objective
     runs: Runs | None
     identity: Mapping[str, Any]
+    run_of: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @classmethod
-    def of(cls, pool: Pool) -> "Problem":
-        """A pool's models, its training split, and its target split under the given labels."""
+    def of(cls, pool: Pool, labels: NDArray[Any] | None = None) -> "Problem":
+        """A pool's models, its training split, and its target split under the given labels or these (n_target,)."""
         dataset = pool.dataset
         train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
+        given = dataset.targets.copy()
+        if labels is not None:
+            given[target] = checked_labels(labels, len(target), len(dataset.class_names))
 
         def samples(rows: NDArray[np.int64]) -> Samples:
             return Samples(
                 tuple(dataset.ids[row] for row in rows),
-                dataset.targets[rows],
+                given[rows],
                 lambda positions: pool.learner.tensors(dataset, rows[positions]),
             )
 
@@ -86,10 +103,57 @@ class Problem:
             models=tuple(partial(pool.model, run) for run in range(len(pool))),
             train=samples(train),
             target=samples(target),
-            runs=Runs(pool.masks[:, train], pool.margins(target), pool.subsets),
+            objective=CLASSIFICATION,
+            runs=Runs(pool.masks[:, train], pool.margins(target, given[target]), pool.subsets),
             identity={
                 "data": dataset.fingerprint,
                 "recipe": dict(pool.learner.recipe),
                 "seeds": pool.seeds.tolist(),
+                **({} if labels is None else {"labels": given[target].tolist()}),
             },
+            run_of=np.arange(len(pool)),
         )
+
+    @classmethod
+    def of_runs(cls, runs: Runs) -> "Problem":
+        """Outcomes of training alone, without models or samples."""
+        masks, margins, subsets = (np.asarray(part) for part in (runs.masks, runs.margins, runs.subsets))
+        if masks.ndim != 2 or margins.ndim != 2 or not len(masks) == len(margins) == len(subsets) or not masks.size:
+            raise InputError(
+                "expected runs with masks (R, n_train), margins (R, n_target) and subsets (R,); "
+                f"found {masks.shape}, {margins.shape}, {subsets.shape}"
+            )
+        if not np.isfinite(margins).all():
+            run, target = np.argwhere(~np.isfinite(margins))[0]
+            raise NumericsError(f"run {run}: the output of target {target} is not finite")
+        digest = hashlib.sha256()
+        for part in (masks, margins, subsets):
+            digest.update(np.ascontiguousarray(part).tobytes())
+
+        def samples(name: str, count: int) -> Samples:
+            return Samples(tuple(f"{name}#{i}" for i in range(count)), np.zeros(count, np.int64), _no_inputs)
+
+        return cls(
+            models=(),
+            train=samples("train", masks.shape[1]),
+            target=samples("target", margins.shape[1]),
+            objective=CLASSIFICATION,
+            runs=Runs(masks.astype(bool), margins.astype(np.float32), subsets.astype(np.int64)),
+            identity={"content": digest.hexdigest()},
+        )
+
+
+def _no_inputs(positions: NDArray[np.int64]) -> Tensor:
+    raise InputError("there are only runs here, no samples")
+
+
+def checked_labels(labels: ArrayLike, count: int, n_classes: int) -> NDArray[np.int64]:
+    """Class numbers (count,). Raises InputError if they aren't."""
+    numbers = np.asarray(labels)
+    if numbers.shape != (count,) or not np.issubdtype(numbers.dtype, np.integer) or not numbers.size:
+        raise InputError(f"labels: expected class numbers ({count},), found {numbers.dtype} {numbers.shape}")
+    if not 0 <= numbers.min() <= numbers.max() < n_classes:
+        raise InputError(
+            f"labels: expected numbers from 0 to {n_classes - 1}, found {numbers.min()} to {numbers.max()}"
+        )
+    return numbers.astype(np.int64)

@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves
 from dataaudit import gradients, layers
 from dataaudit.errors import NumericsError, SampleError
 from dataaudit.gradients import GradientFeatures, Of
+from dataaudit.objectives import BINARY, CLASSIFICATION
 
 EVERYTHING = 10**9
 WORDS = 9
@@ -310,6 +311,14 @@ def build(name: str) -> tuple[nn.Module, Tensor, Tensor]:
     return net, inputs, labels
 
 
+def features_of(
+    net: nn.Module, inputs: Tensor, labels: Tensor, dimensions: int | None, energy_per_side: float = 0.999
+) -> GradientFeatures:
+    with torch.no_grad():
+        objective = BINARY if net(inputs).numel() == len(inputs) else CLASSIFICATION
+    return GradientFeatures(net, objective, inputs, labels, dimensions, energy_per_side)
+
+
 def naive(net: nn.Module, inputs: Tensor, labels: Tensor, of: Of) -> Tensor:
     """(n, parameters) float32, by one backward pass a sample."""
     parameters = [p for p in net.parameters() if p.requires_grad]
@@ -330,16 +339,16 @@ def test_full_features_have_the_inner_products_of_the_gradients(name: str, monke
     net, inputs, labels = build(name)
     if name not in LEFT_TO_TORCH_FUNC:
         monkeypatch.setattr(gradients, "leftover", None)
-    features = GradientFeatures(net, inputs, labels, EVERYTHING, energy_per_side=1.0)
-    for of in ("loss", "margin"):
-        ours, doubt = features(inputs, labels, of)
+    features = features_of(net, inputs, labels, EVERYTHING, energy_per_side=1.0)
+    for of in ("loss", "output"):
+        ours, weight = features(inputs, labels, of)
         theirs = naive(net, inputs, labels, of)
         torch.testing.assert_close(ours @ ours.T, theirs @ theirs.T, rtol=1e-3, atol=1e-5)
     assert ours.dtype == torch.float32
     logits = net(inputs).reshape(len(inputs), -1)
     logits = logits if logits.shape[1] > 1 else torch.cat([torch.zeros_like(logits), logits], 1)
     p = torch.softmax(logits, 1)[torch.arange(len(labels)), labels]
-    torch.testing.assert_close(doubt, (1 - p).detach(), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(weight, (1 - p).detach(), rtol=1e-4, atol=1e-6)
     assert features.coverage == 1.0
     assert features.energy == pytest.approx(1.0, rel=1e-4)
 
@@ -347,9 +356,9 @@ def test_full_features_have_the_inner_products_of_the_gradients(name: str, monke
 @pytest.mark.parametrize("name", ["convolutional", "grouped", "transformer with positions", "tied embedding"])
 def test_loss_and_margin_gradients_mix_in_one_inner_product(name: str) -> None:
     net, inputs, labels = build(name)
-    features = GradientFeatures(net, inputs, labels, EVERYTHING, energy_per_side=1.0)
-    ours = features(inputs, labels, "loss")[0] @ features(inputs[:4], labels[:4], "margin")[0].T
-    theirs = naive(net, inputs, labels, "loss") @ naive(net, inputs[:4], labels[:4], "margin").T
+    features = features_of(net, inputs, labels, EVERYTHING, energy_per_side=1.0)
+    ours = features(inputs, labels, "loss")[0] @ features(inputs[:4], labels[:4], "output")[0].T
+    theirs = naive(net, inputs, labels, "loss") @ naive(net, inputs[:4], labels[:4], "output").T
     torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5)
 
 
@@ -359,7 +368,7 @@ def test_fewer_coordinates_keep_the_energy_they_claim(name: str) -> None:
     inputs, labels = batch(name, 40)
     exact = naive(net, inputs, labels, "loss").square().sum()
     for dimensions in (5, 20, 35):
-        features = GradientFeatures(net, inputs, labels, dimensions)
+        features = features_of(net, inputs, labels, dimensions)
         kept = features(inputs, labels, "loss")[0].square().sum()
         assert features.dimensions == dimensions
         assert float(kept / exact) == pytest.approx(features.energy, rel=1e-3)
@@ -370,28 +379,28 @@ def test_fewer_coordinates_keep_the_energy_they_claim(name: str) -> None:
 def test_features_do_not_depend_on_the_batch_they_come_in(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     net, _, _ = build(name)
     inputs, labels = batch(name, 150)
-    features = GradientFeatures(net, inputs, labels, 64)
+    features = features_of(net, inputs, labels, 64)
     together = features(inputs, labels, "loss")[0]
     one_by_one = torch.cat([features(inputs[i : i + 1], labels[i : i + 1], "loss")[0] for i in range(0, 150, 37)])
     torch.testing.assert_close(together[::37], one_by_one, rtol=1e-3, atol=1e-6)
     monkeypatch.setattr(layers, "BYTES", 20_000)
     torch.testing.assert_close(features(inputs, labels, "loss")[0], together, rtol=1e-3, atol=1e-6)
-    in_slices = GradientFeatures(net, inputs, labels, 64)
+    in_slices = features_of(net, inputs, labels, 64)
     assert in_slices.energy == pytest.approx(features.energy, rel=1e-4)
 
 
 @pytest.mark.parametrize("name", ["convolutional", "transformer", "embedding", "one logit"])
 def test_one_sample_is_enough(name: str) -> None:
     net, inputs, labels = build(name)
-    ours, doubt = GradientFeatures(net, inputs[:1], labels[:1], EVERYTHING, 1.0)(inputs[:1], labels[:1], "loss")
+    ours, weight = features_of(net, inputs[:1], labels[:1], EVERYTHING, 1.0)(inputs[:1], labels[:1], "loss")
     theirs = naive(net, inputs[:1], labels[:1], "loss")
     torch.testing.assert_close(ours @ ours.T, theirs @ theirs.T, rtol=1e-3, atol=1e-6)
-    assert doubt.shape == (1,)
+    assert weight.shape == (1,)
 
 
 def test_positions_as_many_as_samples_are_not_taken_for_samples() -> None:
     net, inputs, labels = build("positions first")
-    ours = GradientFeatures(net, inputs[:7], labels[:7], EVERYTHING, 1.0)(inputs, labels, "loss")[0]
+    ours = features_of(net, inputs[:7], labels[:7], EVERYTHING, 1.0)(inputs, labels, "loss")[0]
     theirs = naive(net, inputs, labels, "loss")
     torch.testing.assert_close(ours @ ours.T, theirs @ theirs.T, rtol=1e-3, atol=1e-5)
 
@@ -400,7 +409,7 @@ def test_known_layers_of_a_transformer_are_not_left_to_torch_func(monkeypatch: p
     net, inputs, labels = build("transformer")
     left = []
     monkeypatch.setattr(gradients, "leftover", lambda module, ps: left.append(ps) or layers.leftover(module, ps))
-    GradientFeatures(net, inputs, labels, 10)
+    features_of(net, inputs, labels, 10)
     attention = {id(p) for p in net.body[0].self_attn.parameters()}
     assert [{id(p) for p in ps} for ps in left] == [attention, attention]
 
@@ -410,9 +419,9 @@ def test_sides_too_long_to_rotate_are_taken_as_they_are(monkeypatch: pytest.Monk
     for name in ("convolutional", "depthwise", "perceptron", "tied embedding"):
         net, inputs, labels = build(name)
         theirs = naive(net, inputs, labels, "loss")
-        ours = GradientFeatures(net, inputs, labels, EVERYTHING, energy_per_side=1.0)(inputs, labels, "loss")[0]
+        ours = features_of(net, inputs, labels, EVERYTHING, energy_per_side=1.0)(inputs, labels, "loss")[0]
         torch.testing.assert_close(ours @ ours.T, theirs @ theirs.T, rtol=1e-3, atol=1e-5)
-        few = GradientFeatures(net, inputs, labels, 30, energy_per_side=1.0)
+        few = features_of(net, inputs, labels, 30, energy_per_side=1.0)
         kept = few(inputs, labels, "loss")[0].square().sum()
         assert float(kept / theirs.square().sum()) == pytest.approx(few.energy, rel=1e-3)
 
@@ -420,7 +429,7 @@ def test_sides_too_long_to_rotate_are_taken_as_they_are(monkeypatch: pytest.Monk
 def test_words_outside_the_sample_count_when_there_is_room() -> None:
     net, inputs, labels = build("embedding")
     sample = inputs.clamp(max=4)
-    features = GradientFeatures(net, sample, labels, EVERYTHING, energy_per_side=1.0)
+    features = features_of(net, sample, labels, EVERYTHING, energy_per_side=1.0)
     ours, theirs = features(inputs, labels, "loss")[0], naive(net, inputs, labels, "loss")
     torch.testing.assert_close(ours @ ours.T, theirs @ theirs.T, rtol=1e-3, atol=1e-5)
 
@@ -431,7 +440,7 @@ def test_a_large_vocabulary_is_never_laid_out_for_a_whole_batch() -> None:
     inputs, labels = torch.randint(30_000, (100, 6)), torch.arange(100) % 3
     inputs[:, 0] = 7
     with Largest() as largest:
-        features = GradientFeatures(net, inputs, labels, 500)
+        features = features_of(net, inputs, labels, 500)
         ours = features(inputs, labels, "loss")[0]
     assert largest.bytes <= layers.BYTES < 4 * len(inputs) * 30_000 * 64
     exact = sum(naive(net, inputs[i : i + 1], labels[i : i + 1], "loss").square().sum() for i in range(0, 100, 9))
@@ -442,8 +451,9 @@ def test_a_large_vocabulary_is_never_laid_out_for_a_whole_batch() -> None:
 def test_layers_that_are_dead_or_idle_give_zeros() -> None:
     for name in ("dead", "unused"):
         net, inputs, labels = build(name)
-        features = GradientFeatures(net, inputs, labels, 10)
-        assert torch.isfinite(features(inputs, labels, "margin")[0]).all()
+        features = features_of(net, inputs, labels, 10)
+        assert torch.isfinite(features(inputs, labels, "output")[0]).all()
+        assert features.silent
         assert 0 < features.energy <= 1
         assert features.coverage == 1.0
 
@@ -452,9 +462,9 @@ def test_margins_stay_finite_on_a_saturated_net() -> None:
     net, inputs, labels = build("perceptron")
     with torch.no_grad():
         net[2].weight.mul_(1e4)
-    features = GradientFeatures(net, inputs, labels, EVERYTHING)
+    features = features_of(net, inputs, labels, EVERYTHING)
     assert features.coverage == 1.0
-    assert torch.isfinite(features(inputs, labels, "margin")[0]).all()
+    assert torch.isfinite(features(inputs, labels, "output")[0]).all()
 
 
 def in_training() -> nn.Module:
@@ -484,14 +494,14 @@ def beyond_torch_func() -> nn.Module:
 def test_what_has_no_gradient_by_sample_lowers_the_coverage(make: Make, seen: int, size: int) -> None:
     torch.manual_seed(1)
     net, (inputs, labels) = make(), batch("perceptron")
-    features = GradientFeatures(net, inputs, labels, EVERYTHING, energy_per_side=1.0)
+    features = features_of(net, inputs, labels, EVERYTHING, energy_per_side=1.0)
     assert features.coverage == pytest.approx(seen / size)
     assert features.dimensions == seen
 
 
 def test_frozen_parameters_are_left_out_of_both_sides() -> None:
     net, inputs, labels = build("frozen")
-    features = GradientFeatures(net, inputs, labels, EVERYTHING, energy_per_side=1.0)
+    features = features_of(net, inputs, labels, EVERYTHING, energy_per_side=1.0)
     assert features.coverage == 1.0
     assert features.dimensions == sum(p.numel() for p in net.parameters() if p.requires_grad)
 
@@ -499,21 +509,41 @@ def test_frozen_parameters_are_left_out_of_both_sides() -> None:
 def test_what_is_not_supported_is_said() -> None:
     inputs, labels = batch("perceptron")
     with pytest.raises(NumericsError, match="no trainable parameter of Sequential has per-sample gradients"):
-        GradientFeatures(nn.Sequential(nn.Linear(6, 3)).requires_grad_(False), inputs, labels, 10)
-    with pytest.raises(NumericsError, match=r"expected shape \(11, classes\) or \(11,\), found \(11, 2, 3\)"):
-        GradientFeatures(nn.Sequential(nn.Linear(6, 6), nn.Unflatten(1, (2, 3))), inputs, labels, 10)
-    with pytest.raises(NumericsError, match=r"labels 0 and 1, found \[0, 1, 2\]"):
-        GradientFeatures(build("one logit")[0], inputs, labels, 10)
+        features_of(nn.Sequential(nn.Linear(6, 3)).requires_grad_(False), inputs, labels, 10)
+    with pytest.raises(NumericsError, match=r"expected a tensor \(11, ...\), found \(33, 2\)"):
+        GradientFeatures(
+            Network(lambda self, x: self.layer(x).reshape(-1, 2), layer=nn.Linear(6, 6)),
+            CLASSIFICATION,
+            inputs,
+            labels,
+            10,
+        )
+
+
+@pytest.mark.parametrize(
+    "name", ["perceptron", "convolutional", "grouped", "embedding", "tied linear", "own parameters"]
+)
+def test_gradients_that_are_not_rotated_are_those_of_the_parameters(name: str) -> None:
+    net, inputs, labels = build(name)
+    features = features_of(net, inputs, labels, None)
+    at = {}
+    offset = 0
+    for parameter in (p for p in net.parameters() if p.requires_grad):
+        at[parameter] = slice(offset, offset + parameter.numel())
+        offset += parameter.numel()
+    theirs = naive(net, inputs, labels, "loss")
+    in_order = torch.cat([theirs[:, at[p]] for p in features.parameters], 1)
+    torch.testing.assert_close(features(inputs, labels, "loss")[0], in_order, rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["perceptron", "own parameters"])
 def test_a_gradient_that_is_not_finite_is_laid_at_its_sample(name: str) -> None:
     net, inputs, labels = build(name)
-    features = GradientFeatures(net, inputs, labels, 10)
+    features = features_of(net, inputs, labels, 10)
     inputs[7, 2] = torch.nan
     with pytest.raises(SampleError) as caught:
         features(inputs, labels, "loss")
     assert caught.value.position == 7
     with pytest.raises(SampleError) as caught:
-        GradientFeatures(net, inputs, labels, 10)
+        features_of(net, inputs, labels, 10)
     assert caught.value.position == 7

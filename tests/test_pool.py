@@ -52,7 +52,9 @@ def test_margins_are_the_log_odds_of_the_given_label(small_pool: Pool) -> None:
     rows = np.array([2, 61])
     p = torch.softmax(torch.from_numpy(small_pool.outputs[:, rows]).double(), 2).numpy()
     own = np.take_along_axis(p, small_pool.dataset.targets[rows][None, :, None], 2)[..., 0]
-    np.testing.assert_allclose(small_pool.margins(rows), np.log(own / (1 - own)), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(
+        small_pool.margins(rows, small_pool.dataset.targets[rows]), np.log(own / (1 - own)), rtol=1e-3, atol=1e-3
+    )
 
 
 def test_a_pool_cut_off_goes_on_and_ends_the_same(make_dataset: MakeDataset, tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ PACKAGE = Path(dataaudit.__file__).parent
 FLOORS = [
     {"errors", "__init__", "plugins", "files"},
     {"dataset", "images", "findings"},
-    {"learning", "store", "config", "progress"},
+    {"learning", "store", "config", "progress", "objectives"},
     {"pool", "problem", "gradients", "layers", "image_features", "registration"},
-    {"attribution", "near_duplicates", "evaluation"},
+    {"attribution", "near_duplicates", "evaluation", "model_gradients"},
+    {"ensemble"},
     {"detection", "label_views"},
     {"formats", "learners", "backends", "detectors", "api"},
     {"audit"},

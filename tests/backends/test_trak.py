@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from dataaudit.attribution import Attribution
 from dataaudit.backends.trak import Trak, _Kernel
@@ -15,41 +14,48 @@ from dataaudit.dataset import Dataset, silent
 from dataaudit.errors import NumericsError
 from dataaudit.gradients import GradientFeatures
 from dataaudit.learners.image import ImageLearner
+from dataaudit.objectives import CLASSIFICATION
 from dataaudit.pool import Pool
 from dataaudit.problem import Problem
 
 EVERYTHING = 10**9
 
 
-def problem(n: int, d: int, t: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    torch.manual_seed(0)
-    return torch.randn(n, d), torch.rand(n) * 0.8 + 0.1, torch.randn(t, d)
+def kernel_of(phi: Tensor, targets: Tensor, weights: Tensor | None = None) -> _Kernel:
+    return _Kernel(phi, lambda start, stop: targets[start:stop], weights, {})
 
 
+def scores_of(kernel: _Kernel, ridge: float, n_targets: int) -> Tensor:
+    solved = kernel.solve(ridge, kernel.targets(0, n_targets))
+    return solved.T if kernel.left is None else kernel.left @ solved.T
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["loss", "output"])
 @pytest.mark.parametrize(("n", "d"), [(7, 12), (40, 6)], ids=["dual", "primal"])
-def test_kernel_solves_match_the_explicit_formula(n: int, d: int) -> None:
-    phi, doubt, targets = problem(n, d, 5)
-    kernel = _Kernel(0, SimpleNamespace(), phi, doubt)  # type: ignore[arg-type]
+def test_kernel_solves_match_the_explicit_formula(n: int, d: int, weighted: bool) -> None:
+    torch.manual_seed(0)
+    phi, targets = torch.randn(n, d), torch.randn(5, d)
+    weights = torch.rand(n) if weighted else None
+    kernel = kernel_of(phi, targets, weights)
     ridge = 0.3
     shift = ridge * phi.square().sum(1).mean()
-    solved = torch.linalg.solve(phi.T @ phi + shift * torch.eye(d), targets.T)
-    torch.testing.assert_close(kernel.scores(ridge, targets), phi @ solved, rtol=1e-4, atol=1e-5)
-    weights = torch.randn(3, n)
+    inverse = torch.linalg.inv(phi.T @ phi + shift * torch.eye(d))
+    q = torch.ones(n) if weights is None else weights
     torch.testing.assert_close(
-        kernel.combined(ridge, weights) @ targets.T, weights @ phi @ solved, rtol=1e-4, atol=1e-5
+        scores_of(kernel, ridge, 5), q[:, None] * (phi @ inverse @ targets.T), rtol=1e-3, atol=1e-5
     )
-    own = (phi * torch.linalg.solve(phi.T @ phi + shift * torch.eye(d), phi.T).T).sum(1) / doubt
+    own = q.square() * ((phi @ inverse) * phi).sum(1)
     torch.testing.assert_close(kernel.self_influence(ridge), own, rtol=1e-3, atol=1e-5)
 
 
 def test_all_zero_gradients_are_an_error() -> None:
-    phi, doubt, _ = problem(5, 4, 1)
+    phi = torch.zeros(5, 4)
     with pytest.raises(NumericsError, match="dead or saturated"):
-        _Kernel(0, SimpleNamespace(), phi * 0, doubt).scores(0.1, phi)  # type: ignore[arg-type]
+        scores_of(kernel_of(phi, phi), 0.1, 1)
 
 
 def test_scores_are_lazy_complete_and_oriented_train_by_target(small_pool: Pool, tmp_path: Path) -> None:
-    scored = Trak(choosing=2).attribute(Problem.of(small_pool), tmp_path / "scores.h5", silent)
+    scored = Trak().attribute(Problem.of(small_pool), tmp_path / "scores.h5", silent)
     assert scored.shape == (60, 20)
     full = scored.scores()
     assert full.dtype == np.float32
@@ -67,27 +73,25 @@ def test_scores_are_lazy_complete_and_oriented_train_by_target(small_pool: Pool,
     np.testing.assert_array_equal(again.scores(), full)
     np.testing.assert_array_equal(again.self_influence, scored.self_influence)
     assert again.train_ids == small_pool.dataset.ids[:60]
-    assert again.provenance["identity"] == Trak(choosing=2).identity(Problem.of(small_pool))
+    assert again.provenance["identity"] == Trak().identity(Problem.of(small_pool))
 
 
 def test_same_pool_same_scores(small_pool: Pool, tmp_path: Path) -> None:
-    first = Trak(choosing=2).attribute(Problem.of(small_pool), tmp_path / "a.h5", silent).scores()
-    second = Trak(choosing=2).attribute(Problem.of(small_pool), tmp_path / "b.h5", silent).scores()
+    first = Trak().attribute(Problem.of(small_pool), tmp_path / "a.h5", silent).scores()
+    second = Trak().attribute(Problem.of(small_pool), tmp_path / "b.h5", silent).scores()
     np.testing.assert_array_equal(first, second)
 
 
 def test_one_coordinate_system_or_another_hardly_matters(small_pool: Pool, tmp_path: Path) -> None:
-    exact = Trak(dimensions=EVERYTHING, ridges=(0.3,), choosing=2).attribute(
-        Problem.of(small_pool), tmp_path / "a.h5", silent
-    )
-    fewer = Trak(dimensions=256, ridges=(0.3,), choosing=2).attribute(Problem.of(small_pool), tmp_path / "b.h5", silent)
+    exact = Trak(dimensions=EVERYTHING, ridges=(0.3,)).attribute(Problem.of(small_pool), tmp_path / "a.h5", silent)
+    fewer = Trak(dimensions=256, ridges=(0.3,)).attribute(Problem.of(small_pool), tmp_path / "b.h5", silent)
     correlation = np.corrcoef(exact.scores().ravel(), fewer.scores().ravel())[0, 1]
     assert correlation > 0.97
 
 
 def test_a_supporting_sample_scores_higher_than_an_opposing_one(small_pool: Pool, tmp_path: Path) -> None:
     dataset = small_pool.dataset
-    scored = Trak(choosing=2).attribute(Problem.of(small_pool), tmp_path / "scores.h5", silent)
+    scored = Trak().attribute(Problem.of(small_pool), tmp_path / "scores.h5", silent)
     train, test = dataset.targets[dataset.rows("train")], dataset.targets[dataset.rows("test")]
     same = train[:, None] == test[None, :]
     assert scored.scores()[same].mean() > scored.scores()[~same].mean()
@@ -102,7 +106,7 @@ def test_a_sample_that_breaks_the_gradient_is_named(small_pool: Pool, tmp_path: 
             return pixels
 
     with pytest.raises(NumericsError, match=r"model 0: the gradient of '0005.png' is not finite"):
-        Trak(choosing=2).attribute(Problem.of(replace(small_pool, learner=Broken(epochs=4))), tmp_path / "s.h5", silent)
+        Trak().attribute(Problem.of(replace(small_pool, learner=Broken(epochs=4))), tmp_path / "s.h5", silent)
     assert not (tmp_path / "s.h5").exists()
 
 
@@ -144,7 +148,7 @@ def test_scores_rank_like_exact_leave_one_out_on_a_convex_model() -> None:
     drops = torch.stack(
         [margins(full) - margins(model.fit(*(v[torch.arange(60) != i] for v in (x[:60], y[:60])))) for i in range(60)]
     )
-    features = GradientFeatures(full, x[:60], y[:60], EVERYTHING, energy_per_side=1.0)
-    kernel = _Kernel(0, features, *features(x[:60], y[:60], "loss"))
-    scores = kernel.scores(0.3, features(x[60:], y[60:], "margin")[0])
+    features = GradientFeatures(full, CLASSIFICATION, x[:60], y[:60], EVERYTHING, energy_per_side=1.0)
+    kernel = kernel_of(features(x[:60], y[:60], "loss")[0], features(x[60:], y[60:], "output")[0])
+    scores = scores_of(kernel, 0.3, 20)
     assert np.corrcoef(scores.flatten().numpy(), drops.flatten().numpy())[0, 1] > 0.8

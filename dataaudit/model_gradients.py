@@ -1,0 +1,79 @@
+"""The gradient features of a problem's training samples and targets under one of its models."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .errors import NumericsError, SampleError
+from .gradients import PROBE, SAMPLE, GradientFeatures, Of
+from .problem import Problem, Samples
+
+BLOCK = 1024
+"""Samples loaded at a time."""
+
+
+class ModelGradients:
+    """See the module; `features` has the coordinates, `notes` what the reader of scores should know of them."""
+
+    def __init__(self, problem: Problem, number: int, dimensions: int | None, energy_per_side: float = 0.999) -> None:
+        """Build the model and choose coordinates on a spread of training samples, as `GradientFeatures` does.
+
+        Warns about parameters that no gradient reaches. Raises NumericsError, naming model and sample, for a gradient
+        that is not finite.
+        """
+        self._problem, self._number = problem, number
+        spread = problem.train.spread(SAMPLE)
+        self.module = problem.models[number]()
+        with self._naming(problem.train, spread):
+            self.features = GradientFeatures(
+                self.module, problem.objective, *problem.train.batch(spread), dimensions, energy_per_side
+            )
+        self.notes = {
+            "coverage": self.features.coverage,
+            "energy": self.features.energy,
+            "coordinates": self.features.dimensions,
+        }
+        if self.features.silent:
+            warnings.warn(
+                f"model {number}: no gradient reaches {', '.join(self.features.silent)} in {PROBE} training samples "
+                "(a dead layer, or one that is not used); scores don't depend on it",
+                stacklevel=2,
+            )
+
+    def train(self, of: Of) -> Tensor:
+        """(n_train, k). Warns about samples without any gradient: their scores are zero."""
+        samples = self._problem.train
+        phi = torch.empty(len(samples), self.features.dimensions)
+        for start in range(0, len(samples), BLOCK):
+            phi[start : start + BLOCK] = self._range(samples, start, start + BLOCK, of)
+        without = torch.nonzero((phi == 0).all(1)).flatten().tolist()
+        if without:
+            warnings.warn(
+                f"model {self._number}: {len(without)} of {len(samples)} training samples have no gradient at all, "
+                f"such as {samples.ids[without[0]]!r}; their scores are zero",
+                stacklevel=2,
+            )
+        return phi
+
+    def target(self, start: int, stop: int) -> Tensor:
+        """(stop - start, k) of the outputs of a range of targets."""
+        return self._range(self._problem.target, start, stop, "output")
+
+    def _range(self, samples: Samples, start: int, stop: int, of: Of) -> Tensor:
+        positions = np.arange(start, min(stop, len(samples)))
+        with self._naming(samples, positions):
+            return self.features(*samples.batch(positions), of)[0]
+
+    @contextmanager
+    def _naming(self, samples: Samples, positions: NDArray[np.int64]) -> Iterator[None]:
+        """Errors about a position become errors about a model and a sample."""
+        try:
+            yield
+        except SampleError as error:
+            name = samples.ids[positions[error.position]]
+            raise NumericsError(f"model {self._number}: {error.what} of {name!r} is not finite") from error
