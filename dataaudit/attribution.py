@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from . import store
+from . import __version__, store
 from .dataset import Track
 from .errors import InputError
 from .problem import Problem
@@ -109,6 +110,17 @@ class Attribution:
         for _, block in self.blocks():
             total += block.sum(1)
         return total
+
+
+def identity(backend: str, settings: Mapping[str, Any], problem: Problem) -> Mapping[str, Any]:
+    """What a backend's scores depend on, as plain data that survives JSON."""
+    return {
+        "backend": backend,
+        "settings": {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()},
+        "dataaudit": __version__,
+        "torch": torch.__version__,
+        **problem.identity,
+    }
 
 
 def require(backend: "Backend", name: str, problem: Problem) -> None:

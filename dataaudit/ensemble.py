@@ -58,23 +58,31 @@ class Strengths:
 def score_ensemble(
     problem: Problem,
     scorer: Callable[[int], Scorer],
-    strengths: Strengths,
+    strengths: Strengths | None,
     identity: Mapping[str, Any],
     path: Path,
     track: Track,
 ) -> Attribution:
     """Write the mean scores of `scorer(m)` over the problem's models m to `path`.
 
-    They are kept as a matrix, or as its factors where those are smaller; neither is ever held in memory as a whole.
+    Without `strengths` there is nothing to choose. Scores are kept as a matrix, or as its factors where those are
+    smaller; neither is ever held in memory as a whole.
     """
     train, target, runs, n_models = problem.train, problem.target, problem.runs, len(problem.models)
     contrasts = torch.zeros(0, len(train))
-    strength, quality = strengths.default, {}
+    strength = 0.0
+    chosen_by: dict[str, Any] = {}
     if runs is not None:
         contrasts = torch.from_numpy(runs.subset_masks().astype(np.float32) - 0.5)
-        if len(strengths.candidates) > 1:
+    if strengths is not None:
+        strength, quality = strengths.default, {}
+        if runs is not None and len(strengths.candidates) > 1:
             quality = _quality(problem, runs, scorer, strengths, contrasts, track)
             strength = max(quality, key=lambda candidate: quality[candidate])
+        chosen_by = {
+            strengths.name: strength,
+            f"lds_by_{strengths.name}": {str(candidate): value for candidate, value in quality.items()},
+        }
     predictions = np.zeros((n_models, len(contrasts), len(target)), np.float32)
     own: list[Tensor | None] = []
     notes: list[Mapping[str, Any]] = []
@@ -110,8 +118,7 @@ def score_ensemble(
             held_out,
             {
                 "identity": dict(identity),
-                strengths.name: strength,
-                f"lds_by_{strengths.name}": {str(candidate): value for candidate, value in quality.items()},
+                **chosen_by,
                 "slope": slope,
                 **_summary(notes),
             },

@@ -1,8 +1,9 @@
 """The gradient features of a problem's training samples and targets under one of its models."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,7 +34,7 @@ class ModelGradients:
             self.features = GradientFeatures(
                 self.module, problem.objective, *problem.train.batch(spread), dimensions, energy_per_side
             )
-        self.notes = {
+        self.notes: Mapping[str, Any] = {
             "coverage": self.features.coverage,
             "energy": self.features.energy,
             "coordinates": self.features.dimensions,

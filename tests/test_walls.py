@@ -14,7 +14,7 @@ FLOORS = [
     {"errors", "__init__", "plugins", "files"},
     {"dataset", "images", "findings"},
     {"learning", "store", "config", "progress", "objectives"},
-    {"pool", "problem", "gradients", "layers", "image_features", "registration"},
+    {"pool", "problem", "embeddings", "gradients", "layers", "image_features", "registration"},
     {"attribution", "near_duplicates", "evaluation", "model_gradients"},
     {"ensemble"},
     {"detection", "label_views"},

@@ -20,8 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import __version__
-from ..attribution import Attribution
+from ..attribution import Attribution, identity
 from ..dataset import Track
 from ..ensemble import Strengths, score_ensemble
 from ..errors import InputError, NumericsError
@@ -57,13 +56,7 @@ class Trak:
 
     def identity(self, problem: Problem) -> Mapping[str, Any]:
         """See `attribution.Backend`."""
-        return {
-            "backend": "trak",
-            "settings": {**asdict(self), "ridges": list(self.ridges)},
-            "dataaudit": __version__,
-            "torch": torch.__version__,
-            **problem.identity,
-        }
+        return identity("trak", asdict(self), problem)
 
     def attribute(self, problem: Problem, path: Path, track: Track) -> Attribution:
         """See `attribution.Backend`. Raises NumericsError if a gradient is not finite, naming model and sample."""
