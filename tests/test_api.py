@@ -250,7 +250,7 @@ def test_what_does_not_fit_is_refused() -> None:
     net, train = trained(1), data(50, 0)
     with pytest.raises(InputError, match="model 0 is in training mode"):
         dataaudit.attribute(trained(1).train(), train, train)
-    with pytest.raises(InputError, match="there is no backend called 'magic'; there are: .*trak"):
+    with pytest.raises(InputError, match=r"there is no backend called 'magic'; there are: .*trak"):
         dataaudit.attribute(net, train, train, backend="magic")
     with pytest.raises(InputError, match="train: expected as many labels as inputs"):
         dataaudit.attribute(net, (train[0], train[1][:3]), train)
