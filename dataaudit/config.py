@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from joblib import cpu_count
+
 from .errors import InputError
 from .findings import Severity
 
@@ -50,6 +52,11 @@ class AuditConfig:
             raise InputError(
                 f"--output {self.directory}: results can't go into the dataset {self.path}; name a folder outside it"
             )
+
+    @property
+    def workers(self) -> int:
+        """Training runs at a time."""
+        return self.jobs or int(cpu_count())
 
     @property
     def directory(self) -> Path:

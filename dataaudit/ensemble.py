@@ -162,10 +162,13 @@ def leave_out(runs: Runs, run_of: NDArray[np.int64], predictions: NDArray[np.flo
 
 
 def fitted_slope(actual: NDArray[np.float32], predicted: NDArray[np.float32]) -> float:
-    """Least-squares slope of actual on predicted, both centred per target; 1.0 where nothing was predicted."""
+    """Least-squares slope of actual on predicted, both centred per target.
+
+    1.0 where it is not positive: then nothing was predicted, and chance must not turn the scores' signs.
+    """
     a, p = actual - actual.mean(0), predicted - predicted.mean(0)
-    square = float((p * p).sum())
-    return float((a * p).sum()) / square if square > 0 else 1.0
+    product, square = float((a * p).sum()), float((p * p).sum())
+    return product / square if product > 0 and square > 0 else 1.0
 
 
 def _summary(notes: list[Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """LearningAlgorithm: what the audit asks of anything that can be trained."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,6 +29,12 @@ class LearningAlgorithm(Protocol):
 
 class Differentiable(LearningAlgorithm, Protocol):
     """A LearningAlgorithm whose models are torch modules, as gradient backends need."""
+
+    def trajectory(self, dataset: Dataset, rows: NDArray[np.int64], seed: int) -> Iterator[nn.Module]:
+        """The module in the course of one training, at the moments whose gradients attributions should average over.
+
+        The last is the one that `fit` returns, in evaluation mode as all are.
+        """
 
     def build(self, dataset: Dataset) -> nn.Module:
         """An untrained module of the right shape, to load a kept state into."""

@@ -57,7 +57,7 @@ def estimate(config: AuditConfig, dataset: Dataset) -> float:
     seconds: float = learner.seconds_per_run(dataset, len(dataset.rows("train")) // 2)
     # Scoring passes over all rows once per model, a few times the cost of a training epoch; matching adds its own.
     samples = len(dataset)
-    return config.runs * seconds / _workers(config) * 1.15 + config.runs * samples * 6e-4 + samples * 1.2e-2 + 10
+    return config.runs * seconds / config.workers * 1.15 + config.runs * samples * 6e-4 + samples * 1.2e-2 + 10
 
 
 def run(config: AuditConfig, dataset: Dataset, track: Track) -> Audit:
@@ -67,8 +67,8 @@ def run(config: AuditConfig, dataset: Dataset, track: Track) -> Audit:
     """
     directory = _output_directory(config)
     seconds: dict[str, float] = {}
-    with joblib.parallel_config(n_jobs=_workers(config)):
-        torch.set_num_threads(_workers(config))
+    with joblib.parallel_config(n_jobs=config.workers):
+        torch.set_num_threads(config.workers)
         learner = plugins.get("learners", dataset.modality).LEARNER()
         with _timed(seconds, "pool"):
             pool = train_pool(dataset, learner, directory / "pool", config.runs, config.seed, track)
@@ -108,10 +108,6 @@ def run(config: AuditConfig, dataset: Dataset, track: Track) -> Audit:
     for name in plugins.names("exports"):
         plugins.get("exports", name).write(audit, directory)
     return audit
-
-
-def _workers(config: AuditConfig) -> int:
-    return config.jobs or int(joblib.cpu_count())
 
 
 def _output_directory(config: AuditConfig) -> Path:

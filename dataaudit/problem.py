@@ -92,6 +92,9 @@ class Problem:
         if labels is not None:
             given[target] = checked_labels(labels, len(target), len(dataset.class_names))
 
+        # Final models come first, since it is the first few that regularisation is chosen with.
+        backs, run_of = np.nonzero(np.arange(pool.snapshots.max())[:, None] < pool.snapshots)
+
         def samples(rows: NDArray[np.int64]) -> Samples:
             return Samples(
                 tuple(dataset.ids[row] for row in rows),
@@ -100,7 +103,7 @@ class Problem:
             )
 
         return cls(
-            models=tuple(partial(pool.model, run) for run in range(len(pool))),
+            models=tuple(partial(pool.model, int(run), int(back)) for run, back in zip(run_of, backs, strict=True)),
             train=samples(train),
             target=samples(target),
             objective=CLASSIFICATION,
@@ -111,7 +114,7 @@ class Problem:
                 "seeds": pool.seeds.tolist(),
                 **({} if labels is None else {"labels": given[target].tolist()}),
             },
-            run_of=np.arange(len(pool)),
+            run_of=run_of,
         )
 
     @classmethod

@@ -48,6 +48,11 @@ def shown_samples(findings: Iterable[Finding]) -> list[str]:
 
 def render(audit: Audit) -> str:
     """The page, self-contained, with every string from the data escaped."""
+    return page("report.html", summarize(audit))
+
+
+def page(template: str, values: dict[str, Any]) -> str:
+    """A template of the page's own look, filled in."""
     here = Path(__file__).parent
     folders = [here / "templates", here.parent / "templates"]  # in a wheel; in a checkout
     environment = Environment(
@@ -57,7 +62,7 @@ def render(audit: Audit) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html").render(summarize(audit))
+    return environment.get_template(template).render(values)
 
 
 def summarize(audit: Audit) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from dataaudit.ensemble import fitted_slope
 from dataaudit.evaluation import choosing_subsets, lds, noise_ceiling, trust
 from dataaudit.pool import Pool
 from dataaudit.problem import Problem, Runs
@@ -77,3 +78,10 @@ def test_runs_on_one_subset_are_averaged(small_pool: Pool) -> None:
     twice = runs.subsets == runs.subsets[0]
     np.testing.assert_allclose(runs.subset_margins()[0], runs.margins[twice].mean(0))
     np.testing.assert_array_equal(runs.subset_masks()[0], runs.masks[0])
+
+
+def test_chance_never_turns_the_signs_of_scores() -> None:
+    predicted = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+    assert fitted_slope(3 * predicted + 1, predicted) == pytest.approx(3)
+    assert fitted_slope(-predicted, predicted) == 1.0
+    assert fitted_slope(predicted, np.zeros_like(predicted)) == 1.0

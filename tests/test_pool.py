@@ -9,11 +9,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from dataaudit import pool as pools
+from dataaudit import training
 from dataaudit.dataset import Dataset, silent
 from dataaudit.errors import InputError, NumericsError, StaleError
 from dataaudit.learners.image import ImageLearner
 from dataaudit.pool import Pool, train_pool
+from dataaudit.problem import Problem
+from dataaudit.training import Plan, read_outputs, read_states, train_runs
 
 from .fixtures import MakeDataset
 
@@ -38,6 +40,30 @@ def test_kept_outputs_are_those_of_the_kept_model(small_pool: Pool) -> None:
     rows = np.arange(len(small_pool.dataset))
     outputs = small_pool.learner.outputs(small_pool.model(3), small_pool.dataset, rows)
     np.testing.assert_allclose(outputs, small_pool.outputs[3], rtol=1e-4, atol=1e-4)
+
+
+def test_snapshots_are_of_the_same_training_the_final_model_last_and_problems_know_their_runs(small_pool: Pool) -> None:
+    assert small_pool.snapshots.tolist() == [2] * 8
+    early = small_pool.learner.outputs(small_pool.model(3, 1), small_pool.dataset, np.arange(10))
+    assert np.abs(early - small_pool.outputs[3, :10]).max() > 1e-3
+    problem = Problem.of(small_pool)
+    assert problem.run_of.tolist() == [*range(8), *range(8)]
+    for number in (5, 13):
+        made = small_pool.learner.outputs(problem.models[number](), small_pool.dataset, np.arange(10))
+        kept = small_pool.learner.outputs(small_pool.model(5, number // 8), small_pool.dataset, np.arange(10))
+        np.testing.assert_array_equal(made, kept)
+
+
+def test_chosen_rows_are_trained_on_once_and_only_outputs_are_kept(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    dataset = make_dataset()
+    mask = dataset.splits == "train"
+    mask[:10] = False
+    plans = [Plan("without-ten", mask, 3)]
+    assert train_runs(dataset, QUICK, tmp_path / "checks", 0, plans, False, silent) == 0
+    assert train_runs(dataset, QUICK, tmp_path / "checks", 0, plans, False, silent) == 1
+    expected = QUICK.outputs(QUICK.fit(dataset, np.flatnonzero(mask), 3), dataset, np.arange(len(dataset)))
+    np.testing.assert_allclose(read_outputs(tmp_path / "checks", "without-ten"), expected, rtol=1e-4, atol=1e-5)
+    assert read_states(tmp_path / "checks", "without-ten") == []
 
 
 def test_out_of_sample_probabilities_leave_out_the_models_that_saw_the_row(small_pool: Pool) -> None:
@@ -96,7 +122,7 @@ def test_what_no_longer_matches_is_refused_with_the_reason(
         train_pool(dataset, replace(QUICK, epochs=3), directory, 8, 0, silent)
     with pytest.raises(StaleError, match="seed was 0, is now 1"):
         train_pool(dataset, QUICK, directory, 8, 1, silent)
-    monkeypatch.setattr(pools, "__version__", "99")
+    monkeypatch.setattr(training, "__version__", "99")
     with pytest.raises(StaleError, match=r"dataaudit was '.*', is now '99'"):
         train_pool(dataset, QUICK, directory, 8, 0, silent)
     assert {path.name: path.stat().st_mtime_ns for path in directory.iterdir()} == before
@@ -123,6 +149,6 @@ class Poisoned(ImageLearner):
 
 
 def test_a_model_that_returns_nan_is_named_with_the_sample(make_dataset: MakeDataset, tmp_path: Path) -> None:
-    with pytest.raises(NumericsError, match=r"run \d: the model's output for '0009.png' is not finite"):
+    with pytest.raises(NumericsError, match=r"run-0000\d: the model's output for '0009.png' is not finite"):
         train_pool(make_dataset(), Poisoned(epochs=1, batch_size=16), tmp_path / "pool", 8, 0, silent)
     assert not list((tmp_path / "pool").glob("run-*.pt"))

@@ -7,7 +7,7 @@ Its short training reaches 92 % on full Fashion-MNIST (see benchmarks/).
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -45,9 +45,18 @@ class ImageLearner:
 
     def fit(self, dataset: Dataset, rows: NDArray[np.int64], seed: int) -> nn.Module:
         """Raises NumericsError if the loss stops being finite, naming the epoch and a sample of the batch."""
+        *_, model = self.trajectory(dataset, rows, seed)
+        return model
+
+    def trajectory(self, dataset: Dataset, rows: NDArray[np.int64], seed: int) -> Iterator[nn.Module]:
+        """See `learning.Differentiable`: the model halfway, and at the end."""
         model = self._start(dataset, rows, seed)
-        self._train(model, dataset, rows, seed, self._epochs(len(rows)))
-        return model.eval()
+        epochs = self._epochs(len(rows))
+        for epoch in self._train(model, dataset, rows, seed, epochs):
+            if epoch in (epochs // 2, epochs):
+                yield model.eval()
+                model.train()
+        model.eval()
 
     def outputs(self, model: Any, dataset: Dataset, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         device = next(model.parameters()).device
@@ -61,9 +70,9 @@ class ImageLearner:
     def seconds_per_run(self, dataset: Dataset, n_rows: int) -> float:
         rows = dataset.rows("train")[: 8 * self.batch_size]
         model = self._start(dataset, rows, 0)
-        self._train(model, dataset, rows, 0, epochs=1)
+        list(self._train(model, dataset, rows, 0, epochs=1))
         start = time.perf_counter()
-        self._train(model, dataset, rows, 0, epochs=1)
+        list(self._train(model, dataset, rows, 0, epochs=1))
         return (time.perf_counter() - start) / len(rows) * n_rows * self._epochs(n_rows)
 
     def _epochs(self, n_rows: int) -> int:
@@ -80,7 +89,10 @@ class ImageLearner:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         return model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
-    def _train(self, model: nn.Module, dataset: Dataset, rows: NDArray[np.int64], seed: int, epochs: int) -> None:
+    def _train(
+        self, model: nn.Module, dataset: Dataset, rows: NDArray[np.int64], seed: int, epochs: int
+    ) -> Iterator[int]:
+        """Yields the number of every epoch that is done."""
         device = next(model.parameters()).device
         generator = torch.Generator().manual_seed(seed)
         steps = math.ceil(len(rows) / self.batch_size)
@@ -106,6 +118,7 @@ class ImageLearner:
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 schedule.step()
+            yield epoch + 1
 
 
 class Standardise(nn.Module):

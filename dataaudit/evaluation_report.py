@@ -1,0 +1,171 @@
+"""Evaluation -> evaluation.json and evaluation.html, from the same figures."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .evaluate import Evaluation, Measured
+from .files import replacing
+from .report import page
+
+DOTS = 1500
+"""Most dots in one plot."""
+SIDE = 220
+MARGIN = 34
+"""Edge of a plot, and the room for its axes."""
+
+
+def write_evaluation(evaluation: Evaluation, directory: Path) -> Path:
+    """Write both files; the path of the page."""
+    with replacing(directory / "evaluation.json") as file:
+        file.write(json.dumps(as_data(evaluation), indent=2, ensure_ascii=False) + "\n")
+    with replacing(directory / "evaluation.html") as file:
+        file.write(page("evaluation.html", summarize_evaluation(evaluation)))
+    return directory / "evaluation.html"
+
+
+def as_data(evaluation: Evaluation) -> dict[str, Any]:
+    """Every figure as plain data; what is not a number is null."""
+    data = asdict(evaluation)
+    plain: dict[str, Any] = json.loads(
+        json.dumps(data, default=lambda array: np.asarray(array).tolist()), parse_constant=_null
+    )
+    return plain
+
+
+def _null(constant: str) -> None:
+    """NaN and the infinities are no JSON."""
+
+
+def lines(evaluation: Evaluation) -> list[str]:
+    """The table for a terminal."""
+    columns, rows = _table(evaluation)
+    table = [columns, *([row["name"], *row["cells"]] for row in rows)]
+    widths = [max(len(line[i]) for line in table if i < len(line)) for i in range(len(columns))]
+    shown = []
+    for line in table:
+        first, *rest = line
+        shown.append(f"{first:<{widths[0]}}  " + "  ".join(f"{cell:>{widths[i + 1]}}" for i, cell in enumerate(rest)))
+    return [line.rstrip() for line in shown] + [f"{row['name']}: {row['error']}" for row in rows if row["error"]]
+
+
+def summarize_evaluation(evaluation: Evaluation) -> dict[str, Any]:
+    """Everything on the page, as text and numbers ready to show."""
+    columns, rows = _table(evaluation)
+    usable = [one for one in evaluation.measured if not one.error]
+    facts = evaluation.facts
+    return {
+        "name": evaluation.name,
+        "facts": [
+            ("Content", f"SHA-256 {facts['fingerprint'][:16]}…"),
+            ("Training samples", f"{facts['training_samples']:,}"),
+            ("Predictions", f"{facts['targets']:,} ({facts['target_split']})"),
+            ("Models", f"{facts['models']} on random halves, seed {facts['seed']}"),
+            ("Retrained", f"{evaluation.effort.times} times for each removal"),
+            ("Versions", f"dataaudit {facts['dataaudit']}, torch {facts['torch']}"),
+        ],
+        "columns": columns,
+        "rows": rows,
+        "warnings": [(one.backend, text) for one in usable for text in one.warnings],
+        "curve": _curve(usable),
+        "removals": [
+            {"name": one.backend, **_scatter(one.removal.predicted, one.removal.actual)}
+            for one in usable
+            if one.removal
+        ],
+        "left_out": [
+            {"name": one.backend, **_scatter(one.left_out.predicted, one.left_out.actual)}
+            for one in usable
+            if one.left_out
+        ],
+        "reproducible": _figure(usable[0].left_out.reproducible) if usable and usable[0].left_out else None,
+        "confidence": f"{evaluation.self_confidence_auc:.3f}",
+        "side": SIDE,
+        "margin": MARGIN,
+    }
+
+
+def _table(evaluation: Evaluation) -> tuple[list[str], list[dict[str, Any]]]:
+    columns = ["backend", "LDS (95 %)", "of ceiling", "leave-one-out r"]
+    columns += [f"drop, top {size} removed" for size in evaluation.sizes]
+    columns += ["mislabel AUC", "seconds"]
+    rows = [_row(one, evaluation.sizes) for one in evaluation.measured]
+    removal = next((one.removal for one in evaluation.measured if one.removal), None)
+    if removal is not None:
+        drops = [f"{drop:+.2f}" for drop in removal.random.mean(0)]
+        rows.append({"name": "random, same class", "cells": ["", "", "", *drops, "", ""], "error": ""})
+    return columns, rows
+
+
+def _row(one: Measured, sizes: Sequence[int]) -> dict[str, Any]:
+    if one.error:
+        return {"name": one.backend, "cells": ["could not run"] + [""] * (4 + len(sizes)), "error": one.error}
+    trust = one.trust
+    cells = [
+        f"{trust.lds:.2f} ({trust.interval[0]:.2f} to {trust.interval[1]:.2f})" if trust else "not measured",
+        f"{trust.lds / trust.ceiling:.0%}" if trust and trust.ceiling else "",
+        _figure(one.left_out.correlation) if one.left_out else "",
+    ]
+    cells += [f"{drop:+.2f}" for drop in one.removal.actual.mean(0)] if one.removal else [""] * len(sizes)
+    cells += [f"{one.auc:.3f}" if one.auc is not None else "none", f"{one.seconds:.0f}"]
+    return {"name": one.backend, "cells": cells, "error": ""}
+
+
+def _figure(value: float) -> str:
+    return f"{value:+.2f}" if math.isfinite(value) else "undefined"
+
+
+def _scatter(predicted: NDArray[np.float32], actual: NDArray[np.float32]) -> dict[str, Any]:
+    """Dots in the plot's own units, with the ends of both axes."""
+    x, y = predicted.ravel(), actual.ravel()
+    shown = np.linspace(0, len(x) - 1, min(DOTS, len(x))).astype(int)
+    across, up = _span(x), _span(y)
+    return {
+        "dots": [(_place(x[i], across), SIDE - _place(y[i], up)) for i in shown],
+        "x": [f"{end:.2g}" for end in across],
+        "y": [f"{end:.2g}" for end in up],
+        "zero": (_place(0, across), SIDE - _place(0, up)),
+        "correlation": _figure(float(np.corrcoef(x, y)[0, 1])) if x.std() > 0 and y.std() > 0 else "undefined",
+    }
+
+
+def _curve(measured: Sequence[Measured]) -> dict[str, Any] | None:
+    """Mean drop by how many are removed, a line for every backend and for random removals."""
+    drops = {one.backend: one.removal.actual.mean(0) for one in measured if one.removal}
+    removal = next((one.removal for one in measured if one.removal), None)
+    if removal is None:
+        return None
+    drops["random, same class"] = removal.random.mean(0)
+    sizes = np.array([0, *removal.sizes])
+    across, up = (0.0, float(sizes.max())), _span(np.concatenate([[0.0], *drops.values()]))
+    return {
+        "lines": [
+            {
+                "name": name,
+                "points": " ".join(
+                    f"{_place(size, across)},{SIDE - _place(drop, up)}"
+                    for size, drop in zip(sizes, [0.0, *values], strict=True)
+                ),
+                "dash": f"{1 + 3 * at} {2 * (at % 3)}" if at else "none",
+            }
+            for at, (name, values) in enumerate(drops.items())
+        ],
+        "x": ["0", str(sizes.max())],
+        "y": [f"{end:.2g}" for end in up],
+        "zero": SIDE - _place(0, up),
+    }
+
+
+def _span(values: NDArray[Any]) -> tuple[float, float]:
+    low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
+    return (low, high) if high > low else (low - 1, high + 1)
+
+
+def _place(value: float, span: tuple[float, float]) -> float:
+    return round(float(SIDE * (value - span[0]) / (span[1] - span[0])), 1)
