@@ -15,7 +15,7 @@ from .dataset import Track
 from .errors import InputError
 from .problem import Problem
 
-BLOCK_BYTES = 64 << 20
+BLOCK_BYTES = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Attribution:
         return store.read_columns(self.path, start, stop) * np.float32(self.provenance["slope"])
 
     def blocks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """(first target, scores (n_train, m)) for all targets, in blocks of at most 64 MiB."""
+        """(first target, scores (n_train, m)) for all targets, in blocks of at most 256 MiB."""
         width = max(1, BLOCK_BYTES // (4 * max(1, self.shape[0])))
         for start in range(0, self.shape[1], width):
             yield start, self.scores(start, min(start + width, self.shape[1]))
@@ -93,11 +93,9 @@ class Attribution:
         positions = np.empty((self.shape[1], k), np.int64)
         values = np.empty((self.shape[1], k), np.float32)
         for start, block in self.blocks():
-            best = np.argpartition(-block, k - 1, axis=0)[:k] if k < len(block) else np.argsort(-block, axis=0)
-            chosen = np.take_along_axis(block, best, 0)
-            order = np.argsort(-chosen, axis=0, kind="stable")
-            positions[start : start + block.shape[1]] = np.take_along_axis(best, order, 0).T
-            values[start : start + block.shape[1]] = np.take_along_axis(chosen, order, 0).T
+            found = torch.from_numpy(block).topk(k, dim=0)
+            positions[start : start + block.shape[1]] = found.indices.T
+            values[start : start + block.shape[1]] = found.values.T
         return positions, values
 
     def sums(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from dataaudit import alignment, evaluate, plugins
+from dataaudit import alignment, cli, evaluate, plugins
 from dataaudit.attribution import Attribution
 from dataaudit.config import AuditConfig
 from dataaudit.dataset import Dataset, silent
@@ -20,6 +20,7 @@ from dataaudit.learners.image import ImageLearner
 from dataaudit.retraining import retrained_margins
 
 from .fixtures import MakeDataset
+from .test_cli import photos
 
 QUICK = ImageLearner(epochs=3, batch_size=16)
 
@@ -119,3 +120,37 @@ def test_effort_that_measures_nothing_is_refused() -> None:
         Effort(times=1)
     with pytest.raises(InputError, match="zero or more"):
         Effort(targets=-1)
+
+
+def command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr("sys.argv", ["dataaudit", "evaluate", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
+
+
+def test_the_command_writes_page_and_data_and_trains_what_run_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = photos(tmp_path / "photos", train=12, test=4)
+    effort = ["--runs", 8, "--jobs", 1, "--targets", 1, "--leave-out", 1]
+    assert command(monkeypatch, folder, "--backend", "tracin", *effort) == 0
+    assert "tracin" in capsys.readouterr().out
+    out = tmp_path / "photos-audit"
+    assert (out / "evaluation.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert json.loads((out / "evaluation.json").read_text(encoding="utf-8"))["name"] == "photos"
+    assert len(list((out / "pool").glob("run-*.pt"))) == 8
+    trained = {path: path.stat().st_mtime_ns for path in out.rglob("*.pt")}
+    assert command(monkeypatch, folder, "--backend", "tracin", *effort) == 0
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.pt")} == trained
+
+
+def test_what_cannot_be_measured_ends_with_2_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = photos(tmp_path / "photos")
+    assert command(monkeypatch, folder, "--backend", "magic") == 2
+    assert "there is no backend called 'magic'" in capsys.readouterr().err
+    assert command(monkeypatch, folder, "--times", 1) == 2
+    assert command(monkeypatch, tmp_path / "nothing") == 2
+    assert not (tmp_path / "photos-audit").exists()
