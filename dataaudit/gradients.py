@@ -129,7 +129,7 @@ class GradientFeatures:
         layers = list(dict.fromkeys(layer for block in self._blocks for layer in block.layers))
         for start in range(0, len(inputs), BATCH):
             x = inputs[start : start + BATCH].to(device)
-            with _watched(layers) as calls:
+            with torch.enable_grad(), _watched(layers) as calls:
                 outputs = _outputs(self._module, x)
             of_loss, of_output, weight = self._objective.seeds(outputs, labels[start : start + BATCH].to(device))
             seed = of_loss if of == "loss" else of_output
@@ -150,7 +150,8 @@ class GradientFeatures:
         (probe,) = self._passes(inputs, labels, "output")
         # Weights that differ by sample, so that a gradient that mixes samples does not agree.
         weights = torch.linspace(0.5, 1.5, len(probe.seed)).to(probe.seed)
-        outputs = _outputs(self._module, probe.inputs)
+        with torch.enable_grad():
+            outputs = _outputs(self._module, probe.inputs)
         if not outputs.requires_grad:
             return []
         weighted = weights.view(-1, *[1] * (probe.seed.ndim - 1)) * probe.seed

@@ -46,29 +46,34 @@ class ModelGradients:
                 stacklevel=2,
             )
 
-    def train(self, of: Of) -> Tensor:
-        """(n_train, k). Warns about samples without any gradient: their scores are zero."""
+    def train(self, of: Of) -> tuple[Tensor, Tensor]:
+        """Features (n_train, k) and weights (n_train,), see `GradientFeatures`.
+
+        Warns about samples whose loss has no gradient: their scores are zero.
+        """
         samples = self._problem.train
-        phi = torch.empty(len(samples), self.features.dimensions)
+        phi, weights = torch.empty(len(samples), self.features.dimensions), torch.empty(len(samples))
         for start in range(0, len(samples), BLOCK):
-            phi[start : start + BLOCK] = self._range(samples, start, start + BLOCK, of)
-        without = torch.nonzero((phi == 0).all(1)).flatten().tolist()
+            rows = slice(start, start + BLOCK)
+            phi[rows], weights[rows] = self.range(samples, start, start + BLOCK, of)
+        without = torch.nonzero((phi == 0).all(1) | (weights == 0)).flatten().tolist()
         if without:
             warnings.warn(
-                f"model {self._number}: {len(without)} of {len(samples)} training samples have no gradient at all, "
+                f"model {self._number}: {len(without)} of {len(samples)} training samples have no loss gradient, "
                 f"such as {samples.ids[without[0]]!r}; their scores are zero",
                 stacklevel=2,
             )
-        return phi
+        return phi, weights
 
     def target(self, start: int, stop: int) -> Tensor:
         """(stop - start, k) of the outputs of a range of targets."""
-        return self._range(self._problem.target, start, stop, "output")
+        return self.range(self._problem.target, start, stop, "output")[0]
 
-    def _range(self, samples: Samples, start: int, stop: int, of: Of) -> Tensor:
+    def range(self, samples: Samples, start: int, stop: int, of: Of) -> tuple[Tensor, Tensor]:
+        """Features (m, k) and weights (m,) of a range of samples."""
         positions = np.arange(start, min(stop, len(samples)))
         with self._naming(samples, positions):
-            return self.features(*samples.batch(positions), of)[0]
+            return self.features(*samples.batch(positions), of)
 
     @contextmanager
     def _naming(self, samples: Samples, positions: NDArray[np.int64]) -> Iterator[None]:

@@ -42,14 +42,15 @@ class Objective:
 
 def _derivative(name: str, function: PerSample, outputs: Tensor, labels: Tensor) -> Tensor:
     outputs = outputs.detach().requires_grad_()
-    with torch.enable_grad():
+    with torch.enable_grad():  # the caller may have turned it off
         values = function(outputs, labels)
+        total = values.sum() if isinstance(values, Tensor) else None
     if not isinstance(values, Tensor) or values.shape != (len(outputs),):
         found = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
         raise InputError(f"{name}: expected one value per sample, a tensor ({len(outputs)},); found {found}")
     if not values.requires_grad:
         raise InputError(f"{name}: expected a value that depends on the model's outputs; it has no gradient")
-    derivative: Tensor = torch.autograd.grad(values.sum(), outputs)[0]
+    derivative: Tensor = torch.autograd.grad(total, outputs)[0]
     return derivative
 
 

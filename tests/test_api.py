@@ -48,11 +48,12 @@ def test_help_does_not_wait_for_torch() -> None:
 def test_scores_are_train_by_target_and_the_mean_over_models(tmp_path: Path) -> None:
     first, second = trained(1), trained(2)
     train, target = data(50, 0), data(7, 1)
-    both = dataaudit.attribute([first, second], train, target)
+    both = dataaudit.attribute([first, second], train, target, gradient="loss")
     assert both.shape == (50, 7)
     assert repr(both) == "Attribution(50 training samples x 7 targets, trak)"
     mean = (
-        dataaudit.attribute(first, train, target).scores() + dataaudit.attribute(second, train, target).scores()
+        dataaudit.attribute(first, train, target, gradient="loss").scores()
+        + dataaudit.attribute(second, train, target, gradient="loss").scores()
     ) / 2
     np.testing.assert_allclose(both.scores(), mean, rtol=1e-4, atol=1e-6)
     both.save(tmp_path / "scores.h5")
@@ -155,7 +156,7 @@ def test_regression_attributes_the_prediction() -> None:
         rest = torch.arange(40) != i
         without = torch.linalg.solve(design[rest].T @ design[rest] + 1e-2 * torch.eye(4), design[rest].T @ y[rest])
         drops.append(torch.cat([target, torch.ones(6, 1)], 1) @ (solution - without))
-    assert np.corrcoef(scored.scores().ravel(), torch.stack(drops).ravel())[0, 1] > 0.8
+    assert np.corrcoef(scored.scores().ravel(), torch.stack(drops).ravel())[0, 1] > 0.97
 
 
 def test_a_language_model_brings_its_own_loss_and_output() -> None:
@@ -242,7 +243,7 @@ def test_hostile_input_is_an_error_or_a_warning_that_names_layer_or_sample() -> 
         certain.weight.copy_(torch.eye(5)[:3] * 300)
     certain_x = nn.functional.one_hot(y, 5).float() * 2
     certain_x[4] = 0
-    with pytest.warns(UserWarning, match="49 of 50 training samples have no gradient at all, such as 'train#0'"):
+    with pytest.warns(UserWarning, match="49 of 50 training samples have no loss gradient, such as 'train#0'"):
         dataaudit.attribute(certain, (certain_x, y), target)
 
 

@@ -53,7 +53,7 @@ class _Products:
     def __init__(self, problem: Problem, number: int, settings: TracIn) -> None:
         self._gradients = ModelGradients(problem, number, settings.dimensions)
         self._normalised = settings.normalised
-        self._train = self._scaled(self._gradients.train("loss"))
+        self._train = self._scaled(self._gradients.train("loss")[0])
         self.left: Tensor | None = self._train
         self.notes = self._gradients.notes
 

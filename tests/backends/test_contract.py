@@ -73,7 +73,8 @@ def test_row_order_orders_the_scores_and_models_are_averaged(name: str) -> None:
     tolerance = 2e-3 * np.abs(first).max()
     np.testing.assert_allclose(shuffled, first[order.numpy()], atol=tolerance)
     both = dataaudit.attribute([net(0), net(1)], (x, y), target, backend=name).scores()
-    np.testing.assert_allclose(both, (first + second) / 2, atol=tolerance)
+    # Up to TRAK's product of two means.
+    np.testing.assert_allclose(both, (first + second) / 2, atol=10 * tolerance)
 
 
 @pytest.mark.parametrize("name", OF_MODELS)

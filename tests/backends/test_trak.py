@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import dataaudit
 from dataaudit.attribution import Attribution
 from dataaudit.backends.trak import Trak, _Kernel
 from dataaudit.dataset import Dataset, silent
-from dataaudit.errors import NumericsError
+from dataaudit.errors import InputError, NumericsError
 from dataaudit.gradients import GradientFeatures
 from dataaudit.learners.image import ImageLearner
-from dataaudit.objectives import CLASSIFICATION
+from dataaudit.objectives import CLASSIFICATION, margin
 from dataaudit.pool import Pool
 from dataaudit.problem import Problem
 
@@ -22,7 +23,8 @@ EVERYTHING = 10**9
 
 
 def kernel_of(phi: Tensor, targets: Tensor, weights: Tensor | None = None) -> _Kernel:
-    return _Kernel(phi, lambda start, stop: targets[start:stop], weights, {})
+    own = torch.ones(()) if weights is None else weights.square()
+    return _Kernel(phi, lambda start, stop: targets[start:stop], weights, own, {})
 
 
 def scores_of(kernel: _Kernel, ridge: float, n_targets: int) -> Tensor:
@@ -152,3 +154,44 @@ def test_scores_rank_like_exact_leave_one_out_on_a_convex_model() -> None:
     kernel = kernel_of(features(x[:60], y[:60], "loss")[0], features(x[60:], y[60:], "output")[0])
     scores = scores_of(kernel, 0.3, 20)
     assert np.corrcoef(scores.flatten().numpy(), drops.flatten().numpy())[0, 1] > 0.8
+
+
+@pytest.mark.parametrize(
+    ("gradient", "inside", "outside"), [("tempered", 0.25, 0.25), ("output", 0, 1), ("loss", 1, 0)]
+)
+def test_weights_have_the_exponents_that_the_setting_names(gradient: str, inside: float, outside: float) -> None:
+    torch.manual_seed(0)
+    nets = [nn.Linear(4, 3).eval() for _ in range(2)]
+    x, y, z = torch.randn(9, 4), torch.arange(9) % 3, torch.randn(5, 4)
+
+    def output_gradients(net: nn.Module, inputs: Tensor, labels: Tensor) -> Tensor:
+        rows = []
+        for one, label in zip(inputs, labels, strict=True):
+            value = margin(net(one[None]), label[None]).sum()
+            rows.append(torch.cat([g.flatten() for g in torch.autograd.grad(value, list(net.parameters()))]))
+        return torch.stack(rows)
+
+    means, doubts = [], []
+    for net in nets:
+        doubt = torch.sigmoid(-margin(net(x), y)).detach()
+        phi = output_gradients(net, x, y) * doubt[:, None] ** inside
+        gram = phi.T @ phi
+        gram += 0.3 * phi.square().sum(1).mean() * torch.eye(len(gram))
+        means.append(phi @ torch.linalg.solve(gram, output_gradients(net, z, y[:5]).T))
+        doubts.append(doubt)
+    expected = torch.stack(means).mean(0) * torch.stack(doubts).mean(0)[:, None] ** outside
+    scored = dataaudit.attribute(nets, (x, y), (z, y[:5]), gradient=gradient)
+    np.testing.assert_allclose(scored.scores(), expected, rtol=0.02, atol=0.02 * float(expected.abs().max()))
+
+
+def test_tempering_is_for_classifiers_and_each_task_has_its_own_way() -> None:
+    net, x = nn.Linear(4, 1).eval(), torch.randn(9, 4)
+    regression = (x, torch.randn(9)), (x[:3], torch.randn(3))
+    np.testing.assert_array_equal(
+        dataaudit.attribute(net, *regression).scores(),
+        dataaudit.attribute(net, *regression, gradient="output").scores(),
+    )
+    with pytest.raises(InputError, match="'tempered' needs the error probability of a classifier"):
+        dataaudit.attribute(net, *regression, gradient="tempered")
+    with pytest.raises(InputError, match="expected 'tempered', 'loss' or 'output', found 'margin'"):
+        dataaudit.attribute(net, *regression, gradient="margin")
