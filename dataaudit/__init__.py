@@ -1,5 +1,6 @@
 """Audit a labelled dataset by asking what each training sample does to the model."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.2.0"
@@ -7,18 +8,18 @@ __version__ = "0.2.0"
 if TYPE_CHECKING:
     from .api import attribute
     from .attribution import Attribution
+    from .perturbation import perturbation
+    from .problem import Runs
 
-__all__ = ["Attribution", "__version__", "attribute"]
+__all__ = ["Attribution", "Runs", "__version__", "attribute", "perturbation"]
+
+HOMES = {"Attribution": "attribution", "Runs": "problem", "attribute": "api", "perturbation": "perturbation"}
 
 
 def __getattr__(name: str) -> Any:
     """Import the API when it is first asked for: it brings torch, which the command line's help can do without."""
-    if name == "attribute":
-        from .api import attribute
-
-        return attribute
-    if name == "Attribution":
-        from .attribution import Attribution
-
-        return Attribution
+    if name in HOMES:
+        found = getattr(import_module(f".{HOMES[name]}", __package__), name)
+        globals()[name] = found  # the function, and not the module of the same name
+        return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

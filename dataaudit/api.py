@@ -60,25 +60,30 @@ def attribute(
     Raises InputError for models in training mode, or inputs and labels that don't fit each other or the models.
     """
     engine: Backend = plugins.get("backends", backend).BACKEND(**settings)
-    if (loss is None) != (output is None):
-        raise InputError("loss and output go together: what training minimised, and what to attribute")
-    objective = (
-        None if loss is None or output is None else Objective(f"own: {_name(loss)}, {_name(output)}", loss, output)
-    )
-    problem = _problem(models, train, target, labels, objective)
+    problem = problem_of(models, train, target, labels, own_objective(loss, output))
     require(engine, backend, problem)
     folder = tempfile.TemporaryDirectory(prefix="dataaudit-")
     scored = engine.attribute(problem, Path(folder.name) / "scores.h5", silent)
     return replace(scored, keeping=folder)
 
 
-def _problem(
+def own_objective(loss: PerSample | None, output: PerSample | None) -> Objective | None:
+    """The user's own objective, None where there is none. Raises InputError for half of one."""
+    if (loss is None) != (output is None):
+        raise InputError("loss and output go together: what training minimised, and what to attribute")
+    if loss is None or output is None:
+        return None
+    return Objective(f"own: {_name(loss)}, {_name(output)}", loss, output)
+
+
+def problem_of(
     models: nn.Module | Sequence[nn.Module] | Pool | Runs,
     train: Labelled | Dataset | None,
     target: Labelled | None,
     labels: ArrayLike | None,
     objective: Objective | None,
 ) -> Problem:
+    """The problem that `attribute` is asked to solve, checked."""
     if isinstance(models, Pool | Runs):
         if train is not None or target is not None or objective is not None:
             raise InputError("a pool, or runs, have their own training and target samples and output; pass them alone")

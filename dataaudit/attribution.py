@@ -110,7 +110,7 @@ class Attribution:
         return total
 
 
-def identity(backend: str, settings: Mapping[str, Any], problem: Problem) -> Mapping[str, Any]:
+def identity(backend: str, settings: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
     """What a backend's scores depend on, as plain data that survives JSON."""
     return {
         "backend": backend,

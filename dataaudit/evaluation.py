@@ -9,6 +9,9 @@ from scipy.stats import rankdata
 from .pool import BLOCK
 from .problem import Runs
 
+JACKKNIFE = 50
+"""Most groups of subsets that the interval leaves out in turn."""
+
 
 @dataclass(frozen=True)
 class Trust:
@@ -73,8 +76,9 @@ def trust(runs: Runs, predictions: NDArray[np.float32]) -> Trust | None:
     actual, predicted = runs.subset_margins()[reporting], predictions[reporting]
     of_each = lds(actual, predicted)
     value = float(np.nanmean(of_each))
-    without_one = [np.nanmean(lds(np.delete(actual, j, 0), np.delete(predicted, j, 0))) for j in range(len(reporting))]
-    variance = (len(reporting) - 1) * np.var(without_one) + np.nanvar(of_each) / n_targets
+    groups = np.array_split(np.arange(len(reporting)), min(len(reporting), JACKKNIFE))
+    without = [np.nanmean(lds(np.delete(actual, own, 0), np.delete(predicted, own, 0))) for own in groups]
+    variance = (len(groups) - 1) * np.var(without) + np.nanvar(of_each) / n_targets
     half = 1.96 * float(np.sqrt(variance))
     interval = (max(-1.0, value - half), min(1.0, value + half))
     return Trust(value, interval, noise_ceiling(runs, runs.distinct()[reporting]), len(reporting), n_targets)

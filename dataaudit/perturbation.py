@@ -7,11 +7,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from .api import Labelled, _name, _problem
+from .api import Labelled, own_objective, problem_of
 from .backends.influence import Influence
 from .curvature import Curvature, RawGradients
 from .errors import InputError
-from .objectives import Objective, PerSample
+from .objectives import PerSample
 from .problem import Problem
 
 ROWS = 64
@@ -47,10 +47,7 @@ def perturbation(
     backend = Influence(**settings)
     if backend.solver == "newton":
         raise InputError("solver: expected one with the same curvature for all samples, found 'newton'; take 'exact'")
-    if (loss is None) != (output is None):
-        raise InputError("loss and output go together: what training minimised, and what to attribute")
-    objective = Objective(f"own: {_name(loss)}", loss, output) if loss is not None and output is not None else None
-    problem = _problem(module, train, target, None, objective)
+    problem = problem_of(module, train, target, None, own_objective(loss, output))
     positions = np.asarray(samples)
     count = len(problem.train)
     if positions.ndim != 1 or not np.issubdtype(positions.dtype, np.integer) or not positions.size:

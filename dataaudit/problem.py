@@ -15,6 +15,9 @@ from .errors import InputError, NumericsError
 from .objectives import CLASSIFICATION, Objective
 from .pool import Pool
 
+ROWS = 4096
+"""Runs hashed at a time."""
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -63,7 +66,10 @@ class Runs:
 
     def subset_margins(self) -> NDArray[np.float32]:
         """(S, n_target), averaged over the runs on each distinct subset."""
-        return np.stack([self.margins[self.subsets == subset].mean(0) for subset in self.distinct()])
+        _, subset, counts = np.unique(self.subsets, return_inverse=True, return_counts=True)
+        total = np.zeros((len(counts), self.margins.shape[1]))
+        np.add.at(total, subset, self.margins)
+        return (total / counts[:, None]).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -131,7 +137,8 @@ class Problem:
             raise NumericsError(f"run {run}: the output of target {target} is not finite")
         digest = hashlib.sha256()
         for part in (masks, margins, subsets):
-            digest.update(np.ascontiguousarray(part).tobytes())
+            for start in range(0, len(part), ROWS):
+                digest.update(np.ascontiguousarray(part[start : start + ROWS]).tobytes())
 
         def samples(name: str, count: int) -> Samples:
             return Samples(tuple(f"{name}#{i}" for i in range(count)), np.zeros(count, np.int64), _no_inputs)
@@ -141,7 +148,7 @@ class Problem:
             train=samples("train", masks.shape[1]),
             target=samples("target", margins.shape[1]),
             objective=CLASSIFICATION,
-            runs=Runs(masks.astype(bool), margins.astype(np.float32), subsets.astype(np.int64)),
+            runs=Runs(masks.astype(bool, copy=False), margins.astype(np.float32, copy=False), subsets.astype(np.int64)),
             identity={"content": digest.hexdigest()},
         )
 

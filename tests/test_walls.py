@@ -27,7 +27,7 @@ FLOORS = [
     {"cli"},
     {"__main__"},
 ]
-LAZY = {"api", "attribution"}  # what the package itself imports when it is first asked for
+LAZY = {"api", "attribution", "perturbation", "problem"}  # what the package imports when it is first asked for
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 FILES = sorted(PACKAGE.rglob("*.py"))
 

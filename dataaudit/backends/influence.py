@@ -25,8 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import __version__
-from ..attribution import Attribution
+from ..attribution import Attribution, identity
 from ..curvature import Curvature, RawGradients, stored
 from ..dataset import Track
 from ..ekfac import eigenbasis
@@ -99,13 +98,7 @@ class Influence:
 
     def identity(self, problem: Problem) -> Mapping[str, Any]:
         """See `attribution.Backend`."""
-        return {
-            "backend": "influence",
-            "settings": {**asdict(self), "dampings": list(self.dampings)},
-            "dataaudit": __version__,
-            "torch": torch.__version__,
-            **problem.identity,
-        }
+        return identity("influence", asdict(self), problem)
 
     def attribute(self, problem: Problem, path: Path, track: Track) -> Attribution:
         """See `attribution.Backend`.
