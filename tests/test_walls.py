@@ -17,7 +17,7 @@ FLOORS = [
     {"training"},
     {"pool", "problem", "embeddings", "gradients", "layers", "image_features", "registration", "solvers"},
     {"attribution", "near_duplicates", "evaluation", "model_gradients", "curvature", "inverse", "ekfac", "run_rows"},
-    {"ensemble", "retraining", "alignment", "lasso", "prior_regression"},
+    {"ensemble", "soft_threshold", "retraining", "alignment", "lasso", "prior_regression"},
     {"detection", "label_views"},
     {"formats", "learners", "backends", "detectors", "api", "perturbation"},
     {"audit", "evaluate"},

@@ -15,8 +15,9 @@ itself, which is right for least squares; `"loss"` has a = 1 and c = 0, the empi
 Features are the gradient coordinates that carry most energy instead of random projections, and the ridge is never zero.
 """
 
+import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,8 +33,11 @@ from ..gradients import Of
 from ..model_gradients import BLOCK, ModelGradients
 from ..objectives import BINARY, CLASSIFICATION, REGRESSION
 from ..problem import Problem
+from ..soft_threshold import thresholded
 
 FEATURE_BYTES = 512 << 20
+SHARES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02)
+"""Shares of the scores among which `sparse` chooses."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,14 @@ class Trak:
     ridges       candidates, relative to the mean squared norm of a training sample's features
     ridge        the one that is taken when there are no runs to choose by
     gradient     "tempered", "loss" or "output", see the module; None for the one that suits the objective
+    sparse       threshold the scores softly, at a share of them that is cross-validated on a pool's runs
     """
 
     dimensions: int = 4096
     ridges: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
     ridge: float = 0.3
     gradient: Literal["tempered", "loss", "output"] | None = None
+    sparse: bool = False
 
     def __post_init__(self) -> None:
         if self.gradient not in (None, "tempered", "loss", "output"):
@@ -65,6 +71,14 @@ class Trak:
 
     def attribute(self, problem: Problem, path: Path, track: Track) -> Attribution:
         """See `attribution.Backend`. Raises NumericsError if a gradient is not finite, naming model and sample."""
+        if not self.sparse:
+            return self._dense(problem, path, track)
+        with tempfile.TemporaryDirectory(prefix="dataaudit-") as folder:
+            whole = self._dense(problem, Path(folder) / "whole.h5", track)
+            fixed = replace(self, ridges=(whole.provenance["ridge"],), ridge=whole.provenance["ridge"])
+            return thresholded(problem, whole, lambda part, file: fixed._dense(part, file, track), SHARES, path)
+
+    def _dense(self, problem: Problem, path: Path, track: Track) -> Attribution:
         weighting = self._weighting(problem)
         factor = None if weighting.outside == 0 else _mean_weights(problem).pow(weighting.outside)
         return score_ensemble(

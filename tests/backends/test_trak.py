@@ -18,6 +18,7 @@ from dataaudit.learners.image import ImageLearner
 from dataaudit.objectives import CLASSIFICATION, margin
 from dataaudit.pool import Pool
 from dataaudit.problem import Problem
+from dataaudit.soft_threshold import soft_threshold
 
 EVERYTHING = 10**9
 
@@ -195,3 +196,33 @@ def test_tempering_is_for_classifiers_and_each_task_has_its_own_way() -> None:
         dataaudit.attribute(net, *regression, gradient="tempered")
     with pytest.raises(InputError, match="expected 'tempered', 'loss' or 'output', found 'margin'"):
         dataaudit.attribute(net, *regression, gradient="margin")
+
+
+def test_a_soft_threshold_keeps_the_share_and_shrinks_it() -> None:
+    scores = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
+    kept = soft_threshold(scores, 0.1)
+    assert [int(n) for n in (kept != 0).sum(0)] == [20, 20, 20]
+    alive = kept != 0
+    assert (np.sign(kept[alive]) == np.sign(scores[alive])).all()
+    shrunk = (np.abs(scores) - np.abs(kept))[:, 0][alive[:, 0]]
+    np.testing.assert_allclose(shrunk, shrunk[0], rtol=1e-4)
+    np.testing.assert_array_equal(soft_threshold(scores, 1.0), scores)
+
+
+def test_sparse_scores_are_cross_validated_on_the_runs(small_pool: Pool, tmp_path: Path) -> None:
+    problem = Problem.of(small_pool)
+    sparse = Trak(sparse=True).attribute(problem, tmp_path / "sparse.h5", silent)
+    dense = Trak().attribute(problem, tmp_path / "dense.h5", silent)
+    share = sparse.provenance["share_kept"]
+    assert set(sparse.provenance["lds_by_share_kept"]) == {"1.0", "0.5", "0.2", "0.1", "0.05", "0.02"}
+    np.testing.assert_allclose(sparse.scores(), soft_threshold(dense.scores(), share), rtol=1e-4, atol=1e-6)
+    assert sparse.held_out.shape == (6, 20)
+    assert sorted(path.name for path in tmp_path.glob("*.h5")) == ["dense.h5", "sparse.h5"]
+    assert not list(tmp_path.glob("*.fold"))
+    with pytest.raises(InputError, match="expected a Pool of at least 6 subsets"):
+        dataaudit.attribute(
+            nn.Linear(4, 3).eval(),
+            (torch.randn(9, 4), torch.arange(9) % 3),
+            (torch.randn(3, 4), torch.arange(3)),
+            sparse=True,
+        )
