@@ -23,7 +23,7 @@ SOLVERS = {
     "newton": {},
     "exact": {},
     "cg": {"iterations": 400},
-    "lissa": {"iterations": 2_000},
+    "lissa": {"depth": 2_000},
     "arnoldi": {"iterations": 250, "rank": 200},
     "ekfac": {},
 }
@@ -41,7 +41,7 @@ def optimum(x: Tensor, y: Tensor, l2: float, start: Tensor) -> Tensor:
         curvature = torch.zeros(10, d, 10, d, dtype=torch.float64)
         for a in range(10):
             for b in range(10):
-                scale = p[:, a] * ((a == b) - p[:, b]) / n
+                scale = p[:, a] * (float(a == b) - p[:, b]) / n
                 curvature[a, :, b, :] = (x * scale[:, None]).T @ x
         flat = curvature.reshape(10 * d, 10 * d) + l2 * torch.eye(10 * d, dtype=torch.float64)
         weights = weights - torch.linalg.solve(flat, slope.flatten()).view(10, d)

@@ -16,7 +16,7 @@ Features are the gradient coordinates that carry most energy instead of random p
 """
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -143,7 +143,10 @@ class _Kernel:
         self._phi, self._targets, self._factor, self._own = phi, targets, factor, own
         self._dual = phi.shape[0] <= phi.shape[1]
         self._gram = phi @ phi.T if self._dual else phi.T @ phi
-        self.left = None if self._dual else phi if factor is None else phi * factor[:, None]
+        self._solver: tuple[float, Tensor] | None = None
+        self.left: Tensor | None = None
+        if not self._dual:
+            self.left = phi if factor is None else phi.mul_(factor[:, None])  # in place: it may take half a gigabyte
 
     def targets(self, start: int, stop: int) -> Tensor:
         """Features (m, k) of the targets' outputs, or in the dual form their products with Phi (m, n)."""
@@ -161,21 +164,41 @@ class _Kernel:
             inner = torch.linalg.solve_triangular(factor, self._gram, upper=False).square().sum(0)
             leverage: Tensor = (self._gram.diagonal() - inner) / self._shift(strength)
         else:
-            leverage = torch.linalg.solve_triangular(factor, self._phi.T, upper=False).square().sum(0)
-        return leverage.clamp(min=0) * self._own
+            leverage = torch.cat(
+                [torch.linalg.solve_triangular(factor, rows.T, upper=False).square().sum(0) for rows in self._scaled()]
+            )
+        return (leverage.clamp(min=0) * self._own).clamp(min=0)
+
+    def _scaled(self) -> Iterator[Tensor]:
+        """Phi in blocks, out of left."""
+        for start in range(0, len(self._phi), BLOCK):
+            rows = self._phi[start : start + BLOCK]
+            if self._factor is not None:
+                factor = self._factor[start : start + BLOCK, None]
+                rows = rows / torch.where(factor == 0, 1.0, factor)
+            yield rows
 
     def _shift(self, ridge: float) -> float:
         return ridge * float(self._gram.diagonal().sum()) / len(self._phi)
 
     def _cholesky(self, ridge: float) -> Tensor:
+        if self._solver is not None and self._solver[0] == ridge:
+            return self._solver[1]
         factor: Tensor
-        factor, failed = torch.linalg.cholesky_ex(self._gram + self._shift(ridge) * torch.eye(len(self._gram)))
+        factor, failed = torch.linalg.cholesky_ex(_shifted(self._gram, self._shift(ridge)))
         if failed:
             raise NumericsError(
                 f"the gradients' Gram matrix is not positive definite at ridge {ridge}; "
                 "the model's gradients may all be zero (a dead or saturated net)"
             )
+        self._solver = ridge, factor
         return factor
+
+
+def _shifted(gram: Tensor, shift: float) -> Tensor:
+    shifted = gram.clone()
+    shifted.diagonal().add_(shift)
+    return shifted
 
 
 def _mean_weights(problem: Problem) -> Tensor:

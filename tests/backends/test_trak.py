@@ -25,7 +25,7 @@ EVERYTHING = 10**9
 
 def kernel_of(phi: Tensor, targets: Tensor, weights: Tensor | None = None) -> _Kernel:
     own = torch.ones(()) if weights is None else weights.square()
-    return _Kernel(phi, lambda start, stop: targets[start:stop], weights, own, {})
+    return _Kernel(phi.clone(), lambda start, stop: targets[start:stop], weights, own, {})
 
 
 def scores_of(kernel: _Kernel, ridge: float, n_targets: int) -> Tensor:
