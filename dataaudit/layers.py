@@ -107,22 +107,29 @@ class Rotated:
         left, right = (parts[0].seed.new_zeros(side, side) if side <= ROTATED else None for side in self._shape)
         if any(words):
             left = None
-        norms = []
+        norms, exact = [], parts[0].seed
         for part in parts:
             exact = self._matrix(part)
             norms.append(exact.square().sum((1, 2)))
             if left is not None:
-                left += torch.einsum("noi,npi->op", exact, exact)
+                outputs = exact.transpose(0, 1).flatten(1)
+                left += outputs @ outputs.T
             if right is not None:
-                right += torch.einsum("noi,noj->ij", exact, exact)
+                inputs = exact.flatten(0, 1)
+                right += inputs.T @ inputs
         total = _total(norms)
         if left is not None:
             self._left = _basis(left, energy)
         if right is not None:
             self._right = _basis(right, energy)
         seen = parts[0].seed.new_zeros(self._left.shape[-1], self._right.shape[-1])
-        for part in parts:
-            seen += self._matrix(part).square().sum(0)
+        if len(parts) == 1:  # turning what is at hand is cheaper than projecting once more
+            turned = exact @ self._right if self._right.ndim == 2 else exact
+            turned = self._left.T @ turned if self._left.ndim == 2 else turned
+            seen = turned.square().sum(0)
+        else:
+            for part in parts:
+                seen += self._matrix(part).square().sum(0)
         if not all(words):
             return seen.flatten(), total
         moment = seen.new_zeros(len(every_row), seen.shape[1])

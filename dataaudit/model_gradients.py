@@ -21,7 +21,7 @@ BLOCK = 1024
 class ModelGradients:
     """See the module; `features` has the coordinates, `notes` what the reader of scores should know of them."""
 
-    def __init__(self, problem: Problem, number: int, dimensions: int | None, energy_per_side: float = 0.999) -> None:
+    def __init__(self, problem: Problem, number: int, dimensions: int | None, of: Of = "loss") -> None:
         """Build the model and choose coordinates on a spread of training samples, as `GradientFeatures` does.
 
         Warns about parameters that no gradient reaches. Raises NumericsError, naming model and sample, for a gradient
@@ -32,7 +32,7 @@ class ModelGradients:
         self.module = problem.models[number]()
         with self._naming(problem.train, spread):
             self.features = GradientFeatures(
-                self.module, problem.objective, *problem.train.batch(spread), dimensions, energy_per_side
+                self.module, problem.objective, *problem.train.batch(spread), dimensions, of=of
             )
         self.notes: Mapping[str, Any] = {
             "coverage": self.features.coverage,

@@ -77,6 +77,7 @@ class Problem:
     """Models, training samples and targets.
 
     models     each makes one trained module in evaluation mode; there are none where only runs are known
+    doubts     (n_train,) 1 - p of each training sample's label, averaged over a pool's runs; None where there is none
     run_of     (n_models,) which run each model is of, where there are runs; a run may have left several snapshots
     identity   what the result depends on besides the backend, as plain data
     """
@@ -87,6 +88,7 @@ class Problem:
     objective: Objective
     runs: Runs | None
     identity: Mapping[str, Any]
+    doubts: NDArray[np.float32] | None = None
     run_of: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @classmethod
@@ -120,6 +122,7 @@ class Problem:
                 "seeds": pool.seeds.tolist(),
                 **({} if labels is None else {"labels": given[target].tolist()}),
             },
+            doubts=(1 / (1 + np.exp(pool.margins(train, given[train])))).mean(0),
             run_of=run_of,
         )
 

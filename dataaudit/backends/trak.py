@@ -3,14 +3,15 @@
 For each model m, with f the output, Q_m = -dL/df (1 - p for classification) and Phi_m the features of the training
 samples' gradients of f, each times its Q_m^a:
 
-    tau(., z) = Q^c * mean over m of Phi_m (Phi_m^T Phi_m + lambda I)^-1 phi_m(z),   Q = mean over m of Q_m,
+    tau(., z) = Q^c * mean over m of Q_m^b * Phi_m (Phi_m^T Phi_m + lambda I)^-1 phi_m(z),   Q = mean over m of Q_m,
     lambda = ridge * mean_i |phi_i|^2
 
-The paper's equation 17 has a = 0 and c = 1. A Newton step on the loss has the curvature p (1 - p) in the Gram matrix,
-near a = 1/2. Between the two, tempered (`gradient="tempered"`: a = 1/4, and c = 1/4, or 1/2 where Q is measured on
-models that did not train on every sample), scores predict held-out runs best on every task measured, as saturated
-samples are neither taken for all-important in the Gram matrix nor for silent in the sum. `"output"` is equation 17
-itself, which is right for least squares; `"loss"` has a = 1 and c = 0, the empirical Fisher matrix, for any loss.
+The paper's equation 17 has a = b = 0 and c = 1. A Newton step on the loss has the curvature p (1 - p) in the Gram
+matrix, near a = 1/2. Between the two, tempered (`gradient="tempered"`), scores predict held-out runs best on every task
+measured, as saturated samples are neither taken for all-important in the Gram matrix nor for silent in the sum:
+a = 1/4 with b = 1/4 and c = 0, or, for a pool, whose models did not train on every sample, b = 0 and c = 1/2.
+`"output"` is equation 17 itself, which is right for least squares; `"loss"` has a = 1 and b = c = 0, the empirical
+Fisher matrix, for any loss.
 
 Features are the gradient coordinates that carry most energy instead of random projections, and the ridge is never zero.
 """
@@ -29,7 +30,7 @@ from ..attribution import Attribution, identity
 from ..dataset import Track
 from ..ensemble import Strengths, score_ensemble
 from ..errors import InputError, NumericsError
-from ..gradients import Of
+from ..gradients import TEMPER, Of
 from ..model_gradients import BLOCK, ModelGradients
 from ..objectives import BINARY, CLASSIFICATION, REGRESSION
 from ..problem import Problem
@@ -101,26 +102,28 @@ class Trak:
                 f"{problem.objective.name!r}; take 'loss' or 'output'"
             )
         if gradient == "tempered":
-            return _Weighting("output", 0.25, 0.25 if problem.runs is None else 0.5)
+            return _Weighting("tempered", 0.25, 0.0) if problem.runs is None else _Weighting("tempered", 0.0, 0.5)
         return _Weighting("output", 0.0, 1.0) if gradient == "output" else _Weighting("loss", 0.0, 0.0)
 
-    def _kernel(self, problem: Problem, number: int, weighting: "_Weighting", factor: Tensor | None) -> "_Kernel":
+    def _kernel(self, problem: Problem, number: int, weighting: "_Weighting", mean: Tensor | None) -> "_Kernel":
         dimensions = max(1, min(self.dimensions, FEATURE_BYTES // (4 * len(problem.train))))
-        gradients = ModelGradients(problem, number, dimensions)
+        gradients = ModelGradients(problem, number, dimensions, weighting.of)
         phi, weights = gradients.train(weighting.of)
-        inside = weights.pow(weighting.inside)
-        phi *= inside[:, None]
-        # A sample's own loss rises by Q times what its output falls, and its output's features are phi / Q^a.
-        own = torch.ones(()) if factor is None else factor * weights / inside.clamp(min=1e-6)
+        factor = mean if weighting.before == 0 else weights.pow(weighting.before)
+        own = torch.ones(())
+        if factor is not None:
+            # A sample's own loss rises by Q times what its output falls, and its output's features are phi / Q^a.
+            inside = weights.pow(TEMPER) if weighting.of == "tempered" else torch.ones_like(weights)
+            own = factor * weights / inside.clamp(min=1e-6)
         return _Kernel(phi, gradients.target, factor, own, gradients.notes)
 
 
 @dataclass(frozen=True)
 class _Weighting:
-    """What features are the gradients of, and the exponents of Q in them and before the sum over models."""
+    """What features are the gradients of, and the exponents b and c of the module."""
 
     of: Of
-    inside: float
+    before: float
     outside: float
 
 
@@ -203,6 +206,8 @@ def _shifted(gram: Tensor, shift: float) -> Tensor:
 
 def _mean_weights(problem: Problem) -> Tensor:
     """(n_train,) Q of equation 13, averaged over the models."""
+    if problem.doubts is not None:
+        return torch.from_numpy(problem.doubts)
     total = torch.zeros(len(problem.train))
     with torch.no_grad():
         for make in problem.models:
