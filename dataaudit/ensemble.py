@@ -1,7 +1,7 @@
 """From one model's scores to those of several: the mean over models, a strength of regularisation, a scale.
 
-Where there are runs on known subsets, the strength is the one that predicts the choosing subsets best, the scale is
-fitted on them, and every subset's prediction is made without the models that were trained on it.
+Where there are runs on known subsets, the strength is chosen and the scale is fitted on some of them, and every
+subset's prediction is made without the models that were trained on it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ from torch import Tensor
 from . import store
 from .attribution import Attribution
 from .dataset import Track
-from .evaluation import choosing_subsets, lds
+from .evaluation import choosing_subsets, gain, lds
 from .problem import Problem, Runs
 
 BLOCK = 1024
@@ -48,7 +48,7 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True)
 class Strengths:
-    """Candidates of one regularisation, and the one that is taken when there are no runs to choose by."""
+    """Candidates of one regularisation, and the one that is taken unless runs speak for another."""
 
     name: str
     candidates: Sequence[float]
@@ -75,10 +75,10 @@ def score_ensemble(
     if runs is not None:
         contrasts = torch.from_numpy(runs.subset_masks().astype(np.float32) - 0.5)
     if strengths is not None:
-        strength, quality = strengths.default, {}
+        strength = strengths.default
+        quality: dict[float, float] = {}
         if runs is not None and len(strengths.candidates) > 1:
-            quality = _quality(problem, runs, scorer, strengths, contrasts, track)
-            strength = max(quality, key=lambda candidate: quality[candidate])
+            strength, quality = _chosen(problem, runs, scorer, strengths, contrasts, track)
         chosen_by = {
             strengths.name: strength,
             f"lds_by_{strengths.name}": {str(candidate): value for candidate, value in quality.items()},
@@ -126,16 +126,20 @@ def score_ensemble(
     return Attribution.load(path)
 
 
-def _quality(
+def _chosen(
     problem: Problem,
     runs: Runs,
     scorer: Callable[[int], Scorer],
     strengths: Strengths,
     contrasts: Tensor,
     track: Track,
-) -> dict[float, float]:
-    """Each candidate's LDS on the choosing subsets, with the first few models."""
-    n_target, candidates = len(problem.target), strengths.candidates
+) -> tuple[float, dict[float, float]]:
+    """The strength to take, and each candidate's LDS on the choosing subsets, with the first few models.
+
+    The default stays unless another is better by twice its standard error: there are few choosing subsets, and few
+    models want a stronger regularisation than all of them together.
+    """
+    n_target, candidates = len(problem.target), sorted({*strengths.candidates, strengths.default})
     numbers = range(min(CHOOSING, len(problem.models)))
     predictions = np.zeros((len(candidates), len(numbers), len(contrasts), n_target), np.float32)
     for number in track(numbers, f"choosing the {strengths.name}", len(numbers)):
@@ -147,12 +151,16 @@ def _quality(
             for at, candidate in enumerate(candidates):
                 predictions[at, number, :, start:stop] = (combined @ one.solve(candidate, targets).T).numpy()
         del one
-    chosen = choosing_subsets(runs)
-    actual = runs.subset_margins()[chosen]
-    return {
-        candidate: float(np.nan_to_num(np.nanmean(lds(actual, leave_out(runs, problem.run_of, predicted)[chosen]))))
-        for candidate, predicted in zip(candidates, predictions, strict=True)
+    subsets = choosing_subsets(runs)
+    actual = runs.subset_margins()[subsets]
+    predicted = {
+        candidate: leave_out(runs, problem.run_of, one)[subsets]
+        for candidate, one in zip(candidates, predictions, strict=True)
     }
+    quality = {candidate: float(np.nan_to_num(lds(actual, one)).mean()) for candidate, one in predicted.items()}
+    best = max(quality, key=lambda candidate: quality[candidate])
+    more, error = gain(actual, predicted[best], predicted[strengths.default])
+    return (best if more > 2 * error else strengths.default), quality
 
 
 def leave_out(runs: Runs, run_of: NDArray[np.int64], predictions: NDArray[np.float32]) -> NDArray[np.float32]:

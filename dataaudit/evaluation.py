@@ -1,5 +1,6 @@
 """How far scores can be trusted: linear datamodeling score against its noise ceiling."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ class Trust:
     """LDS of scores on subsets of the pool that played no part in choosing anything about them.
 
     lds        mean over targets of the rank correlation over subsets, -1 to 1 (Park et al. 2023, definition 3)
-    interval   95 %, from the jackknife over subsets and the spread over targets (resampled subsets would tie in rank)
+    interval   95 %, see `_mean_and_error`
     ceiling    what a perfect predictor would reach given the seeds' noise; None if no subset was trained on twice
     """
 
@@ -74,11 +75,24 @@ def trust(runs: Runs, predictions: NDArray[np.float32]) -> Trust | None:
     if len(reporting) < 4 or not n_targets:
         return None
     actual, predicted = runs.subset_margins()[reporting], predictions[reporting]
-    of_each = lds(actual, predicted)
-    value = float(np.nanmean(of_each))
-    groups = np.array_split(np.arange(len(reporting)), min(len(reporting), JACKKNIFE))
-    without = [np.nanmean(lds(np.delete(actual, own, 0), np.delete(predicted, own, 0))) for own in groups]
-    variance = (len(groups) - 1) * np.var(without) + np.nanvar(of_each) / n_targets
-    half = 1.96 * float(np.sqrt(variance))
-    interval = (max(-1.0, value - half), min(1.0, value + half))
+    value, error = _mean_and_error(len(reporting), lambda kept: lds(actual[kept], predicted[kept]))
+    interval = (max(-1.0, value - 1.96 * error), min(1.0, value + 1.96 * error))
     return Trust(value, interval, noise_ceiling(runs, runs.distinct()[reporting]), len(reporting), n_targets)
+
+
+def gain(actual: NDArray[np.float32], predicted: NDArray[np.float32], than: NDArray[np.float32]) -> tuple[float, float]:
+    """By how much the LDS of some predictions (S, t) is above that of others, and its standard error."""
+    return _mean_and_error(len(actual), lambda kept: lds(actual[kept], predicted[kept]) - lds(actual[kept], than[kept]))
+
+
+def _mean_and_error(n_subsets: int, of_each: Callable[[NDArray[np.int64]], NDArray[np.float64]]) -> tuple[float, float]:
+    """Mean over targets of what `of_each` gives for some subsets, and its error over both.
+
+    The jackknife over subsets and the spread over targets; resampled subsets would tie in rank.
+    """
+    every = np.arange(n_subsets)
+    values = np.nan_to_num(of_each(every))
+    groups = np.array_split(every, min(n_subsets, JACKKNIFE))
+    without = [np.nan_to_num(of_each(np.setdiff1d(every, own))).mean() for own in groups]
+    variance = (len(groups) - 1) * np.var(without) + np.var(values) / len(values)
+    return float(values.mean()), float(np.sqrt(variance))

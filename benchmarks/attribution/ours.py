@@ -1,0 +1,25 @@
+"""dataaudit behind the peers' interface."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+import dataaudit
+from dataaudit.pool import Pool
+
+Labelled = tuple[Tensor, Tensor]
+
+
+def attribute(
+    models: Sequence[nn.Module], train: Labelled, target: Labelled, folder: Path, **settings: float
+) -> NDArray[np.float32]:
+    """The default backend on trained models, ridge and all at their defaults."""
+    return dataaudit.attribute(models, train, target, backend="trak", **settings).scores()
+
+
+def audit(pool: Pool) -> NDArray[np.float32]:
+    """The same on an audit's own pool, whose runs choose the ridge and fit the scale."""
+    return dataaudit.attribute(pool).scores()
