@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from dataaudit.ensemble import fitted_slope
-from dataaudit.evaluation import choosing_subsets, lds, noise_ceiling, trust
+from dataaudit.evaluation import choosing_subsets, gain, lds, noise_ceiling, trust
 from dataaudit.pool import Pool
 from dataaudit.problem import Problem, Runs
 
@@ -85,3 +85,15 @@ def test_chance_never_turns_the_signs_of_scores() -> None:
     assert fitted_slope(3 * predicted + 1, predicted) == pytest.approx(3)
     assert fitted_slope(-predicted, predicted) == 1.0
     assert fitted_slope(predicted, np.zeros_like(predicted)) == 1.0
+
+
+def test_a_gain_is_told_from_chance() -> None:
+    rng = np.random.default_rng(0)
+    actual = rng.normal(size=(30, 50)).astype(np.float32)
+    good, fair = (actual + noise * rng.normal(size=actual.shape).astype(np.float32) for noise in (0.5, 3.0))
+    more, error = gain(actual, good, fair)
+    assert more > 5 * error > 0
+    other = actual + 3.0 * rng.normal(size=actual.shape).astype(np.float32)
+    more, error = gain(actual, other, fair)
+    assert abs(more) < 3 * error
+    assert gain(actual, fair, fair) == (0.0, 0.0)

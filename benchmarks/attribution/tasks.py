@@ -153,10 +153,10 @@ def _fashion(source: Path, n_train: int = 2000, n_target: int = 200) -> Task:
     rng = np.random.default_rng(0)
     images, labels = [], []
     for split, count in (("train", n_train), ("t10k", n_target)):
-        every = _read_idx(source / f"{split}-images-idx3-ubyte.gz")
+        every = read_idx(source / f"{split}-images-idx3-ubyte.gz")
         rows = rng.choice(len(every), count, replace=False)
         images.append(every[rows][:, None])
-        labels.append(_read_idx(source / f"{split}-labels-idx1-ubyte.gz")[rows].astype(np.int64))
+        labels.append(read_idx(source / f"{split}-labels-idx1-ubyte.gz")[rows].astype(np.int64))
     dataset = _dataset(np.concatenate(images), np.concatenate(labels), n_train)
     learner = ImageLearner()
     inputs = learner.tensors(dataset, np.arange(len(dataset)))
@@ -205,7 +205,7 @@ def _dataset(inputs: NDArray[np.uint8], labels: NDArray[np.int64], n_train: int)
     )
 
 
-def _read_idx(path: Path) -> NDArray[np.uint8]:
+def read_idx(path: Path) -> NDArray[np.uint8]:
     data = gzip.decompress(path.read_bytes())
     shape = struct.unpack(f">{data[3]}I", data[4 : 4 + 4 * data[3]])
     return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(shape)

@@ -282,7 +282,7 @@ def test_gradient_scores_of_a_pool_are_corrected_by_its_runs(small_pool: Pool, t
     assert scored.provenance["identity"]["prior_identity"]["backend"] == "trak"
     alone = Datamodels(prior=None).attribute(problem, tmp_path / "alone.h5", silent)
     assert alone.provenance["method"] == "LASSO"
-    assert alone.provenance["identity"]["prior"] == {}
+    assert alone.provenance["identity"]["prior_identity"] == {}
 
 
 def test_a_prior_that_is_no_prior_is_refused(tmp_path: Path) -> None:

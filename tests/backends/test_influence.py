@@ -207,7 +207,7 @@ def test_a_pool_chooses_the_damping_and_scores_come_back_from_the_file(small_poo
     scored = dataaudit.attribute(small_pool, backend="influence", dampings=(0.01, 1.0))
     sweep = scored.provenance["lds_by_damping"]
     assert set(sweep) == {"0.01", "1.0"}
-    assert str(scored.provenance["damping"]) == max(sweep, key=lambda damping: sweep[damping])
+    assert scored.provenance["damping"] == 0.01  # two subsets don't speak clearly enough against the default
     scored.save(tmp_path / "scores.h5")
     again = dataaudit.Attribution.load(tmp_path / "scores.h5")
     np.testing.assert_array_equal(again.scores(), scored.scores())
