@@ -57,7 +57,7 @@ def estimate(config: AuditConfig, dataset: Dataset) -> float:
     seconds: float = learner.seconds_per_run(dataset, len(dataset.rows("train")) // 2)
     # Scoring passes over all rows once per model, a few times the cost of a training epoch; matching adds its own.
     samples = len(dataset)
-    return config.runs * seconds / config.workers * 1.15 + config.runs * samples * 6e-4 + samples * 1.2e-2 + 10
+    return config.runs * seconds / config.workers * 1.15 + config.runs * samples * 1.4e-3 + samples * 1.2e-2 + 10
 
 
 def run(config: AuditConfig, dataset: Dataset, track: Track) -> Audit:
