@@ -14,8 +14,12 @@ from .evaluate import Evaluation, Measured
 from .files import replacing
 from .report import page
 
+RANDOM = "random, same class"
+DASHES = ("none", "9 3", "4 3", "1 3", "12 3 2 3", "9 3 2 3 2 3", "2 7", "16 6")
 DOTS = 1500
 """Most dots in one plot."""
+FEW = 60
+"""With no more dots than this, they are drawn larger."""
 SIDE = 220
 MARGIN = 34
 """Edge of a plot, and the room for its axes."""
@@ -99,7 +103,7 @@ def _table(evaluation: Evaluation) -> tuple[list[str], list[dict[str, Any]]]:
     removal = next((one.removal for one in evaluation.measured if one.removal), None)
     if removal is not None:
         drops = [f"{drop:+.2f}" for drop in removal.random.mean(0)]
-        rows.append({"name": "random, same class", "cells": ["", "", "", *drops, "", ""], "error": ""})
+        rows.append({"name": RANDOM, "cells": ["", "", "", *drops, "", ""], "error": ""})
     return columns, rows
 
 
@@ -127,6 +131,7 @@ def _scatter(predicted: NDArray[np.float32], actual: NDArray[np.float32]) -> dic
     shown = np.linspace(0, len(x) - 1, min(DOTS, len(x))).astype(int)
     across, up = _span(x), _span(y)
     return {
+        "radius": 3.2 if len(x) <= FEW else 1.8,
         "dots": [(_place(x[i], across), SIDE - _place(y[i], up)) for i in shown],
         "x": [f"{end:.2g}" for end in across],
         "y": [f"{end:.2g}" for end in up],
@@ -141,7 +146,7 @@ def _curve(measured: Sequence[Measured]) -> dict[str, Any] | None:
     removal = next((one.removal for one in measured if one.removal), None)
     if removal is None:
         return None
-    drops["random, same class"] = removal.random.mean(0)
+    drops[RANDOM] = removal.random.mean(0)
     sizes = np.array([0, *removal.sizes])
     across, up = (0.0, float(sizes.max())), _span(np.concatenate([[0.0], *drops.values()]))
     return {
@@ -152,7 +157,8 @@ def _curve(measured: Sequence[Measured]) -> dict[str, Any] | None:
                     f"{_place(size, across)},{SIDE - _place(drop, up)}"
                     for size, drop in zip(sizes, [0.0, *values], strict=True)
                 ),
-                "dash": f"{1 + 3 * at} {2 * (at % 3)}" if at else "none",
+                "dash": DASHES[at % len(DASHES)],
+                "random": name == RANDOM,
             }
             for at, (name, values) in enumerate(drops.items())
         ],
