@@ -8,18 +8,16 @@ __version__ = "0.2.0"
 if TYPE_CHECKING:
     from .api import attribute
     from .attribution import Attribution
-    from .perturbation import perturbation
+    from .perturbations import perturbation
     from .problem import Runs
 
 __all__ = ["Attribution", "Runs", "__version__", "attribute", "perturbation"]
 
-HOMES = {"Attribution": "attribution", "Runs": "problem", "attribute": "api", "perturbation": "perturbation"}
+HOMES = {"Attribution": "attribution", "Runs": "problem", "attribute": "api", "perturbation": "perturbations"}
 
 
 def __getattr__(name: str) -> Any:
     """Import the API when it is first asked for: it brings torch, which the command line's help can do without."""
     if name in HOMES:
-        found = getattr(import_module(f".{HOMES[name]}", __package__), name)
-        globals()[name] = found  # the function, and not the module of the same name
-        return found
+        return getattr(import_module(f".{HOMES[name]}", __package__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,9 +1,11 @@
 """Attribution for whoever has trained models and tensors, and needs no dataset on disk."""
 
 import hashlib
+import shutil
 import tempfile
-from collections.abc import Sequence, Sized
-from dataclasses import replace
+import weakref
+from collections.abc import Mapping, Sequence, Sized
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -18,7 +20,7 @@ from . import plugins
 from .attribution import Attribution, Backend, require
 from .dataset import Dataset, Split, silent
 from .errors import InputError
-from .objectives import Objective, PerSample, objective_of
+from .objectives import REGRESSION, Objective, PerSample, objective_of
 from .pool import Pool
 from .problem import Problem, Runs, Samples, checked_labels
 
@@ -59,12 +61,33 @@ def attribute(
 
     Raises InputError for models in training mode, or inputs and labels that don't fit each other or the models.
     """
-    engine: Backend = plugins.get("backends", backend).BACKEND(**settings)
+    engine: Backend = configured(backend, settings)
     problem = problem_of(models, train, target, labels, own_objective(loss, output))
     require(engine, backend, problem)
-    folder = tempfile.TemporaryDirectory(prefix="dataaudit-")
-    scored = engine.attribute(problem, Path(folder.name) / "scores.h5", silent)
-    return replace(scored, keeping=folder)
+    folder = Path(tempfile.mkdtemp(prefix="dataaudit-"))
+    try:
+        scored = engine.attribute(problem, folder / "scores.h5", silent)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    weakref.finalize(scored, shutil.rmtree, folder, ignore_errors=True)
+    return scored
+
+
+def configured(backend: str, settings: Mapping[str, Any]) -> Any:
+    """A backend with these settings. Raises InputError for settings that it has not, or of a wrong type."""
+    kind = plugins.get("backends", backend).BACKEND
+    known = {field.name: field.default for field in fields(kind)}
+    unknown = sorted(set(settings) - set(known))
+    listed = ", ".join(f"{name}={value!r}" for name, value in known.items()) or "none"
+    if unknown:
+        raise InputError(f"the backend {backend!r} has no setting {unknown[0]!r}; its settings: {listed}")
+    try:
+        return kind(**settings)
+    except TypeError as error:
+        raise InputError(
+            f"the backend {backend!r}: a setting is of the wrong type: {error}; defaults: {listed}"
+        ) from error
 
 
 def own_objective(loss: PerSample | None, output: PerSample | None) -> Objective | None:
@@ -90,7 +113,14 @@ def problem_of(
         if isinstance(models, Runs):
             return Problem.of_runs(models)
         return Problem.of(models, None if labels is None else np.asarray(labels))
-    modules = [models] if isinstance(models, nn.Module) else list(models)
+    given: list[Any] = list(models) if isinstance(models, list | tuple) else [models]
+    modules = [one for one in given if isinstance(one, nn.Module)]
+    if len(modules) < len(given):
+        found = next(type(one).__name__ for one in given if not isinstance(one, nn.Module))
+        raise InputError(
+            f"expected torch modules, a Pool or Runs; found {found}. An estimator without gradients is served by Runs "
+            "of your own and the backend 'datamodels'"
+        )
     if not modules:
         raise InputError("expected at least one model, found none")
     for number, module in enumerate(modules):
@@ -110,6 +140,11 @@ def problem_of(
     if len(objectives) > 1:
         raise InputError(f"train and target are of different tasks: {' and '.join(sorted(o.name for o in objectives))}")
     (fitting,) = objectives
+    if fitting is REGRESSION and np.isin(samples[0].labels, (0, 1)).all():
+        raise InputError(
+            "train: labels are floating-point, and all 0 or 1: pass integers (labels.long()) for one logit, or loss= "
+            "and output= of your own for a regression on them"
+        )
     return Problem(
         models=tuple(partial(_same, module) for module in modules),
         train=samples[0],
@@ -163,7 +198,11 @@ def _samples(name: str, labelled: Labelled | Any) -> Samples:
         shapes = f"{tuple(labels.shape)}, {tuple(inputs.shape)}"
         raise InputError(f"{name}: expected as many labels as inputs, at least one; found shapes {shapes}")
     ids = tuple(f"{name}#{i}" for i in range(len(inputs)))
-    return Samples(ids, labels.numpy(), lambda positions: inputs[torch.from_numpy(positions)])
+    return Samples(ids, _whole_as_long(labels).numpy(), lambda positions: inputs[torch.from_numpy(positions)])
+
+
+def _whole_as_long(labels: Tensor) -> Tensor:
+    return labels if labels.is_floating_point() else labels.long()
 
 
 def _tensor(name: str, part: ArrayLike) -> Tensor:
@@ -184,7 +223,7 @@ def _from_torch(name: str, pairs: torch.utils.data.Dataset[Any]) -> Samples:
         return torch.stack([torch.as_tensor(pairs[int(i)][0]) for i in positions])
 
     labels = torch.stack([torch.as_tensor(pairs[i][1]) for i in range(count)])
-    return Samples(tuple(f"{name}#{i}" for i in range(count)), labels.numpy(), inputs)
+    return Samples(tuple(f"{name}#{i}" for i in range(count)), _whole_as_long(labels).numpy(), inputs)
 
 
 def _split(dataset: Dataset, split: Split, labels: ArrayLike | None) -> Samples:

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,7 +30,6 @@ class Attribution:
     held_out         (n_subsets, n_target) predicted margins of the pool's distinct subsets, up to a constant per
                      target, each made without the runs on that subset; what the scores' trust is measured on
     provenance       backend and its settings, slope, fingerprints, seed, versions
-    keeping          what must live as long as the file at `path`, such as its temporary folder
     """
 
     path: Path
@@ -39,7 +38,6 @@ class Attribution:
     self_influence: NDArray[np.float32] | None
     held_out: NDArray[np.float32]
     provenance: Mapping[str, Any]
-    keeping: object = field(default=None, repr=False, compare=False)
 
     @classmethod
     def load(cls, path: Path | str) -> "Attribution":
@@ -99,7 +97,13 @@ class Attribution:
         return positions, values
 
     def sums(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Weighted sums over training samples, (m, n_target) for weights (m, n_train): subsets as 0-1 rows."""
+        """Weighted sums over training samples, (m, n_target) for weights (m, n_train): subsets as 0-1 rows.
+
+        What training on a subset is predicted to do, up to a constant for each target.
+        """
+        weights = np.asarray(weights, np.float32)
+        if weights.ndim != 2 or weights.shape[1] != self.shape[0]:
+            raise InputError(f"weights: expected rows of {self.shape[0]} training samples, found {weights.shape}")
         return store.weighted_sums(self.path, weights) * np.float32(self.provenance["slope"])
 
     def sums_over_targets(self) -> NDArray[np.float32]:

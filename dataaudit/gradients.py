@@ -89,6 +89,8 @@ class GradientFeatures:
         return [parameter for block in self._blocks for parameter in block.parameters]
 
     def _choose(self, pick: Tensor, passes: list[Pass], dimensions: int, energy_per_side: float) -> None:
+        if sum(p.numel() for p in self.parameters) <= dimensions:
+            energy_per_side = 1.0  # everything fits, so nothing need be lost
         total, moments = 0.0, []
         for block in self._blocks:
             parts = [part for one in passes for _, part in one.slices(block.rows)]

@@ -62,7 +62,7 @@ def margin(logits: Tensor, labels: Tensor) -> Tensor:
 
 def signed_logit(logits: Tensor, labels: Tensor) -> Tensor:
     """log p/(1 - p) of the labels 0 or 1 from one logit, (n,) or (n, 1)."""
-    return (2 * labels - 1) * logits.reshape(len(logits))
+    return (2 * labels.reshape(len(logits)) - 1) * logits.reshape(len(logits))
 
 
 def _through(output: PerSample) -> PerSample:
@@ -94,7 +94,7 @@ def objective_of(outputs: Tensor, labels: Tensor) -> Objective:
     if whole and labels.ndim == 1 and outputs.ndim == 2 and outputs.shape[1] > 1:
         if int(labels.min()) >= 0 and int(labels.max()) < outputs.shape[1]:
             return CLASSIFICATION
-    elif whole and labels.ndim == 1 and single and bool(((labels == 0) | (labels == 1)).all()):
+    elif whole and labels.shape[1:] in ((), (1,)) and single and bool(((labels == 0) | (labels == 1)).all()):
         return BINARY
     elif not whole and single and labels.shape[1:] in ((), (1,)):
         return REGRESSION

@@ -45,7 +45,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Runs:
-    """What training on R known subsets of the training samples did to the targets.
+    """What training on R known subsets of the training samples did to the targets, by which samples were in them.
 
     masks     (R, n_train) bool
     margins   (R, n_target) the output of each target, for classification the margin of its label, log p / (1 - p)
@@ -135,6 +135,17 @@ class Problem:
                 "expected runs with masks (R, n_train), margins (R, n_target) and subsets (R,); "
                 f"found {masks.shape}, {margins.shape}, {subsets.shape}"
             )
+        if masks.dtype != bool and not np.isin(masks, (0, 1)).all():
+            raise InputError("masks: expected only 0 and 1, or booleans: whether each run trained on each sample")
+        if subsets.ndim != 1 or not np.issubdtype(subsets.dtype, np.integer):
+            raise InputError(f"subsets: expected whole numbers (R,), found {subsets.dtype} {subsets.shape}")
+        _, first, subset = np.unique(subsets, return_index=True, return_inverse=True)
+        for run in range(len(masks)):
+            if (masks[run] != masks[first[subset[run]]]).any():
+                raise InputError(
+                    f"run {run} has the subset number {subsets[run]} of run {first[subset[run]]}, but another mask; "
+                    "equal numbers stand for equal subsets (np.arange(R) if all differ)"
+                )
         if not np.isfinite(margins).all():
             run, target = np.argwhere(~np.isfinite(margins))[0]
             raise NumericsError(f"run {run}: the output of target {target} is not finite")

@@ -1,5 +1,6 @@
 """Attribution of a user's own models, and the names that are public."""
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -267,3 +268,43 @@ def test_what_does_not_fit_is_refused() -> None:
         dataaudit.attribute([], train, train)
     with pytest.raises(InputError, match="expected train and target"):
         dataaudit.attribute(net, train)
+
+
+def test_what_a_new_user_gets_wrong_is_said_in_their_words() -> None:
+    net, (x, y), target = trained(1), data(50, 0), data(7, 1)
+    with pytest.raises(InputError, match=r"'trak' has no setting 'foo'; its settings: dimensions=4096"):
+        dataaudit.attribute(net, (x, y), target, foo=1)
+    with pytest.raises(InputError, match="a setting is of the wrong type"):
+        dataaudit.attribute(net, (x, y), target, ridge="a")
+    with pytest.raises(InputError, match="expected torch modules, a Pool or Runs; found dict"):
+        dataaudit.attribute({}, (x, y), target)  # type: ignore[arg-type]
+    one = nn.Linear(5, 1).eval()
+    with pytest.raises(InputError, match=r"all 0 or 1: pass integers"):
+        dataaudit.attribute(one, (x, (y % 2).float()), (target[0], (target[1] % 2).float()))
+    column = dataaudit.attribute(one, (x, (y % 2)[:, None]), (target[0], (target[1] % 2)[:, None])).scores()
+    flat = dataaudit.attribute(one, (x, y % 2), (target[0], target[1] % 2)).scores()
+    np.testing.assert_allclose(column, flat, rtol=1e-5)
+    small = dataaudit.attribute(net, (x, y.to(torch.uint8)), (target[0], target[1].int())).scores()
+    np.testing.assert_array_equal(small, dataaudit.attribute(net, (x, y), target).scores())
+    with pytest.raises(InputError, match="module: expected one torch module, found list"):
+        dataaudit.perturbation([net], (x, y), target, [0])  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"expected rows of 50 training samples, found \(50,\)"):
+        dataaudit.attribute(net, (x, y), target).sums(np.ones(50, np.float32))
+
+
+def test_runs_that_contradict_themselves_are_refused() -> None:
+    masks = np.random.default_rng(0).random((8, 5)) < 0.5
+    outputs = np.zeros((8, 2), np.float32)
+    with pytest.raises(InputError, match="masks: expected only 0 and 1"):
+        dataaudit.attribute(dataaudit.Runs(masks + 0.5, outputs, np.arange(8)), backend="datamodels")
+    with pytest.raises(InputError, match="run 1 has the subset number 0 of run 0, but another mask"):
+        dataaudit.attribute(dataaudit.Runs(masks, outputs, np.arange(8) // 2), backend="datamodels")
+
+
+def test_the_file_of_scores_goes_with_them() -> None:
+    scored = dataaudit.attribute(trained(1), data(50, 0), data(7, 1))
+    path = scored.path
+    assert path.exists()
+    del scored
+    gc.collect()
+    assert not path.parent.exists()

@@ -19,7 +19,7 @@ FLOORS = [
     {"attribution", "near_duplicates", "evaluation", "model_gradients", "curvature", "inverse", "ekfac", "run_rows"},
     {"ensemble", "soft_threshold", "retraining", "alignment", "lasso", "prior_regression"},
     {"detection", "label_views"},
-    {"formats", "learners", "backends", "detectors", "api", "perturbation"},
+    {"formats", "learners", "backends", "detectors", "api", "perturbations"},
     {"audit", "evaluate"},
     {"gate", "report", "text", "evaluation_report"},
     {"exports"},
@@ -27,7 +27,7 @@ FLOORS = [
     {"cli"},
     {"__main__"},
 ]
-LAZY = {"api", "attribution", "perturbation", "problem"}  # what the package imports when it is first asked for
+LAZY = {"api", "attribution", "perturbations", "problem"}  # what the package imports when it is first asked for
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 FILES = sorted(PACKAGE.rglob("*.py"))
 

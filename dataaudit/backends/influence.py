@@ -38,8 +38,8 @@ from ..solvers import Product, conjugate_gradients, lanczos, largest_eigenvalue,
 
 Solver = Literal["exact", "newton", "ekfac", "arnoldi", "cg", "lissa"]
 SOLVERS = ("exact", "newton", "ekfac", "arnoldi", "cg", "lissa")
-DAMPING, EKFAC_DAMPING = 3.0, 0.01
-"""Near the best LDS of two small nets and one with convolutions."""
+DAMPING, EKFAC_DAMPING, NEWTON_DAMPING = 3.0, 0.01, 1e-6
+"""The first two are near the best LDS of small nets; newton is for convex models, where damping only blurs."""
 PARAMETERS = 8192
 """Most parameters for an explicit matrix."""
 POWER = 20
@@ -52,7 +52,7 @@ class Influence:
 
     solver       "exact", "newton", "ekfac", "arnoldi", "cg" or "lissa", see the module
     damping      added to the curvature, relative to its mean eigenvalue, when there are no runs to choose by; None for
-                 the solver's own, EKFAC_DAMPING or DAMPING
+                 the solver's own, EKFAC_DAMPING, NEWTON_DAMPING or DAMPING
     dampings     candidates
     l2           the training objective's own penalty, l2 / 2 * |theta|^2 beside the mean loss; damping may be 0 with it
     tolerance    relative residual at which cg stops, and above which cg, lissa and arnoldi warn
@@ -94,7 +94,7 @@ class Influence:
         """The damping that is taken when there are no runs to choose by."""
         if self.damping is not None:
             return self.damping
-        return EKFAC_DAMPING if self.solver == "ekfac" else DAMPING
+        return {"ekfac": EKFAC_DAMPING, "newton": NEWTON_DAMPING}.get(self.solver, DAMPING)
 
     def identity(self, problem: Problem) -> Mapping[str, Any]:
         """See `attribution.Backend`."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from dataaudit.curvature import Curvature, RawGradients
 from dataaudit.errors import InputError
 from dataaudit.objectives import CLASSIFICATION, Objective
-from dataaudit.perturbation import perturbation
+from dataaudit.perturbations import perturbation
 from dataaudit.problem import Problem
 
 from .test_curvature import samples

@@ -7,8 +7,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from .api import Labelled, own_objective, problem_of
-from .backends.influence import Influence
+from .api import Labelled, configured, own_objective, problem_of
 from .curvature import Curvature, RawGradients
 from .errors import InputError
 from .objectives import PerSample
@@ -44,7 +43,9 @@ def perturbation(
     Raises InputError for positions that are none, inputs that are not floating-point, or newton, which has no H that is
     the same for all samples.
     """
-    backend = Influence(**settings)
+    if not isinstance(module, nn.Module):
+        raise InputError(f"module: expected one torch module, found {type(module).__name__}")
+    backend = configured("influence", settings)
     if backend.solver == "newton":
         raise InputError("solver: expected one with the same curvature for all samples, found 'newton'; take 'exact'")
     problem = problem_of(module, train, target, None, own_objective(loss, output))
