@@ -30,7 +30,7 @@ from ..curvature import Curvature, RawGradients, stored
 from ..dataset import Track
 from ..ekfac import eigenbasis
 from ..ensemble import Scorer, Strengths, score_ensemble
-from ..errors import InputError, NumericsError
+from ..errors import InputError, NumericsError, SampleError
 from ..inverse import Inverse, Iterative, Spectral, warn_unconverged
 from ..model_gradients import BLOCK
 from ..problem import Problem
@@ -144,7 +144,12 @@ class Influence:
     def _scorer(self, problem: Problem, number: int) -> Scorer:
         gradients = RawGradients(problem, number)
         curvature = Curvature(problem, gradients)
-        inverse = self.inverse(curvature)
+        try:
+            inverse = self.inverse(curvature)
+        except SampleError:
+            for start in range(0, len(problem.train), BLOCK):
+                gradients.train_range(start, start + BLOCK)  # the same trouble again, with the sample's name
+            raise
         shift = partial(self.shift, inverse, count=len(problem.train))
         if self.solver == "newton":
             assert isinstance(inverse, Spectral)

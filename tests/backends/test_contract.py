@@ -11,7 +11,7 @@ from torch import Tensor, nn
 import dataaudit
 from dataaudit import plugins
 from dataaudit.dataset import silent
-from dataaudit.errors import InputError
+from dataaudit.errors import InputError, NumericsError
 from dataaudit.evaluation import trust
 from dataaudit.pool import Pool
 from dataaudit.problem import Problem, Runs
@@ -99,3 +99,11 @@ def test_a_backend_of_models_refuses_runs_alone(name: str) -> None:
 def test_a_backend_of_runs_refuses_models_alone(name: str) -> None:
     with pytest.raises(InputError, match=f"'{name}' needs the outcomes of training on known subsets"):
         dataaudit.attribute(net(0), data(20, 0), data(6, 1), backend=name)
+
+
+@pytest.mark.parametrize("name", OF_MODELS)
+def test_a_sample_that_is_not_finite_is_named(name: str) -> None:
+    (x, y), target = data(30, 0), data(7, 1)
+    x[13, 2] = torch.nan
+    with pytest.raises(NumericsError, match="'train#13' is not finite"):
+        dataaudit.attribute(net(0), (x, y), target, backend=name)
