@@ -3,7 +3,6 @@
 Everything here compares arrays; who trains and scores is `evaluate`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,9 +98,3 @@ def pearson(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     x, y = a.ravel() - a.mean(dtype=np.float64), b.ravel() - b.mean(dtype=np.float64)
     norm = float(np.sqrt((x @ x) * (y @ y)))
     return float(x @ y) / norm if norm > 0 else float("nan")
-
-
-def mean_drops(removals: Mapping[str, Removal]) -> dict[str, list[float]]:
-    """Mean drop at each size by whose scores chose, "random" among them."""
-    found = {name: removal.actual.mean(0).tolist() for name, removal in removals.items()}
-    return found | {"random": next(iter(removals.values())).random.mean(0).tolist()} if removals else found

@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,7 @@ class Evaluation:
     measured: tuple[Measured, ...]
     self_confidence_auc: float
     effort: Effort
-    sizes: tuple[int, ...] = field(default=())
+    sizes: tuple[int, ...]
 
 
 def evaluate(

@@ -111,7 +111,7 @@ METHODS = {
         partial(peers.dattri_influence, solver="CG", max_iter=30),
         grid=("regularization", (1e-3, 1e-2, 1e-1)),
         choose_with=1,
-        left_out={"fashion": "not run: its products over 25 targets at a time need tens of GB, one by one hours"},
+        left_out={"fashion": "not run on this task"},
     ),
     "dattri-cg-last": Method(
         "dattri CG, last layer, ridge tuned",
@@ -124,7 +124,7 @@ METHODS = {
         partial(
             peers.dattri_influence, solver="LiSSA", damping=1e-2, recursion_depth=1000, batch_size=20, target_batch=200
         ),
-        left_out={"fashion": "not run: about an hour a model"},
+        left_out={"fashion": "not run on this task"},
     ),
     "dattri-arnoldi": Method(
         "dattri Arnoldi 50, ridge tuned",  # its default of 100 gives NaN: it takes roots of negative eigenvalues

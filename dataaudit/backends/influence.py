@@ -51,7 +51,7 @@ class Influence:
     """Settings.
 
     solver       "exact", "newton", "ekfac", "arnoldi", "cg" or "lissa", see the module
-    damping      added to the curvature, relative to its mean eigenvalue, when there are no runs to choose by; None for
+    damping      added to the curvature, relative to its mean eigenvalue, unless runs speak for another; None for
                  the solver's own, EKFAC_DAMPING, NEWTON_DAMPING or DAMPING
     dampings     candidates
     l2           the training objective's own penalty, l2 / 2 * |theta|^2 beside the mean loss; damping may be 0 with it
@@ -91,7 +91,7 @@ class Influence:
 
     @property
     def strength(self) -> float:
-        """The damping that is taken when there are no runs to choose by."""
+        """The damping that is taken unless runs speak clearly for another."""
         if self.damping is not None:
             return self.damping
         return {"ekfac": EKFAC_DAMPING, "newton": NEWTON_DAMPING}.get(self.solver, DAMPING)

@@ -7,7 +7,7 @@ samples' gradients of f, each times its Q_m^a:
     lambda = ridge * mean_i |phi_i|^2
 
 The paper's equation 17 has a = b = 0 and c = 1. A Newton step on the loss has the curvature p (1 - p) in the Gram
-matrix, near a = 1/2. Between the two, tempered (`gradient="tempered"`), scores predict held-out runs best on every task
+matrix, near a = 1/2. Between the two, tempered (`gradient="tempered"`), scores predict held-out runs best on both tasks
 measured, as saturated samples are neither taken for all-important in the Gram matrix nor for silent in the sum:
 a = 1/4 with b = 1/4 and c = 0, or, for a pool, whose models did not train on every sample, b = 0 and c = 1/2.
 `"output"` is equation 17 itself, which is right for least squares; `"loss"` has a = 1 and b = c = 0, the empirical
@@ -47,7 +47,7 @@ class Trak:
 
     dimensions   most gradient coordinates kept per model (fewer beyond FEATURE_BYTES)
     ridges       candidates, relative to the mean squared norm of a training sample's features
-    ridge        the one that is taken when there are no runs to choose by
+    ridge        the one that is taken unless runs speak clearly for another
     gradient     "tempered", "loss" or "output", see the module; None for the one that suits the objective
     sparse       threshold the scores softly, at a share of them that is cross-validated on a pool's runs
     """
