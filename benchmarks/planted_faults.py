@@ -24,7 +24,7 @@ if __name__ == "__main__":
 
     findings = [json.loads(line) for line in (arguments.audit / "findings.jsonl").read_text("utf-8").splitlines()]
     found = {
-        (finding["evidence"]["test_id"], copy["train_id"])
+        (copy["test_id"], copy["train_id"])
         for finding in findings
         if finding["kind"] == "leakage"
         for copy in finding["evidence"]["copies"]

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from .attribution import Attribution
-from .dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -75,17 +74,6 @@ def random_removals(
     rng = np.random.default_rng(seed)
     shuffled = [rng.permutation(np.flatnonzero(labels == label)) for label in wanted]
     return [[order[:size] for size in sizes] for order in shuffled]
-
-
-def planted_flips(dataset: Dataset, share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Labels (n,) with a share of the training split's flipped to a random other class, and which were (n_train,)."""
-    rng = np.random.default_rng(seed)
-    train, targets, n_classes = dataset.rows("train"), dataset.targets.copy(), len(dataset.class_names)
-    flipped = np.zeros(len(train), bool)
-    flipped[rng.permutation(len(train))[: max(1, round(share * len(train)))]] = True
-    chosen = train[flipped]
-    targets[chosen] = (targets[chosen] + rng.integers(1, n_classes, len(chosen))) % n_classes
-    return targets, flipped
 
 
 def detection_auc(scores: NDArray[np.float64] | NDArray[np.float32], planted: NDArray[np.bool_]) -> float:

@@ -13,7 +13,11 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class Check:
-    """One detector's coverage. An "error" makes the verdict incomplete."""
+    """One detector's coverage. An "error" makes the verdict incomplete.
+
+    calibration   what it made of planted faults, see `detection.Calibration`; None if none were planted
+    figures       what the report may draw
+    """
 
     name: str
     status: Literal["ran", "skipped", "error"]
@@ -22,6 +26,8 @@ class Check:
     findings: int
     reason: str = ""
     notes: tuple[str, ...] = ()
+    calibration: Mapping[str, Any] | None = None
+    figures: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ class Audit:
 
     samples     one mapping for every sample of the dataset, read or not
     pictures    data URIs for the samples that the report shows
+    kinds       (check, title) of every kind of finding
     """
 
     verdict: Verdict
@@ -63,6 +70,7 @@ class Audit:
     pairs: tuple[Pair, ...] = ()
     pictures: Mapping[str, str] = field(default_factory=dict)
     explanations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    kinds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """The content of audit.json (see exports/audit.schema.json)."""

@@ -34,16 +34,32 @@ def cli() -> None:
     show_default=True,
     help="Least severity that fails the verdict.",
 )
+@click.option(
+    "--verify",
+    type=int,
+    default=4,
+    show_default=True,
+    help="Trainings of every removal that findings are checked by, at least 3; 0 trains nothing beyond the pool.",
+)
+@click.option("--brittle", type=int, default=4, show_default=True, help="Predictions whose support is searched.")
 @click.option("--dry-run", is_flag=True, help="Show the layout and an estimate of the time, then stop.")
 def run(
-    dataset: Path, output: Path | None, seed: int, runs: int, jobs: int | None, fail_on: str, dry_run: bool
+    dataset: Path,
+    output: Path | None,
+    seed: int,
+    runs: int,
+    jobs: int | None,
+    fail_on: str,
+    verify: int,
+    brittle: int,
+    dry_run: bool,
 ) -> None:
     """Audit DATASET and write report.html, audit.json, findings.jsonl, samples.csv, pairs.csv and scores.h5.
 
     Exit codes: 0 passes, 1 findings at or above --fail-on, 2 usage or input, 3 a check could not run, 130 interrupted.
     Run it again to go on after an interruption.
     """
-    config = AuditConfig(dataset, output, seed, runs, jobs, Severity[fail_on.upper()])
+    config = AuditConfig(dataset, output, seed, runs, jobs, verify, brittle, Severity[fail_on.upper()])
     console = Console(stderr=True)
     track = terminal_track(console)
     from . import pipeline  # imports torch, which `--help` can do without

@@ -9,6 +9,7 @@ from .errors import InputError
 from .findings import Severity
 
 MIN_RUNS = 8
+MIN_VERIFY = 3
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class AuditConfig:
     output     where results go: beside the dataset by default, never inside it
     runs       models in the pool, at least 8
     jobs       training runs at a time; None for one a core
+    verify     trainings of every removal that findings are checked by; 0 for no training beyond the pool's
+    brittle    predictions whose support is searched by retraining
     fail_on    the least severity that fails the verdict
 
     Raises InputError for values that can't be used.
@@ -29,6 +32,8 @@ class AuditConfig:
     seed: int = 0
     runs: int = 24
     jobs: int | None = None
+    verify: int = 4
+    brittle: int = 4
     fail_on: Severity = Severity.HIGH
 
     def __post_init__(self) -> None:
@@ -40,6 +45,12 @@ class AuditConfig:
             )
         if self.seed < 0:
             raise InputError(f"--seed {self.seed}: expected zero or more")
+        if self.verify and self.verify < MIN_VERIFY:
+            raise InputError(
+                f"--verify {self.verify}: expected 0, or at least {MIN_VERIFY}, so that the seeds' noise is seen"
+            )
+        if self.brittle < 0:
+            raise InputError(f"--brittle {self.brittle}: expected zero or more")
         if self.jobs is not None and self.jobs < 1:
             raise InputError(f"--jobs {self.jobs}: expected one or more")
         try:

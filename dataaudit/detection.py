@@ -1,6 +1,6 @@
 """What detectors are given and what they return."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -11,17 +11,46 @@ from .attribution import Attribution
 from .dataset import Dataset, Track
 from .findings import Finding, Pair
 from .pool import Pool
+from .retraining import Retraining
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a detector made of faults of its kind that were planted into a copy of the data.
+
+    planted, found     how many of each sort there were, and how many of them it reported
+    reported, right    how many reports there were in all, and how many of them were planted faults; what it also
+                       reports on the data as it is does not count
+    threshold          set from the planted faults, for the detector to use on the data as it is; None for its default
+    procedure          how they were planted, in words
+    """
+
+    planted: Mapping[str, int]
+    found: Mapping[str, int]
+    reported: int
+    right: int
+    procedure: str
+    threshold: float | None = None
 
 
 @dataclass(frozen=True)
 class Case:
-    """One audit's material. Scores are for the dataset's training rows on the rows of its target split, in order."""
+    """One audit's material. Scores are for the dataset's training rows on the rows of its target split, in order.
+
+    influences    (rows, labels) -> scores (n_train, len(rows)) of the training rows on the margins of these labels,
+                  from a few of the pool's models; for rows of any split
+    predictions   how many predictions a detector may examine by retraining
+    calibration   this detector's, once it has one
+    """
 
     dataset: Dataset
     pool: Pool
     attribution: Attribution
     seed: int
     track: Track
+    influences: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float32]] | None = None
+    predictions: int = 0
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True)
@@ -30,6 +59,8 @@ class Detection:
 
     examined   samples looked at, of `total`
     columns    figures for every row of the dataset, for samples.csv, by column name
+    figures    what the report may draw, as plain data
+    skipped    why nothing was examined, empty where something was
     """
 
     findings: tuple[Finding, ...]
@@ -38,16 +69,40 @@ class Detection:
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     pairs: tuple[Pair, ...] = ()
     notes: tuple[str, ...] = ()
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    skipped: str = ""
 
 
 class Detector(Protocol):
-    """A plugin of `detectors`: a module with this function, whose docstring explains the check to the user.
+    """A plugin of `detectors`: a module with these names, whose docstring explains the check to the user.
 
     The docstring has the headings "What it finds", "Why it matters", "How it is checked" and "What to do".
+    An exception in any function is shown as a check that could not run.
+
+    KINDS      the report's title for each kind of finding it makes
     """
 
+    KINDS: Mapping[str, str]
+
     def detect(self, case: Case) -> Detection:
-        """Examine the case. An exception is shown as a check that could not run."""
+        """Examine the case."""
+
+
+class Calibrating(Detector, Protocol):
+    """A detector that can be tried on planted faults."""
+
+    def calibrate(self, case: Case, retrained: Callable[[NDArray[np.int64]], Pool]) -> Calibration:
+        """Plant faults into a copy of the data and look for them.
+
+        retrained   gives a small pool trained on labels (n,) other than the given ones
+        """
+
+
+class Verifying(Detector, Protocol):
+    """A detector whose claims can be checked by training without the samples they are about."""
+
+    def verify(self, case: Case, detection: Detection, retraining: Retraining) -> Detection:
+        """The detection with each claim confirmed, refuted or left open by retraining."""
 
 
 def accepted_by_fdr(p_values: NDArray[np.float64], rate: float) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:

@@ -18,7 +18,6 @@ from .alignment import (
     Removal,
     detection_auc,
     leave_one_out,
-    planted_flips,
     random_removals,
     top_removals,
 )
@@ -28,9 +27,10 @@ from .dataset import Dataset, Track, as_text
 from .errors import DataAuditError, InputError
 from .evaluation import Trust, trust
 from .learning import Differentiable
+from .planting_labels import planted_flips
 from .pool import BLOCK, Pool, train_pool
 from .problem import Problem
-from .retraining import retrained_margins
+from .retraining import Retraining
 
 SHARES = (0.005, 0.02)
 """Shares of the training samples that are removed from the top of a ranking."""
@@ -175,9 +175,8 @@ def _removals(
     groups = [removed for removed, _ in tops.values()]
     groups.append(random_removals(dataset.targets[train], wanted, sizes, config.seed))
     sets = [np.zeros(0, np.int64)] + [train[one] for group in groups for by_size in group for one in by_size]
-    margins = retrained_margins(
-        dataset, learner, config.directory / "retrained", config.seed, sets, effort.times, target[chosen], track
-    ).mean(1)
+    retraining = Retraining(dataset, learner, config.directory / "retrained", config.seed, effort.times, track)
+    margins = retraining.margins(sets, range(effort.times), target[chosen]).mean(1)
     shape = len(groups), len(chosen), len(sizes), len(chosen)
     drops = np.einsum("gtkt->gtk", (margins[0] - margins[1:]).reshape(shape))
     return {
@@ -202,9 +201,8 @@ def _left_out(
     others = np.setdiff1d(np.random.default_rng(config.seed).permutation(len(train)), influential, assume_unique=True)
     chosen = np.concatenate([influential, others[: effort.left_out - len(influential)]])
     sets = [np.zeros(0, np.int64), *(train[[one]] for one in chosen)]
-    margins = retrained_margins(
-        dataset, learner, config.directory / "retrained", config.seed, sets, effort.times, target, track
-    )
+    retraining = Retraining(dataset, learner, config.directory / "retrained", config.seed, effort.times, track)
+    margins = retraining.margins(sets, range(effort.times), target)
     weights = np.zeros((len(chosen), len(train)), np.float32)
     weights[np.arange(len(chosen)), chosen] = 1
     return {name: leave_one_out(one.sums(weights), margins[0], margins[1:]) for name, one in scored.items()}

@@ -1,28 +1,20 @@
 """Evaluation -> evaluation.json and evaluation.html, from the same figures."""
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .evaluate import Evaluation, Measured
 from .files import replacing
+from .plots import ROOM, SIDE, place, scatter, signed, span
 from .report import page
 
 RANDOM = "random, same class"
 DASHES = ("none", "9 3", "4 3", "1 3", "12 3 2 3", "9 3 2 3 2 3", "2 7", "16 6")
-DOTS = 1500
-"""Most dots in one plot."""
-FEW = 60
-"""With no more dots than this, they are drawn larger."""
-SIDE = 220
-MARGIN = 34
-"""Edge of a plot, and the room for its axes."""
 
 
 def write_evaluation(evaluation: Evaluation, directory: Path) -> Path:
@@ -79,19 +71,18 @@ def summarize_evaluation(evaluation: Evaluation) -> dict[str, Any]:
         "warnings": [(one.backend, text) for one in usable for text in one.warnings],
         "curve": _curve(usable),
         "removals": [
-            {"name": one.backend, **_scatter(one.removal.predicted, one.removal.actual)}
+            {"name": one.backend, **scatter(one.removal.predicted, one.removal.actual)}
             for one in usable
             if one.removal
         ],
         "left_out": [
-            {"name": one.backend, **_scatter(one.left_out.predicted, one.left_out.actual)}
+            {"name": one.backend, **scatter(one.left_out.predicted, one.left_out.actual)}
             for one in usable
             if one.left_out
         ],
-        "reproducible": _figure(usable[0].left_out.reproducible) if usable and usable[0].left_out else None,
+        "reproducible": signed(usable[0].left_out.reproducible) if usable and usable[0].left_out else None,
         "confidence": f"{evaluation.self_confidence_auc:.3f}",
-        "side": SIDE,
-        "margin": MARGIN,
+        **ROOM,
     }
 
 
@@ -114,30 +105,11 @@ def _row(one: Measured, sizes: Sequence[int]) -> dict[str, Any]:
     cells = [
         f"{trust.lds:.2f} ({trust.interval[0]:.2f} to {trust.interval[1]:.2f})" if trust else "not measured",
         f"{trust.lds / trust.ceiling:.0%}" if trust and trust.ceiling else "",
-        _figure(one.left_out.correlation) if one.left_out else "",
+        signed(one.left_out.correlation) if one.left_out else "",
     ]
     cells += [f"{drop:+.2f}" for drop in one.removal.actual.mean(0)] if one.removal else [""] * len(sizes)
     cells += [f"{one.auc:.3f}" if one.auc is not None else "none", f"{one.seconds:.0f}"]
     return {"name": one.backend, "cells": cells, "error": ""}
-
-
-def _figure(value: float) -> str:
-    return f"{value:+.2f}" if math.isfinite(value) else "undefined"
-
-
-def _scatter(predicted: NDArray[np.float32], actual: NDArray[np.float32]) -> dict[str, Any]:
-    """Dots in the plot's own units, with the ends of both axes."""
-    x, y = predicted.ravel(), actual.ravel()
-    shown = np.linspace(0, len(x) - 1, min(DOTS, len(x))).astype(int)
-    across, up = _span(x), _span(y)
-    return {
-        "radius": 3.2 if len(x) <= FEW else 1.8,
-        "dots": [(_place(x[i], across), SIDE - _place(y[i], up)) for i in shown],
-        "x": [f"{end:.2g}" for end in across],
-        "y": [f"{end:.2g}" for end in up],
-        "zero": (_place(0, across), SIDE - _place(0, up)),
-        "correlation": _figure(float(np.corrcoef(x, y)[0, 1])) if x.std() > 0 and y.std() > 0 else "undefined",
-    }
 
 
 def _curve(measured: Sequence[Measured]) -> dict[str, Any] | None:
@@ -148,13 +120,13 @@ def _curve(measured: Sequence[Measured]) -> dict[str, Any] | None:
         return None
     drops[RANDOM] = removal.random.mean(0)
     sizes = np.array([0, *removal.sizes])
-    across, up = (0.0, float(sizes.max())), _span(np.concatenate([[0.0], *drops.values()]))
+    across, up = (0.0, float(sizes.max())), span(np.concatenate([[0.0], *drops.values()]))
     return {
         "lines": [
             {
                 "name": name,
                 "points": " ".join(
-                    f"{_place(size, across)},{SIDE - _place(drop, up)}"
+                    f"{place(size, across)},{SIDE - place(drop, up)}"
                     for size, drop in zip(sizes, [0.0, *values], strict=True)
                 ),
                 "dash": DASHES[at % len(DASHES)],
@@ -164,14 +136,5 @@ def _curve(measured: Sequence[Measured]) -> dict[str, Any] | None:
         ],
         "x": ["0", str(sizes.max())],
         "y": [f"{end:.2g}" for end in up],
-        "zero": SIDE - _place(0, up),
+        "zero": SIDE - place(0, up),
     }
-
-
-def _span(values: NDArray[Any]) -> tuple[float, float]:
-    low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
-    return (low, high) if high > low else (low - 1, high + 1)
-
-
-def _place(value: float, span: tuple[float, float]) -> float:
-    return round(float(SIDE * (value - span[0]) / (span[1] - span[0])), 1)

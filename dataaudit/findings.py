@@ -24,12 +24,20 @@ class Severity(IntEnum):
 class Verification:
     """Whether retraining without the samples bore the claim out.
 
-    effect    the retrained change of the output the claim is about, with its interval; None while unverified
+    status     "inconclusive" where the interval leaves both open; "unverified" where nothing was retrained
+    measure    what `effect` is a change of, in words with its unit
+    effect     the mean change over training seeds, each paired with the same seed's training on everything
+    interval   95 %, of the effect
+    random     the same change where as many random samples of the same classes were removed instead
+    seeds      trainings behind each of the figures
     """
 
-    status: Literal["unverified", "confirmed", "refuted"] = "unverified"
+    status: Literal["unverified", "confirmed", "refuted", "inconclusive"] = "unverified"
+    measure: str = ""
     effect: float | None = None
     interval: tuple[float, float] | None = None
+    random: float | None = None
+    seeds: int = 0
 
 
 @dataclass(frozen=True)

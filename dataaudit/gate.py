@@ -10,6 +10,11 @@ PASS, FINDINGS, USAGE, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes."""
 
 
+def unfinished(verdict: Verdict) -> Verdict:
+    """The verdict while findings are still being checked."""
+    return Verdict("INCOMPLETE", ("findings are still to be checked by retraining", *verdict.reasons), INCOMPLETE)
+
+
 def judge(checks: Sequence[Check], findings: Sequence[Finding], fail_on: Severity) -> Verdict:
     """INCOMPLETE if a check could not run, else FAIL if a finding weighs `fail_on` or more, else PASS."""
     weighty = Counter(finding.kind for finding in findings if finding.severity >= fail_on)

@@ -31,7 +31,7 @@ def hog(pixels: Tensor, cells: int) -> Tensor:
 
 
 class WhitenedPixels:
-    """Unit-norm principal components, of equal variance, of coarse pixels with each image's mean taken out."""
+    """Unit-norm principal components, of equal variance, of coarse pixels, each channel about its own mean."""
 
     def __init__(self, pixels: Tensor) -> None:
         coarse = self._coarse(pixels)
@@ -48,5 +48,5 @@ class WhitenedPixels:
 
     @staticmethod
     def _coarse(pixels: Tensor) -> Tensor:
-        coarse = functional.adaptive_avg_pool2d(pixels, GRID).flatten(1)
-        return functional.normalize(coarse - coarse.mean(1, keepdim=True))
+        coarse = functional.adaptive_avg_pool2d(pixels, GRID)
+        return functional.normalize((coarse - coarse.mean((2, 3), keepdim=True)).flatten(1))

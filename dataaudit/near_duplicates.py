@@ -6,7 +6,8 @@ with the query; its score is the evidence of the aligned pair plus its lead over
 that pictures which resemble half the dataset do not pass for copies.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from .dataset import Dataset, Track
+from .dataset import Track
 from .image_features import WhitenedPixels, hog
 from .registration import blur, likeness, register, warp
 
@@ -23,29 +24,54 @@ CANDIDATES = 8
 CELLS = 5
 NEIGHBOURS = 10
 SHORTLIST = 48
+AXES = 160
+"""Principal axes of the descriptors on which all pairs are compared, for speed; the shortlist is compared on all."""
+ITSELF = -9.0
 QUERY_BLOCK, PAIR_BLOCK = 256, 512
 MATCHING_EDGE = 32
 """Larger images are matched at this size."""
-MIN_NULL = 25
-TAIL_FROM, TAIL_TO = 0.75, 0.93
-"""Quantiles between which the null's tail is fitted; what lies above may be duplicates and is not looked at."""
 
 
-class _Warp(NamedTuple):
+class Warp(NamedTuple):
     scale: float
     shift_x: float
     shift_y: float
     mirrored: bool
 
 
-def _warps() -> list[_Warp]:
+def _warps() -> list[Warp]:
     steps = (-1, 0, 1)
     moved = [(1.0, 0.18 * x, 0.18 * y) for x in steps for y in steps]
     zoomed = [(0.86, 0.1 * x, 0.1 * y) for x in steps for y in steps]
-    return [_Warp(*w, mirrored) for mirrored in (False, True) for w in [*moved, *zoomed, (1.16, 0.0, 0.0)]]
+    corners = [(0.74, 0.16 * x, 0.16 * y) for x in (-1, 1) for y in (-1, 1)]
+    return [Warp(*w, mirrored) for mirrored in (False, True) for w in [*moved, *zoomed, *corners, (1.16, 0.0, 0.0)]]
 
 
 WARPS = _warps()
+FEW_WARPS = [Warp(1.0, 0.0, 0.0, mirrored) for mirrored in (False, True)]
+"""Enough where copies are barely moved: registration starts here and bridges a tenth of the picture."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """For each of q queries the k base images that are likeliest to show the same picture, likeliest first.
+
+    queries    (q,) dataset rows
+    base       (q, k) dataset rows
+    warp       (q, k) positions in `warps`: under which of them the query looked most like it
+    nearness   (q, k) similarity of the descriptors, corrected for hubs
+    """
+
+    queries: NDArray[np.int64]
+    base: NDArray[np.int64]
+    warp: NDArray[np.int64]
+    nearness: NDArray[np.float32]
+    warps: Sequence[Warp]
+
+    def of(self, chosen: NDArray[np.int64]) -> "Candidates":
+        """Those of chosen queries, by position."""
+        return replace(self, queries=self.queries[chosen], base=self.base[chosen], warp=self.warp[chosen],
+                       nearness=self.nearness[chosen])  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,23 +90,84 @@ class Matches:
     mirrored: NDArray[np.bool_]
 
 
-def matching_pixels(dataset: Dataset) -> Tensor:
-    """All images as float32 in [0, 1], at most MATCHING_EDGE or so a side."""
-    inputs = torch.from_numpy(dataset.inputs)
-    factor = max(1, round(min(inputs.shape[2:]) / MATCHING_EDGE))
+def matching_pixels(inputs: NDArray[np.uint8]) -> Tensor:
+    """Images (n, channels, height, width) as float32 in [0, 1], at most MATCHING_EDGE or so a side."""
+    images = torch.from_numpy(inputs)
+    factor = max(1, round(min(images.shape[2:]) / MATCHING_EDGE))
     if factor == 1:
-        return inputs.float() / 255
-    return torch.cat([functional.avg_pool2d(part.float() / 255, factor) for part in torch.split(inputs, 1024)])
+        return images.float() / 255
+    return torch.cat([functional.avg_pool2d(part.float() / 255, factor) for part in torch.split(images, 1024)])
 
 
-def search(pixels: Tensor, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str) -> Matches:
+def search(
+    pixels: Tensor, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str,
+    warps: Sequence[Warp] = WARPS,
+) -> Matches:  # fmt: skip
     """Match query rows against base rows; a row never matches itself."""
-    candidates, warps = _candidates(pixels, queries, base, track, label)
-    starts = torch.tensor([(w.scale, w.scale, w.shift_x, w.shift_y) for w in WARPS])
-    mirrors = torch.tensor([w.mirrored for w in WARPS])
-    k = candidates.shape[1]
-    left = np.repeat(queries, k)
-    right, which = base[candidates.flatten().numpy()], warps.flatten()
+    return align(pixels, nominate(pixels, queries, base, track, label, warps), track, label)
+
+
+def nominate(
+    pixels: Tensor, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str,
+    warps: Sequence[Warp] = WARPS, count: int = CANDIDATES,
+) -> Candidates:  # fmt: skip
+    """The `count` likeliest base rows of every query row, by descriptors; never the query itself."""
+    whitened = WhitenedPixels(pixels[base])
+
+    def describe(images: Tensor) -> Tensor:
+        return torch.cat([hog(images, CELLS), whitened(images)], 1)
+
+    reference = torch.cat([describe(part) for part in torch.split(pixels[base], 4096)])
+    axes = torch.linalg.eigh((reference.T @ reference).double()).eigenvectors[:, -AXES:].float()
+    rough = reference @ axes
+    shortlist, neighbours = min(SHORTLIST, len(base)), min(NEIGHBOURS, len(base))
+    values, places, under, crowding = [], [], [], []
+    base_top = torch.full((neighbours, len(base)), -2.0)
+    now = torch.empty(QUERY_BLOCK, len(base))
+    spans = range(0, len(queries), QUERY_BLOCK)
+    for start in track(spans, f"{label}: comparing", len(spans)):
+        rows = queries[start : start + QUERY_BLOCK]
+        looks = torch.stack([describe(_moved(pixels[rows], w)) for w in warps])
+        best = looks[0] @ axes @ rough.T
+        for look in looks[1:]:
+            torch.maximum(best, torch.mm(look @ axes, rough.T, out=now[: len(rows)]), out=best)
+        best[torch.from_numpy(rows[:, None] == base[None, :])] = ITSELF
+        near, place = best.topk(shortlist, 1)
+        value, number = torch.einsum("wqd,qsd->wqs", looks, reference[place]).max(0)
+        values.append(value.where(near > ITSELF, near))
+        places.append(place)
+        under.append(number)
+        crowding.append(near[:, :neighbours].mean(1, keepdim=True))
+        _raise(base_top, best)
+    value, place = torch.cat(values), torch.cat(places)
+    corrected, chosen = (value - (torch.cat(crowding) + base_top.mean(0)[place]) / 2).topk(min(count, shortlist), 1)
+    return Candidates(
+        queries=queries,
+        base=base[place.gather(1, chosen).numpy()],
+        warp=torch.cat(under).gather(1, chosen).numpy(),
+        nearness=corrected.numpy(),
+        warps=warps,
+    )
+
+
+def _moved(images: Tensor, w: Warp) -> Tensor:
+    position = torch.tensor([[w.scale, w.scale, w.shift_x, w.shift_y]]).expand(len(images), 4)
+    return warp(images.flip(-1) if w.mirrored else images, position)[0]
+
+
+def _raise(top: Tensor, values: Tensor) -> None:
+    """Bring the columns' largest values so far, (k, n), up to date with more values (m, n)."""
+    changed = torch.nonzero(values.amax(0) > top[-1])[:, 0]
+    top[:, changed] = torch.cat([top[:, changed], values[:, changed]]).topk(len(top), 0).values
+
+
+def align(pixels: Tensor, candidates: Candidates, track: Track, label: str) -> Matches:
+    """Register every candidate with its query and sort each query's by what that proves."""
+    k = candidates.base.shape[1]
+    starts = torch.tensor([(w.scale, w.scale, w.shift_x, w.shift_y) for w in candidates.warps])
+    mirrors = torch.tensor([w.mirrored for w in candidates.warps])
+    left, right = np.repeat(candidates.queries, k), candidates.base.flatten()
+    which = torch.from_numpy(candidates.warp.flatten())
     similarity, evidence = [], []
     spans = range(0, len(left), PAIR_BLOCK)
     for start in track(spans, f"{label}: aligning", len(spans)):
@@ -96,82 +183,8 @@ def search(pixels: Tensor, queries: NDArray[np.int64], base: NDArray[np.int64], 
     sure, order = sure.sort(dim=1, descending=True, stable=True)
     score = sure + (sure - sure[:, k // 2 :].mean(1, keepdim=True))
     return Matches(
-        base=right.reshape(-1, k)[np.arange(len(queries))[:, None], order.numpy()],
+        base=np.take_along_axis(candidates.base, order.numpy(), 1),
         similarity=alike.gather(1, order).numpy(),
         score=score.numpy(),
         mirrored=mirrors[which].view(-1, k).gather(1, order).numpy(),
-    )
-
-
-def _candidates(
-    pixels: Tensor, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str
-) -> tuple[Tensor, Tensor]:
-    """(q, k) positions in `base` and the number of the warp under which each matched best."""
-    whitened = WhitenedPixels(pixels[base])
-
-    def describe(images: Tensor) -> Tensor:
-        return torch.cat([hog(images, CELLS), whitened(images)], 1)
-
-    reference = torch.cat([describe(part) for part in torch.split(pixels[base], 4096)])
-    shortlist, neighbours = min(SHORTLIST, len(base)), min(NEIGHBOURS, len(base))
-    values, places, warps, crowding = [], [], [], []
-    base_top = torch.full((neighbours, len(base)), -2.0)
-    spans = range(0, len(queries), QUERY_BLOCK)
-    for start in track(spans, f"{label}: comparing", len(spans)):
-        rows = queries[start : start + QUERY_BLOCK]
-        images = pixels[rows]
-        best = torch.full((len(rows), len(base)), -9.0)
-        which = torch.zeros(best.shape, dtype=torch.uint8)
-        for number, w in enumerate(WARPS):
-            moved = warp(
-                images.flip(-1) if w.mirrored else images,
-                torch.tensor([[w.scale, w.scale, w.shift_x, w.shift_y]]).expand(len(rows), 4),
-            )[0]
-            now = describe(moved) @ reference.T
-            better = now > best
-            best = torch.where(better, now, best)
-            which[better] = number
-        best[torch.from_numpy(rows[:, None] == base[None, :])] = -9.0
-        value, place = best.topk(shortlist, 1)
-        values.append(value)
-        places.append(place)
-        warps.append(which.gather(1, place))
-        crowding.append(best.topk(neighbours, 1).values.mean(1, keepdim=True))
-        base_top = torch.cat([base_top, best]).topk(neighbours, 0).values
-    value, place = torch.cat(values), torch.cat(places)
-    corrected = value - (torch.cat(crowding) + base_top.mean(0)[place]) / 2
-    chosen = corrected.topk(min(CANDIDATES, shortlist), 1).indices
-    return place.gather(1, chosen), torch.cat(warps).gather(1, chosen).int()
-
-
-def by_class(
-    null: NDArray[np.float32], null_classes: NDArray[np.int64], scores: NDArray[np.float32], classes: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Null and scores, each less its class's median null score and in units of its class's spread.
-
-    Where one class is full of look-alikes, its high null must not hide copies in the others. A class with fewer than
-    MIN_NULL null queries is measured by all.
-    """
-    standard_null, standard = null.copy(), scores.copy()
-    for target in np.union1d(null_classes, classes):
-        mine, asked = null_classes == target, classes == target
-        own = null[mine] if mine.sum() >= MIN_NULL else null
-        middle = np.median(own)
-        spread = max(float(np.median(np.abs(own - middle))), 0.1)
-        standard_null[mine] = (null[mine] - middle) / spread
-        standard[asked] = (scores[asked] - middle) / spread
-    return standard_null, standard
-
-
-def tail_probability(null: NDArray[np.float32], scores: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Probability that a picture without a copy scores this high, from an exponential fit to the null's upper quarter.
-
-    The fit looks at quantiles TAIL_FROM to TAIL_TO only, so seven in a hundred true copies in the null do no harm.
-    Scores below the fitted tail get their empirical probability.
-    """
-    low, high = np.quantile(null, [TAIL_FROM, TAIL_TO])
-    scale = max(float(high - low), 1e-6) / np.log((1 - TAIL_FROM) / (1 - TAIL_TO))
-    empirical = 1 - np.searchsorted(np.sort(null), scores) / len(null)
-    return np.where(
-        scores > low, (1 - TAIL_FROM) * np.exp(-(scores - low) / scale), np.maximum(empirical, 1 - TAIL_FROM)
     )

@@ -1,36 +1,45 @@
 """The only place where the stages are chained."""
 
 import sys
+import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from . import __version__, gate, plugins
+from . import __version__, checks, gate, plugins
 from .attribution import Attribution, Backend
-from .audit import Audit, Check, Cost
+from .audit import Audit, Cost
+from .checks import Examined
 from .config import AuditConfig
 from .dataset import Dataset, Rejected, Track, as_text
-from .detection import Case, Detection, explanation
+from .detection import Case, explanation
 from .errors import DatasetError, InputError
 from .evaluation import trust
 from .files import replacing
-from .findings import Finding, Pair
+from .findings import Finding
 from .images import data_uri
-from .pool import Pool, train_pool
+from .pool import BLOCK, Pool, train_pool
 from .problem import Problem
 from .report import PICTURE_BYTES, PICTURE_EDGE, shown_samples
+from .retraining import Retraining
+
+FEW_MODELS = 6
+"""Models that influences on single samples, asked for beside the audit's own scores, are averaged over."""
 
 LIMITS = (
     "Attributions are measured on models trained on random halves of the training set, not on your production model.",
     "A finding marked unverified has not been checked by retraining.",
-    "Near-duplicates are searched between splits, not within one.",
+    "Planted faults are easier to find than those that nobody planted: their recall is an upper bound.",
     "No finding means that nothing was found at the stated false-discovery rates, not that nothing is there.",
 )
 
@@ -54,10 +63,17 @@ def load(config: AuditConfig, track: Track) -> Dataset:
 def estimate(config: AuditConfig, dataset: Dataset) -> float:
     """About how many seconds `run` will take, from a few measured training steps."""
     learner = plugins.get("learners", dataset.modality).LEARNER()
-    seconds: float = learner.seconds_per_run(dataset, len(dataset.rows("train")) // 2)
+    rows = len(dataset.rows("train"))
+    seconds: float = learner.seconds_per_run(dataset, rows // 2)
+    proof = 0.0
+    if config.verify:
+        # Claims of three checks, each against nothing and against a random removal; the search for groups and supports.
+        trainings = config.verify * (8 + config.brittle) + 8 + 6 * config.brittle
+        proof = (BLOCK * seconds + trainings * learner.seconds_per_run(dataset, rows)) / config.workers * 1.15
     # Scoring passes over all rows once per model, a few times the cost of a training epoch; matching adds its own.
     samples = len(dataset)
-    return config.runs * seconds / config.workers * 1.15 + config.runs * samples * 1.4e-3 + samples * 1.2e-2 + 10
+    scoring = config.runs * samples * 1.4e-3 + samples * 1.2e-2
+    return config.runs * seconds / config.workers * 1.15 + scoring + proof + 10
 
 
 def run(config: AuditConfig, dataset: Dataset, track: Track) -> Audit:
@@ -75,39 +91,66 @@ def run(config: AuditConfig, dataset: Dataset, track: Track) -> Audit:
         with _timed(seconds, "attribution"):
             problem = Problem.of(pool)
             attribution = _attribute(plugins.get("backends", "trak").BACKEND(), problem, directory / "scores.h5", track)
-        case = Case(dataset, pool, attribution, config.seed, track)
-        checks: list[Check] = []
-        findings: list[Finding] = []
-        columns: dict[str, Any] = {}
-        pairs: list[Pair] = []
-        for name in plugins.names("detectors"):
-            with _timed(seconds, name):
-                check, detection = _examine(name, case)
-            checks.append(check)
-            findings.extend(detection.findings)
-            columns.update(detection.columns)
-            pairs.extend(detection.pairs)
-    findings.sort(key=lambda finding: (-finding.severity, finding.kind, -finding.score, finding.sample_ids))
+
+        def retrained(labels: NDArray[np.int64]) -> Pool:
+            relabelled = replace(dataset, targets=labels)
+            folder = directory / "calibration" / relabelled.fingerprint[:16]
+            return train_pool(relabelled, learner, folder, BLOCK, config.seed, track)
+
+        case = Case(dataset, pool, attribution, config.seed, track, partial(_influences, pool, attribution, track),
+                    config.brittle)  # fmt: skip
+        examined = checks.examine(case, retrained if config.verify else None)
+        audit = _audit(config, pool, attribution, problem, examined, seconds)
+        if config.verify:
+            _export(replace(audit, verdict=gate.unfinished(audit.verdict)), directory)
+            retraining = Retraining(dataset, learner, directory / "retrained", config.seed, config.verify, track)
+            audit = _audit(config, pool, attribution, problem, checks.verify(examined, retraining), seconds)
+    _export(audit, directory)
+    return audit
+
+
+def _audit(
+    config: AuditConfig, pool: Pool, attribution: Attribution, problem: Problem, examined: list[Examined],
+    seconds: Mapping[str, float],
+) -> Audit:  # fmt: skip
+    dataset, findings = pool.dataset, checks.findings(examined)
+    every = tuple(state.check for state in examined)
     measured = None if problem.runs is None else trust(problem.runs, attribution.held_out)
-    audit = Audit(
-        verdict=gate.judge(checks, findings, config.fail_on),
+    detectors = {name: plugins.get("detectors", name) for name in plugins.names("detectors")}
+    return Audit(
+        verdict=gate.judge(every, findings, config.fail_on),
         dataset=_describe(dataset),
         learner=_describe_learner(pool),
         trust=None if measured is None else {**vars(measured), "slope": attribution.provenance["slope"],
                                              "ridge": attribution.provenance["ridge"]},
-        checks=tuple(checks),
-        findings=tuple(findings),
+        checks=every,
+        findings=findings,
         reproduce=_reproduce(config),
         limits=LIMITS,
-        cost=Cost(seconds, _peak_megabytes(), pool.resumed),
-        samples=tuple(_samples(dataset, pool, columns, findings)),
-        pairs=tuple(pairs),
+        cost=Cost({**seconds, **{state.name: state.seconds for state in examined}}, _peak_megabytes(), pool.resumed),
+        samples=tuple(_samples(dataset, pool, checks.columns(examined), findings)),
+        pairs=checks.pairs(examined),
         pictures=_pictures(dataset, shown_samples(findings)),
-        explanations={name: explanation(plugins.get("detectors", name)) for name in plugins.names("detectors")},
+        explanations={name: explanation(detector) for name, detector in detectors.items()},
+        kinds={kind: (name, title) for name, one in detectors.items() for kind, title in one.KINDS.items()},
     )  # fmt: skip
+
+
+def _export(audit: Audit, directory: Path) -> None:
     for name in plugins.names("exports"):
         plugins.get("exports", name).write(audit, directory)
-    return audit
+
+
+def _influences(
+    pool: Pool, attribution: Attribution, track: Track, rows: NDArray[np.int64], labels: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """See `detection.Case`."""
+    ridge = attribution.provenance["ridge"]
+    backend = replace(plugins.get("backends", "trak").BACKEND(), ridge=ridge, ridges=(ridge,))
+    with tempfile.TemporaryDirectory(prefix="dataaudit-") as folder:
+        problem = Problem.of(pool, labels, rows, FEW_MODELS)
+        scored: Attribution = backend.attribute(problem, Path(folder) / "scores.h5", track)
+        return scored.scores()
 
 
 def _output_directory(config: AuditConfig) -> Path:
@@ -139,18 +182,6 @@ def _attribute(backend: Backend, problem: Problem, path: Path, track: Track) -> 
         if kept is not None and kept.provenance["identity"] == backend.identity(problem):
             return kept
     return backend.attribute(problem, path, track)
-
-
-def _examine(name: str, case: Case) -> tuple[Check, Detection]:
-    """Run one detector; whatever it raises becomes a check that could not run."""
-    total = len(case.dataset)
-    try:
-        detection: Detection = plugins.get("detectors", name).detect(case)
-    except Exception as error:  # a broken check must not take the others down; the verdict becomes INCOMPLETE
-        reason = f"{type(error).__name__}: {error}"
-        return Check(name, "error", 0, total, 0, reason), Detection((), 0, total)
-    found = len(detection.findings)
-    return Check(name, "ran", detection.examined, detection.total, found, notes=detection.notes), detection
 
 
 def _describe(dataset: Dataset) -> dict[str, Any]:
@@ -193,7 +224,8 @@ def _describe_learner(pool: Pool) -> dict[str, Any]:
 def _reproduce(config: AuditConfig) -> dict[str, Any]:
     return {
         "arguments": ["run", as_text(str(config.path)), "--seed", str(config.seed), "--runs", str(config.runs),
-                      "--fail-on", str(config.fail_on)],
+                      "--verify", str(config.verify), "--brittle", str(config.brittle), "--fail-on",
+                      str(config.fail_on)],
         "versions": {
             "dataaudit": __version__,
             "python": ".".join(map(str, sys.version_info[:3])),
@@ -205,7 +237,7 @@ def _reproduce(config: AuditConfig) -> dict[str, Any]:
 
 
 def _samples(
-    dataset: Dataset, pool: Pool, columns: Mapping[str, Any], findings: list[Finding]
+    dataset: Dataset, pool: Pool, columns: Mapping[str, Any], findings: Sequence[Finding]
 ) -> Iterator[dict[str, Any]]:
     named: dict[str, list[str]] = {}
     for finding in findings:

@@ -137,3 +137,11 @@ def log_odds(outputs: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     shifted = np.exp(logits.astype(np.float64) - logits.max(1, keepdims=True))
     return np.asarray(shifted / shifted.sum(1, keepdims=True))
+
+
+def lead_over_best_other(outputs: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Logit of these labels (n,) less the best other one, (R, n) from logits (R, n, c): below zero they don't win."""
+    own = np.take_along_axis(outputs, labels[None, :, None], 2)
+    others = outputs.copy()
+    np.put_along_axis(others, np.broadcast_to(labels[None, :, None], own.shape), -np.inf, 2)
+    return np.asarray(own[..., 0] - others.max(2), np.float32)

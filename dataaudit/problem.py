@@ -92,38 +92,53 @@ class Problem:
     run_of: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @classmethod
-    def of(cls, pool: Pool, labels: NDArray[Any] | None = None) -> "Problem":
-        """A pool's models, its training split, and its target split under the given labels or these (n_target,)."""
+    def of(
+        cls,
+        pool: Pool,
+        labels: NDArray[Any] | None = None,
+        rows: NDArray[np.int64] | None = None,
+        most: int | None = None,
+    ) -> "Problem":
+        """A pool's models, its training split, and its target split under the given labels or these (n_target,).
+
+        rows   dataset rows to be the targets instead of the target split
+        most   how many of the models to take, all by default
+        """
         dataset = pool.dataset
-        train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
-        given = dataset.targets.copy()
+        train = dataset.rows("train")
+        target = dataset.rows(dataset.target_split) if rows is None else rows
+        given = dataset.targets[target]
         if labels is not None:
-            given[target] = checked_labels(labels, len(target), len(dataset.class_names))
+            given = checked_labels(labels, len(target), len(dataset.class_names))
 
         # Final models come first, since it is the first few that regularisation is chosen with.
         backs, run_of = np.nonzero(np.arange(pool.snapshots.max())[:, None] < pool.snapshots)
 
-        def samples(rows: NDArray[np.int64]) -> Samples:
+        def samples(rows: NDArray[np.int64], labels: NDArray[np.int64]) -> Samples:
             return Samples(
                 tuple(dataset.ids[row] for row in rows),
-                given[rows],
+                labels,
                 lambda positions: pool.learner.tensors(dataset, rows[positions]),
             )
 
         return cls(
-            models=tuple(partial(pool.model, int(run), int(back)) for run, back in zip(run_of, backs, strict=True)),
-            train=samples(train),
-            target=samples(target),
+            models=tuple(partial(pool.model, int(run), int(back)) for run, back in zip(run_of, backs, strict=True))[
+                :most
+            ],
+            train=samples(train, dataset.targets[train]),
+            target=samples(target, given),
             objective=CLASSIFICATION,
-            runs=Runs(pool.masks[:, train], pool.margins(target, given[target]), pool.subsets),
+            runs=Runs(pool.masks[:, train], pool.margins(target, given), pool.subsets),
             identity={
                 "data": dataset.fingerprint,
                 "recipe": dict(pool.learner.recipe),
                 "seeds": pool.seeds.tolist(),
-                **({} if labels is None else {"labels": given[target].tolist()}),
+                **({} if labels is None else {"labels": given.tolist()}),
+                **({} if rows is None else {"rows": rows.tolist()}),
+                **({} if most is None else {"models": most}),
             },
-            doubts=(1 / (1 + np.exp(pool.margins(train, given[train])))).mean(0),
-            run_of=run_of,
+            doubts=(1 / (1 + np.exp(pool.margins(train, dataset.targets[train])))).mean(0),
+            run_of=run_of[:most],
         )
 
     @classmethod

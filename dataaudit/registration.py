@@ -10,15 +10,17 @@ from torch.nn import functional
 
 MIN_OVERLAP = 0.4
 """Share of the picture that must be compared for an alignment to count."""
+COVERED, LEAVING_OUT = 0.15, 2.0
+"""Share of the picture that may be left out as covered by something, and the evidence that this costs."""
 
 
 def warp(images: Tensor, warps: Tensor) -> tuple[Tensor, Tensor]:
     """Images resampled under warps (n, 4), and masks (n, 1, height, width) of what came from inside them."""
-    matrix = images.new_zeros(len(images), 2, 3)
-    matrix[:, 0, 0], matrix[:, 1, 1] = warps[:, 0], warps[:, 1]
-    matrix[:, 0, 2], matrix[:, 1, 2] = warps[:, 2], warps[:, 3]
-    grid = functional.affine_grid(matrix, list(images.shape), align_corners=False)
-    inside = (grid.abs() <= 1).all(-1, keepdim=True).permute(0, 3, 1, 2).to(images.dtype)
+    height, width = images.shape[2:]
+    x = warps[:, 0, None] * _centres(width) + warps[:, 2, None]
+    y = warps[:, 1, None] * _centres(height) + warps[:, 3, None]
+    grid = torch.stack([x[:, None, :].expand(-1, height, -1), y[:, :, None].expand(-1, -1, width)], -1)
+    inside = ((x.abs() <= 1)[:, None, None, :] & (y.abs() <= 1)[:, None, :, None]).to(images.dtype)
     return functional.grid_sample(images, grid, "bilinear", "border", align_corners=False), inside
 
 
@@ -68,16 +70,40 @@ def likeness(moving: Tensor, fixed: Tensor, warps: Tensor) -> tuple[Tensor, Tens
     `fixed` is fitted by the aligned `moving` and two blurs of it, each channel with its own weights and offset, so that
     brightness, contrast, colour casts and blur leave no residual. Evidence is the sum of Fisher's z of the fit's
     correlation at full detail, of its low frequencies and of its high frequencies; it rises without bound as the
-    residual vanishes, up to where 8-bit pixels can tell.
+    residual vanishes, up to where 8-bit pixels can tell. Something laid over one of the two is left out where that
+    raises the evidence by more than LEAVING_OUT.
     """
     aligned, mask = warp(moving, warps)
-    fit = _fit(fixed, [aligned, blur(aligned), blur(blur(aligned))], mask)
-    full = correlation(fixed, fit, mask)
-    low = correlation(blur(fixed), blur(fit), mask)
-    high = correlation(fixed - blur(fixed, 5), fit - blur(fit, 5), mask)
-    evidence = sum(torch.atanh(r.clamp(-0.99, 0.9995)) for r in (full, low, high))
+    regressors = [aligned, blur(aligned), blur(blur(aligned))]
+    fit = _fit(fixed, regressors, mask)
+    alike, evidence = _evidence(fixed, fit, mask)
+    uncovered = mask
+    for _ in range(2):
+        residual = blur((fixed - fit).square().sum(1, keepdim=True) * mask, 5)
+        most = residual.flatten(1).quantile(1 - COVERED, dim=1)
+        uncovered = mask * (residual <= most[:, None, None, None])
+        fit = _fit(fixed, regressors, uncovered)
+    rest_alike, rest_evidence = _evidence(fixed, fit, uncovered)
+    covered = rest_evidence - LEAVING_OUT > evidence
     enough = (mask.mean((1, 2, 3)) > MIN_OVERLAP).float()
-    return full.clamp(min=0) * enough, torch.as_tensor(evidence) * enough
+    alike, evidence = (
+        torch.where(covered, rest_alike, alike),
+        torch.where(covered, rest_evidence - LEAVING_OUT, evidence),
+    )
+    return alike.clamp(min=0) * enough, evidence * enough
+
+
+def _evidence(image: Tensor, fit: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Correlation of an image and its fit over the mask, and the sum of Fisher's z over frequencies."""
+    full = correlation(image, fit, mask)
+    low = correlation(blur(image), blur(fit), mask)
+    high = correlation(image - blur(image, 5), fit - blur(fit, 5), mask)
+    return full, torch.stack([full, low, high]).clamp(-0.99, 0.9995).atanh().sum(0)
+
+
+def _centres(pixels: int) -> Tensor:
+    """Where the centres of a row of pixels lie, between -1 and 1."""
+    return (torch.arange(pixels) + 0.5) * 2 / pixels - 1
 
 
 def _masked_sum(values: Tensor, mask: Tensor) -> Tensor:
@@ -113,8 +139,7 @@ def _jacobian(moving: Tensor, fixed: Tensor, slopes: tuple[Tensor, Tensor], warp
     aligned, along_x, along_y = stacked.split_with_sizes([channels] * 3, 1)
     a, b = _centred(aligned, mask), _centred(fixed, mask)
     gain = _masked_sum(a * b, mask) / (_masked_sum(a * a, mask) + 1e-6)
-    x = ((torch.arange(width) + 0.5) * 2 / width - 1).view(1, 1, 1, -1)
-    y = ((torch.arange(height) + 0.5) * 2 / height - 1).view(1, 1, -1, 1)
+    x, y = _centres(width), _centres(height)[:, None]
     moved = torch.stack([along_x * x, along_y * y, along_x, along_y], -1)
     return (-gain[:, None, None, None, None] * moved * mask[..., None]).reshape(n, -1, 4)
 

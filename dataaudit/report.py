@@ -6,30 +6,22 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from .audit import Audit
+from .cards import card
 from .findings import Finding, Severity
+from .plots import ROOM, bars, scatter
+from .proof import proportion_interval
 
 SHOWN_PER_KIND = 100
 """Findings of one kind that the page shows; the rest is counted and stands in findings.jsonl."""
 PICTURE_EDGE = 112
 PICTURE_BYTES = 3 << 20
 """Longest edge of a picture, and what all pictures of a page may take together."""
-COPIES_SHOWN = 4
 
-TITLES = {
-    "leakage": "Test samples with a copy in the training set",
-    "mislabeled": "Labels more likely wrong than right",
-    "unreadable": "Unreadable samples",
-    "missing_class": "Classes missing from a split",
-    "empty_class": "Empty class folders",
-    "empty_split": "Empty split folders",
-    "stray_files": "Images in no class folder",
-    "dead_links": "Links to nothing",
-    "hidden_files": "Hidden files",
-}
-CHECK_OF = {"leakage": "leakage", "mislabeled": "mislabeled"}
+STATUSES = ("confirmed", "inconclusive", "refuted", "unverified")
 VERDICTS = {
     "PASS": "No finding weighs enough to hold this dataset back.",
     "FAIL": "Findings hold this dataset back.",
@@ -42,7 +34,7 @@ def shown_samples(findings: Iterable[Finding]) -> list[str]:
     ids: dict[str, None] = {}
     for _, shown, _ in _groups(findings):
         for finding in shown:
-            ids.update(dict.fromkeys(finding.sample_ids[: COPIES_SHOWN + 1]))
+            ids.update(dict.fromkeys(id for id, _ in card(finding)[0]))
     return list(ids)
 
 
@@ -108,6 +100,8 @@ def summarize(audit: Audit) -> dict[str, Any]:
         "ignored": [(item["path"], item["reason"]) for item in dataset["ignored"][:20]],
         "ignored_total": len(dataset["ignored"]),
         "trust": _trust(audit),
+        "planted": _planted(audit),
+        "proven": _proven(audit),
         "checks": [
             {
                 "name": check.name,
@@ -122,14 +116,16 @@ def summarize(audit: Audit) -> dict[str, Any]:
         "groups": [
             {
                 "kind": kind,
-                "title": TITLES.get(kind, kind.replace("_", " ").capitalize()),
+                "title": audit.kinds[kind][1] if kind in audit.kinds else kind.replace("_", " ").capitalize(),
                 "total": total,
                 "left_out": total - len(shown),
                 "explanation": _explanation(audit, kind),
                 "findings": [_card(audit, finding) for finding in shown],
+                "plots": _plots(audit, kind),
             }
             for kind, shown, total in _groups(audit.findings)
         ],
+        **ROOM,
         "pictures_left_out": len([id for id in shown_samples(audit.findings) if id not in audit.pictures]),
         "limits": audit.limits,
         "command": "dataaudit " + shlex.join(audit.reproduce["arguments"]),
@@ -165,18 +161,70 @@ def _trust(audit: Audit) -> dict[str, Any] | None:
     }
 
 
+def _planted(audit: Audit) -> list[dict[str, Any]]:
+    """What every check made of planted faults: a line for each sort of fault."""
+    rows = []
+    for check in audit.checks:
+        if check.calibration is None:
+            continue
+        planted, found = check.calibration["planted"], check.calibration["found"]
+        reported, right = check.calibration["reported"], check.calibration["right"]
+        rows.append(
+            {
+                "check": check.name,
+                "procedure": check.calibration["procedure"],
+                "sorts": [(sort, _share(found[sort], count)) for sort, count in planted.items()],
+                "all": _share(sum(found.values()), sum(planted.values())),
+                "precision": _share(right, reported) if reported else "nothing reported",
+            }
+        )
+    return rows
+
+
+def _share(part: int, whole: int) -> str:
+    """With Wilson's 95 % interval (1927)."""
+    low, high = proportion_interval(part, whole)
+    return f"{part} of {whole} ({low:.0%} to {high:.0%})"
+
+
+def _proven(audit: Audit) -> str:
+    """How many findings retraining has borne out."""
+    counts = Counter[str](finding.verification.status for finding in audit.findings)
+    return ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
+
+
+def _plots(audit: Audit, kind: str) -> dict[str, Any] | None:
+    """Of the check that makes this kind: predicted against actual falls, and the sizes of the supports."""
+    check, _ = audit.kinds.get(kind, (kind, ""))
+    figures = next((one.figures for one in audit.checks if one.name == check), {})
+    if "counterfactual" not in figures or len(figures["counterfactual"]["predicted"]) < 2:
+        return None
+    changes, supports = figures["counterfactual"], figures["supports"]
+    sizes = [one["size"] for one in supports if one["status"] == "confirmed"]
+    edges = np.unique(np.geomspace(1, figures["most"], 5).round().astype(int))
+    counts = [sum(low < size <= high for size in sizes) for low, high in zip([0, *edges], edges, strict=False)]
+    labels = [f"≤ {edge}" for edge in edges] + ["not found"]
+    return {
+        "counterfactual": {
+            "name": "Fall of the lead",
+            **scatter(np.array(changes["predicted"]), np.array(changes["actual"])),
+        },
+        "supports": bars(labels, [*counts, len(supports) - len(sizes)]),
+    }
+
+
 def _percent(value: float) -> float:
     return round(100 * min(1.0, max(0.0, value)), 1)
 
 
 def _explanation(audit: Audit, kind: str) -> list[tuple[str, str]]:
-    sections = audit.explanations.get(CHECK_OF.get(kind, "integrity"), {})
+    check, _ = audit.kinds.get(kind, (kind, ""))
+    sections = audit.explanations.get(check, {})
     return [(title, body) for title, body in sections.items() if title != "summary"]
 
 
 def _card(audit: Audit, finding: Finding) -> dict[str, Any]:
-    described = {"leakage": _leak, "mislabeled": _label}.get(finding.kind)
-    pictures, figures = described(finding) if described else ([], [])
+    pictures, figures = card(finding)
     return {
         "id": finding.id,
         "severity": str(finding.severity),
@@ -185,47 +233,3 @@ def _card(audit: Audit, finding: Finding) -> dict[str, Any]:
         "figures": figures,
         "pictures": [{"id": id, "caption": caption, "uri": audit.pictures.get(id)} for id, caption in pictures],
     }
-
-
-def _leak(finding: Finding) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    evidence = finding.evidence
-    copies = evidence["copies"][:COPIES_SHOWN]
-    pictures = [(evidence["test_id"], f"test, {evidence['test_label']}")]
-    pictures += [
-        (copy["train_id"], f"train, {copy['label']}" + (", mirrored" if copy["mirrored"] else "")) for copy in copies
-    ]
-    best = copies[0]
-    figures = [
-        ("Similarity once aligned", f"{best['similarity']:.3f}"),
-        (
-            "Influence on the prediction",
-            f"{best['influence']:+.2f} ({best['influence_deviations']:+.0f} robust deviations)",
-        ),
-        ("Labels agree", "yes" if evidence["labels_agree"] else "no"),
-        ("False-discovery rate", "exact copy" if best["exact"] else f"{evidence['q_value']:.1%}"),
-    ]
-    return pictures, figures
-
-
-def _label(finding: Finding) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    evidence = finding.evidence
-    views = "; ".join(
-        f"{name} {view['label']:.0%} against {view['suggested']:.0%}" for name, view in evidence["views"].items()
-    )
-    figures = [
-        ("Label", evidence["label"]),
-        ("Suggested", evidence["suggested_label"]),
-        ("Probability that it is wrong", f"{min(evidence['probability_wrong'], 0.99):.0%}"),
-        ("Label against suggestion", views),
-        ("Self-confidence (cleanlab)", f"{evidence['self_confidence']:.3f}"),
-    ]
-    if "self_influence" in evidence:
-        figures.append(
-            (
-                "Influence on itself",
-                f"{evidence['self_influence']:.2f}, larger than that of "
-                f"{evidence['self_influence_percentile']:.0f} % of training samples",
-            )
-        )
-        figures.append(("Mean influence on the predictions audited", f"{evidence['mean_influence']:+.4f}"))
-    return [(finding.sample_ids[0], f"{evidence['split']}, {evidence['label']}")], figures

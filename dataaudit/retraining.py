@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,31 +17,50 @@ STREAM = 7_919
 """Sets the training seeds of these runs apart from those of the pool."""
 
 
-def retrained_margins(
-    dataset: Dataset,
-    learner: Differentiable,
-    directory: Path,
-    seed: int,
-    removals: Sequence[NDArray[np.int64]],
-    times: int,
-    rows: NDArray[np.int64],
-    track: Track,
-) -> NDArray[np.float32]:
-    """Margins (len(removals), times, len(rows)) of the given labels after training without each set of dataset rows.
+@dataclass(frozen=True)
+class Retraining:
+    """Trainings of one learner without chosen rows. Finished ones are kept in `directory`.
 
-    Every set is trained without under the same `times` seeds, so that differences between sets are paired; an empty one
-    gives the whole training set. Finished runs in `directory` are kept. Raises as `train_runs` does.
+    seed    of the audit; every training has its own, that of its time
+    times   trainings of every removal that a claim is confirmed with
     """
-    train = dataset.splits == "train"
-    seeds = [int(np.random.SeedSequence([seed, STREAM, time]).generate_state(1)[0]) for time in range(times)]
-    plans = []
-    for removed in removals:
-        mask = train.copy()
+
+    dataset: Dataset
+    learner: Differentiable
+    directory: Path
+    seed: int
+    times: int
+    track: Track
+
+    def outputs(
+        self, removals: Sequence[NDArray[np.int64]], times: Sequence[int], rows: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Logits (len(removals), len(times), len(rows), c) after training without each set of dataset rows.
+
+        Equal times are equal training seeds, so that differences between sets are paired; times that played no part in
+        choosing a set are fresh seeds. An empty set gives the whole training set. Raises as `train_runs` does.
+        """
+        runs = self.runs([(removed, time) for removed in removals for time in times], rows)
+        return runs.reshape(len(removals), len(times), *runs.shape[1:])
+
+    def runs(self, wanted: Sequence[tuple[NDArray[np.int64], int]], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Logits (len(wanted), len(rows), c) after training without some dataset rows, at a time; see `outputs`."""
+        plans = [self._plan(removed, time) for removed, time in wanted]
+        distinct = {plan.name: plan for plan in plans}
+        train_runs(self.dataset, self.learner, self.directory, self.seed, list(distinct.values()), False, self.track)
+        return np.stack([read_outputs(self.directory, plan.name)[rows] for plan in plans])
+
+    def margins(
+        self, removals: Sequence[NDArray[np.int64]], times: Sequence[int], rows: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Margins log p / (1 - p) (len(removals), len(times), len(rows)) of the given labels; see `outputs`."""
+        outputs = self.outputs(removals, times, rows)
+        flat = log_odds(outputs.reshape(-1, *outputs.shape[2:]), self.dataset.targets[rows])
+        return flat.reshape(outputs.shape[:3])
+
+    def _plan(self, removed: NDArray[np.int64], time: int) -> Plan:
+        mask = self.dataset.splits == "train"
         mask[removed] = False
         digest = hashlib.sha256(mask.tobytes()).hexdigest()[:20]
-        plans.append([Plan(f"without-{digest}-{time}", mask, s) for time, s in enumerate(seeds)])
-    distinct = {plan.name: plan for group in plans for plan in group}
-    train_runs(dataset, learner, directory, seed, list(distinct.values()), False, track)
-    outputs = np.stack([[read_outputs(directory, plan.name)[rows] for plan in group] for group in plans])
-    flat = log_odds(outputs.reshape(-1, *outputs.shape[2:]), dataset.targets[rows])
-    return flat.reshape(len(removals), times, len(rows))
+        seed = int(np.random.SeedSequence([self.seed, STREAM, time]).generate_state(1)[0])
+        return Plan(f"without-{digest}-{time}", mask, seed)

@@ -1,16 +1,17 @@
 """Small datasets and learners that several tests share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from dataaudit.dataset import Dataset, Layout, silent
 from dataaudit.learners.image import ImageLearner
-from dataaudit.pool import Pool, train_pool
+from dataaudit.pool import Pool, log_odds, train_pool
 
 MakeDataset = Callable[..., Dataset]
 
@@ -56,3 +57,67 @@ def small_pool(make_dataset: MakeDataset, tmp_path: Path) -> Pool:
     """Eight quick models on 60 training and 20 test blobs."""
     torch.set_num_threads(1)
     return train_pool(make_dataset(), ImageLearner(epochs=4, batch_size=16), tmp_path / "pool", 8, 0, silent)
+
+
+class NearestMean:
+    """A learner that is trained in no time: logits are minus the squared distances to class means, times `scale`.
+
+    The seed adds a little noise to the means.
+    """
+
+    def __init__(self, scale: float = 20.0) -> None:
+        self.scale = scale
+
+    recipe = {"learner": "nearest mean"}  # noqa: RUF012
+
+    def build(self, dataset: Dataset) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(int(np.prod(dataset.inputs.shape[1:])), len(dataset.class_names)))
+
+    def tensors(self, dataset: Dataset, rows: NDArray[np.int64]) -> torch.Tensor:
+        return torch.from_numpy(dataset.inputs[rows]).float() / 255
+
+    def trajectory(self, dataset: Dataset, rows: NDArray[np.int64], seed: int) -> Iterator[nn.Module]:
+        model, inputs = self.build(dataset), self.tensors(dataset, rows).flatten(1)
+        noise = torch.Generator().manual_seed(seed)
+        linear = model.get_submodule("1")
+        assert isinstance(linear, nn.Linear)
+        with torch.no_grad():
+            for label in range(len(dataset.class_names)):
+                own = inputs[torch.from_numpy(dataset.targets[rows] == label)]
+                mean = own.mean(0) if len(own) else torch.full((inputs.shape[1],), 9.0)
+                mean = mean + 0.002 * torch.randn(mean.shape, generator=noise)
+                linear.weight[label] = self.scale * 2 * mean
+                linear.bias[label] = -self.scale * mean.square().sum()
+        yield model.eval()
+
+    def fit(self, dataset: Dataset, rows: NDArray[np.int64], seed: int) -> nn.Module:
+        return next(self.trajectory(dataset, rows, seed))
+
+    def outputs(self, model: nn.Module, dataset: Dataset, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            return np.asarray(model(self.tensors(dataset, rows)).numpy())
+
+    def seconds_per_run(self, dataset: Dataset, n_rows: int) -> float:
+        return 0.0
+
+
+class LeaveOneOut:
+    """Stands in for an attribution: what leaving each training sample out does to the margins, seen by doing it."""
+
+    def __init__(self, dataset: Dataset, learner: NearestMean, labels: NDArray[np.int64] | None = None) -> None:
+        train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
+        labels = dataset.targets[target] if labels is None else labels
+
+        def margins(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+            return log_odds(learner.outputs(learner.fit(dataset, rows, 0), dataset, target)[None], labels)[0]
+
+        whole = margins(train)
+        self._scores = np.stack([whole - margins(np.delete(train, i)) for i in range(len(train))])
+        self.shape = self._scores.shape
+        self.provenance = {"ridge": 1.0, "slope": 1.0}
+
+    def scores(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
+        return self._scores[:, start:stop]
+
+    def blocks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        yield 0, self._scores

@@ -12,12 +12,12 @@ import torch
 from dataaudit import alignment, cli, evaluate, plugins
 from dataaudit.attribution import Attribution
 from dataaudit.config import AuditConfig
-from dataaudit.dataset import Dataset, silent
+from dataaudit.dataset import silent
 from dataaudit.errors import InputError
 from dataaudit.evaluate import Effort, Evaluation
 from dataaudit.evaluation_report import lines, write_evaluation
 from dataaudit.learners.image import ImageLearner
-from dataaudit.retraining import retrained_margins
+from dataaudit.retraining import Retraining
 
 from .fixtures import MakeDataset
 from .test_cli import photos
@@ -87,19 +87,9 @@ def test_removals_are_of_the_largest_scores_and_the_drop_is_of_that_target(
     rows = dataset.rows("test")[found]
     for at, target in enumerate(found):
         top = np.argsort(-scores.scores()[:, target], kind="stable")[:2]
-        margins = retrained_margins(
-            dataset, QUICK, tmp_path / "again", 0, [np.zeros(0, np.int64), top], 2, rows, silent
-        ).mean(1)
+        retraining = Retraining(dataset, QUICK, tmp_path / "again", 0, 2, silent)
+        margins = retraining.margins([np.zeros(0, np.int64), top], range(2), rows).mean(1)
         assert margins[0, at] - margins[1, at] == pytest.approx(tracin.removal.actual[at, 1], abs=1e-4)
-
-
-def test_planted_flips_are_another_class_and_only_in_training(make_dataset: MakeDataset) -> None:
-    dataset: Dataset = make_dataset(n_train=80, n_test=20)
-    targets, flipped = alignment.planted_flips(dataset, 0.1, 0)
-    changed = targets != dataset.targets
-    np.testing.assert_array_equal(changed[:80], flipped)
-    assert flipped.sum() == 8
-    assert not changed[80:].any()
 
 
 def test_leave_one_out_alignment_knows_perfect_scores_and_noise() -> None:

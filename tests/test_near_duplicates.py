@@ -9,8 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dataaudit.dataset import silent
-from dataaudit.detection import accepted_by_fdr
-from dataaudit.near_duplicates import by_class, search, tail_probability
+from dataaudit.near_duplicates import FEW_WARPS, align, matching_pixels, nominate, search
 from dataaudit.registration import blur, correlation, likeness, register, warp
 
 
@@ -95,36 +94,21 @@ def test_tiny_bases_give_fewer_candidates() -> None:
     assert matches.base.shape == (1, 3)
 
 
-def test_tail_probabilities_are_calibrated_on_an_exponential_tail() -> None:
-    rng = np.random.default_rng(0)
-    null, scores = (rng.exponential(size=4000).astype("f4") for _ in range(2))
-    p = tail_probability(null, scores)
-    for level in (0.1, 0.01):
-        assert (p < level).mean() == pytest.approx(level, rel=0.5)
-    assert (np.diff(p[np.argsort(scores)]) <= 1e-12).all()
+def test_pictures_that_were_not_moved_are_found_with_two_warps_and_fewer_candidates() -> None:
+    pixels = textures(80)
+    pixels[70:] = pixels[:10].flip(-1)
+    rows = np.arange(80)
+    candidates = nominate(pixels, rows, rows, silent, "", FEW_WARPS, 3)
+    assert candidates.base.shape == (80, 3)
+    assert set(np.argsort(-candidates.nearness[:, 0])[:20]) == {*range(10), *range(70, 80)}
+    matches = align(pixels, candidates.of(np.arange(10)), silent, "")
+    np.testing.assert_array_equal(matches.base[:, 0], np.arange(70, 80))
+    assert matches.mirrored[:, 0].all()
 
 
-def test_copies_among_the_null_neither_hide_other_copies_nor_cause_false_alarms() -> None:
-    rng = np.random.default_rng(0)
-    null, scores = (rng.exponential(size=4000).astype("f4") for _ in range(2))
-    null[:200] += 20
-    assert tail_probability(null, np.array([20.0], "f4"))[0] < 1e-4
-    assert (tail_probability(null, scores) < 0.01).mean() < 0.01
-
-
-def test_a_class_of_look_alikes_does_not_hide_copies_in_another() -> None:
-    rng = np.random.default_rng(0)
-    classes = np.arange(600) % 3
-    null, scores = (rng.exponential(size=600).astype("f4") + 20 * (classes == 0) for _ in range(2))
-    scores[1] = 15.0  # a copy in a class whose pictures are all unlike
-    assert tail_probability(null, scores)[1] > 0.1
-    p = tail_probability(*by_class(null, classes, scores, classes))
-    assert p[1] < 1e-4
-    assert (p < 0.01).mean() < 0.03
-
-
-def test_benjamini_hochberg_by_hand() -> None:
-    p = np.array([0.01, 0.5, 0.02, 0.9])
-    accepted, q = accepted_by_fdr(p, 0.05)
-    np.testing.assert_allclose(q, [0.04, 0.5 * 4 / 3, 0.04, 0.9])
-    np.testing.assert_array_equal(accepted, [True, False, True, False])
+def test_large_pictures_are_matched_at_a_smaller_size() -> None:
+    inputs = np.random.default_rng(0).integers(0, 256, (3, 3, 96, 64)).astype(np.uint8)
+    pixels = matching_pixels(inputs)
+    assert pixels.shape == (3, 3, 48, 32)
+    assert float(pixels[1, 2, 5, 7]) == pytest.approx(inputs[1, 2, 10:12, 14:16].mean() / 255, rel=1e-5)
+    assert matching_pixels(inputs[:, :, :28, :28]).shape == (3, 3, 28, 28)

@@ -30,17 +30,21 @@ HOSTILE = [
 
 
 def leak(test: str, train: str, label: str) -> Finding:
-    copy = {"train_id": train, "label": label, "exact": False, "similarity": 0.99, "mirrored": True, "score": 12.0,
-            "influence": 0.5, "influence_deviations": 40.0}  # fmt: skip
-    evidence = {"test_id": test, "test_label": label, "labels_agree": True, "q_value": 0.01, "copies": [copy]}
+    copy = {"test_id": test, "train_id": train, "splits": ["test", "train"], "test_label": label, "train_label": label,
+            "labels_agree": True, "exact": False, "similarity": 0.99, "mirrored": True, "score": 12.0, "q_value": 0.01,
+            "influence": 0.5, "influence_deviations": 40.0, "influence_place": 1}  # fmt: skip
+    largest = [{"id": train, "influence": 0.5, "influence_deviations": 40.0}]
+    evidence = {"copies": [copy], "labels_agree": True, "largest_influencers": largest}
     print_ = fingerprint("leakage", [test, train])
     return Finding("leakage", Severity.HIGH, (test, train), 12.0, f"{test} has a copy {train}", print_, evidence)
 
 
 def wrong(id: str, label: str) -> Finding:
     evidence = {"split": "train", "label": label, "suggested_label": "other", "probability_wrong": 0.9,
-                "label_quality": 0.01, "self_confidence": 0.02, "views": {"pool": {"label": 0.1, "suggested": 0.8}},
-                "self_influence": 1.0, "self_influence_percentile": 99.0, "mean_influence": float("nan")}  # fmt: skip
+                "q_value": 0.05, "self_confidence": 0.02, "views": {"pool": {"label": 0.1, "suggested": 0.8}},
+                "self_influence": 1.0, "self_influence_percentile": 99.0, "mean_influence": float("nan"),
+                "for_label": [{"id": label, "label": label, "influence": 0.3}],
+                "for_suggested": [{"id": f"like {label}", "label": "other", "similarity": 0.8}]}  # fmt: skip
     return Finding(
         "mislabeled", Severity.MEDIUM, (id,), 0.9, f"{id} {label}", fingerprint("mislabeled", [id]), evidence
     )

@@ -38,6 +38,10 @@ def command(photos: Path, output: Path) -> list[str]:
         "8",
         "--jobs",
         "1",
+        "--verify",
+        "3",
+        "--brittle",
+        "1",
     ]
 
 
@@ -58,6 +62,23 @@ def test_a_killed_run_goes_on_and_its_audit_is_that_of_an_unbroken_one(photos: P
     assert 0 < json.loads((cut / "cost.json").read_text())["resumed_runs"] < 8
     for name in ("audit.json", "findings.jsonl", "samples.csv", "pairs.csv"):
         assert (cut / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+def test_an_audit_that_is_killed_while_its_claims_are_proven_has_left_an_incomplete_one(
+    photos: Path, tmp_path: Path
+) -> None:
+    process = subprocess.Popen(command(photos, tmp_path / "out"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "out" / "retrained").glob("*.pt")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    verdict = json.loads((tmp_path / "out" / "audit.json").read_text(encoding="utf-8"))["verdict"]
+    assert verdict["status"] == "INCOMPLETE"
+    assert verdict["reasons"][0] == "findings are still to be checked by retraining"
+    assert "INCOMPLETE" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_changed_dataset_is_refused_before_training(photos: Path, tmp_path: Path) -> None:

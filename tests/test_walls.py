@@ -1,6 +1,7 @@
 """The house keeps its walls: who may import whom, and what a plugin must be."""
 
 import ast
+import inspect
 from pathlib import Path
 
 import pytest
@@ -12,16 +13,16 @@ from dataaudit.detection import explanation
 PACKAGE = Path(dataaudit.__file__).parent
 FLOORS = [
     {"errors", "__init__", "plugins", "files"},
-    {"dataset", "images", "findings"},
+    {"dataset", "images", "planting_images", "findings"},
     {"learning", "store", "config", "progress", "objectives"},
     {"training"},
     {"pool", "problem", "embeddings", "gradients", "layers", "image_features", "registration", "solvers"},
     {"attribution", "near_duplicates", "evaluation", "model_gradients", "curvature", "inverse", "ekfac", "run_rows"},
     {"ensemble", "soft_threshold", "retraining", "alignment", "lasso", "prior_regression"},
-    {"detection", "label_views"},
+    {"detection", "copies", "label_noise", "label_views", "planting_labels", "proof", "support"},
     {"formats", "learners", "backends", "detectors", "api", "perturbations"},
-    {"audit", "evaluate"},
-    {"gate", "report", "text", "evaluation_report"},
+    {"audit", "evaluate", "plots", "cards"},
+    {"gate", "report", "text", "evaluation_report", "checks"},
     {"exports"},
     {"pipeline"},
     {"cli"},
@@ -78,6 +79,7 @@ def test_every_detector_explains_itself_under_the_fixed_headings(name: str) -> N
 
 MUST_HAVE = [("formats", "matches"), ("formats", "load"), ("learners", "LEARNER"), ("backends", "BACKEND"),
              ("detectors", "detect"), ("exports", "write")]  # fmt: skip
+OPTIONAL = {"calibrate": ["case", "retrained"], "verify": ["case", "detection", "retraining"]}
 
 
 @pytest.mark.parametrize(("group", "attribute"), MUST_HAVE)
@@ -87,8 +89,23 @@ def test_every_plugin_has_what_its_group_asks_for(group: str, attribute: str) ->
         assert callable(getattr(plugins.get(group, name), attribute))
 
 
+@pytest.mark.parametrize("name", plugins.names("detectors"))
+def test_every_detector_names_its_kinds_and_takes_what_the_stages_give(name: str) -> None:
+    detector = plugins.get("detectors", name)
+    assert detector.KINDS
+    assert all(title[0].isupper() for title in detector.KINDS.values())
+    for stage, parameters in OPTIONAL.items():
+        if hasattr(detector, stage):
+            assert list(inspect.signature(getattr(detector, stage)).parameters) == parameters
+
+
+def test_no_two_detectors_make_the_same_kind_of_finding() -> None:
+    kinds = [kind for name in plugins.names("detectors") for kind in plugins.get("detectors", name).KINDS]
+    assert len(kinds) == len(set(kinds))
+
+
 def test_an_unknown_plugin_is_refused_with_those_there_are() -> None:
     with pytest.raises(
-        dataaudit.errors.InputError, match="there is no detector called 'nonsense'; there are: integrity"
+        dataaudit.errors.InputError, match="there is no detector called 'nonsense'; there are: brittle"
     ):
         plugins.get("detectors", "nonsense")

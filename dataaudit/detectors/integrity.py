@@ -21,6 +21,15 @@ from ..dataset import EMPTY_CLASS, EMPTY_SPLIT, HIDDEN, NO_FILE, STRAY
 from ..detection import Case, Detection
 from ..findings import Finding, Severity, fingerprint
 
+KINDS = {
+    "unreadable": "Unreadable samples",
+    "missing_class": "Classes missing from a split",
+    "empty_class": "Empty class folders",
+    "empty_split": "Empty split folders",
+    "stray_files": "Images in no class folder",
+    "dead_links": "Links to nothing",
+    "hidden_files": "Hidden files",
+}
 LEFT_OUT = (
     ("stray_files", Severity.LOW, STRAY, "images in no class folder, left out"),
     ("empty_class", Severity.MEDIUM, EMPTY_CLASS, "class folders without an image"),

@@ -1,173 +1,332 @@
-"""Test samples that were, in another form, in the training set.
+"""Samples of one split that are, in another form, in another split too.
 
 ## What it finds
-Test (or validation) images that are exact or near copies of training images: cropped, shifted, zoomed, mirrored,
-brightened, blurred or re-encoded.
+Test images that are exact or near copies of training images, and validation images that are copies of either: cropped,
+shifted, zoomed, mirrored, brightened, recoloured, blurred, re-encoded or partly covered. Copies of one picture are one
+finding.
 
 ## Why it matters
 A model is rewarded for remembering such images, so the measured accuracy is not that on new data.
 
 ## How it is checked
-Candidates by oriented gradients and whitened pixels under many warps; each is then aligned with the test image, and
-what is left between the two is scored. How high pairs score that are *not* copies is learnt, class by class, from
-training images matched with each other; a pair is reported if its false-discovery rate (Benjamini-Hochberg) is at
-most 5 %. The influence of the training image on the test prediction, by attribution, is shown beside it: how much the
-copy was used.
+Candidates by oriented gradients and whitened pixels under many warps; each is then aligned with the sample, and what is
+left between the two is scored. How high pairs score that are *not* copies is learnt, class by class, from training
+images matched with each other; a pair is reported if its false-discovery rate (Benjamini-Hochberg) is at most 5 %.
+Altered copies of your own images, planted into a copy of the data in memory, set how alike a pair must be at least, and
+show how many such copies are found. The influence of the training image on the test prediction, by attribution, is
+shown beside it: how much the copy was used.
+
+Retraining without the copies, and without as many random samples, shows what they did to the predictions of the samples
+that they are copies of. Its verdict is about that effect, not about whether the pair is a copy: a copy that the model
+has no need of is "inconclusive", one with another label, without which the prediction is better, "refuted".
 
 ## What to do
 Remove the copy from one of the splits. If the two labels differ, one of them is wrong.
 """
 
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
-from ..dataset import Dataset
-from ..detection import Case, Detection, accepted_by_fdr
-from ..findings import Finding, Pair, Severity, fingerprint
-from ..near_duplicates import Matches, by_class, matching_pixels, search, tail_probability
+from ..copies import MIN_SIMILARITY, Null, Pairs, connected, level
+from ..dataset import SPLITS, Dataset
+from ..detection import Calibration, Case, Detection
+from ..findings import Finding, Pair, Severity, Verification, fingerprint
+from ..near_duplicates import matching_pixels, search
+from ..planting_images import altered_in_turn
+from ..pool import Pool, log_odds
+from ..proof import effect_over_seeds, judged, random_like
+from ..retraining import Retraining
 
-FALSE_DISCOVERY_RATE = 0.05
-MIN_SIMILARITY = 0.8
+KINDS = {"leakage": "Samples with a copy in another split"}
+LEAST_SIMILARITY = 0.6
+"""What planted copies may lower the similarity to that a pair must have."""
+LOST = 0.05
+"""Share of the planted copies that the bar set from them may cost."""
+PLANTED = 60
 NULL_QUERIES = 1000
 SHOWN = 5
+INFLUENCERS = 3
+SET_NAMES = {"train": "training", "val": "validation", "test": "test"}
+
+
+class Searched(NamedTuple):
+    pairs: Pairs
+    null: Null
+
+
+_latest: dict[tuple[str, int], Searched] = {}
+"""The last search, by the dataset's fingerprint and the seed: calibration and detection share it."""
 
 
 def detect(case: Case) -> Detection:
     """See the module."""
     dataset = case.dataset
-    train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
-    pixels = matching_pixels(dataset)
-    matches = _with_exact(dataset, search(pixels, target, train, case.track, "leakage"), target, train)
-    rng = np.random.default_rng(case.seed)
-    sample = np.sort(rng.permutation(train)[:NULL_QUERIES])
-    null = search(pixels, sample, train, case.track, "leakage null").score[:, 0]
-
-    exact = np.array(
-        [dataset.contents[b] == dataset.contents[t] for b, t in zip(matches.base[:, 0], target, strict=True)]
-    )
-    standard_null, standard = by_class(null, dataset.targets[sample], matches.score[:, 0], dataset.targets[target])
-    p_values = np.where(exact, 0.0, tail_probability(standard_null, standard))
-    accepted, q_values = accepted_by_fdr(p_values, FALSE_DISCOVERY_RATE)
-    flagged = exact | (accepted & (matches.similarity[:, 0] >= MIN_SIMILARITY))
-    # A further copy of a flagged picture scores as high as an accepted best match does.
-    bar = matches.score[flagged & ~exact, 0].min(initial=np.inf)
-    influence, standing = _influence(case, matches, train)
-
-    pairs, copies = [], []
-    for i, t in enumerate(target):
-        mine = []
-        for rank in range(matches.base.shape[1]):
-            b = int(matches.base[i, rank])
-            same = dataset.contents[b] == dataset.contents[t]
-            near = flagged[i] and (
-                rank == 0 or (matches.score[i, rank] >= bar and matches.similarity[i, rank] >= MIN_SIMILARITY)
-            )
-            kind = "exact" if same else "near-duplicate" if near else "candidate"
-            if kind != "candidate":
-                mine.append(rank)
-            if rank < SHOWN or kind != "candidate":
-                pairs.append(
-                    Pair(dataset.ids[t], dataset.ids[b], float(matches.similarity[i, rank]), float(influence[i, rank]),
-                         float(matches.score[i, rank]), kind, rank + 1)
-                )  # fmt: skip
-        copies.append(mine)
+    if dataset.modality != "image":
+        return Detection((), 0, len(dataset), skipped="copies are searched for among images only")
+    pairs = searched(case).pairs
+    accepted, q_values = pairs.judged(_similarity_bar(case))
+    influence = _influence(case, pairs, accepted)
+    kinds = np.where(pairs.exact, "exact", np.where(accepted, "near-duplicate", "candidate"))
+    shown = (dataset.splits[pairs.query] == dataset.target_split) & (accepted | (pairs.rank <= SHOWN))
     findings = tuple(
-        _finding(dataset, int(target[i]), int(i), copies[i], matches, influence, standing, float(q_values[i]))
-        for i in np.flatnonzero(flagged)
+        _finding(dataset, pairs, np.flatnonzero(accepted)[group], q_values, influence)
+        for group in connected(pairs.query[accepted], pairs.base[accepted])
     )
-    return Detection(findings, len(target), len(target), pairs=tuple(pairs), notes=_notes(case, target, flagged))
+    examined = len(np.unique(pairs.query))
+    return Detection(
+        findings,
+        examined,
+        examined,
+        pairs=tuple(
+            Pair(dataset.ids[pairs.query[i]], dataset.ids[pairs.base[i]], float(pairs.similarity[i]),
+                 float(influence.own[i]), float(pairs.score[i]), str(kinds[i]), int(pairs.rank[i]))
+            for i in np.flatnonzero(shown)
+        ),
+        notes=_notes(case, pairs, accepted),
+    )  # fmt: skip
 
 
-def _with_exact(dataset: Dataset, matches: Matches, target: NDArray[np.int64], train: NDArray[np.int64]) -> Matches:
-    """Put training rows of equal content first, whatever the descriptors made of them (a blank picture has none)."""
-    by_content: dict[str, list[int]] = {}
-    for b in train:
-        by_content.setdefault(dataset.contents[b], []).append(int(b))
-    base, similarity, score = matches.base.copy(), matches.similarity.copy(), matches.score.copy()
-    mirrored = matches.mirrored.copy()
-    for i, t in enumerate(target):
-        same = by_content.get(dataset.contents[t], [])[: base.shape[1]]
-        if same:
-            rest = [rank for rank in range(base.shape[1]) if base[i, rank] not in same][: base.shape[1] - len(same)]
-            top = float(score[i, 0])
-            base[i] = [*same, *base[i, rest]]
-            similarity[i] = [*[1.0] * len(same), *similarity[i, rest]]
-            score[i] = [*[max(top, 25.0)] * len(same), *score[i, rest]]
-            mirrored[i] = [*[False] * len(same), *mirrored[i, rest]]
-    return Matches(base, similarity, score, mirrored)
+def calibrate(case: Case, retrained: Callable[[NDArray[np.int64]], Pool]) -> Calibration:
+    """Put altered copies of some target samples in place of random training images, and look for each alone.
+
+    Each planted copy is judged as the only one added to the data as it is: among many others Benjamini-Hochberg would
+    ask less of it. As many samples without a planted copy are looked for too.
+    """
+    dataset, rng = case.dataset, np.random.default_rng([case.seed, PLANTED])
+    as_is = searched(case)
+    known = as_is.pairs.where(as_is.pairs.judged(MIN_SIMILARITY)[0])
+    free = rng.permutation(np.setdiff1d(dataset.rows(dataset.target_split), known.query))
+    places = rng.permutation(np.setdiff1d(dataset.rows("train"), known.base))
+    count = min(PLANTED, len(free) // 2, len(places) // 4)
+    asked, places = free[: 2 * count], places[:count]
+    altered, sorts = altered_in_turn(dataset.inputs[asked[:count]], rng)
+    pixels = matching_pixels(dataset.inputs)
+    pixels[places] = matching_pixels(altered)
+    matches = search(pixels, asked, dataset.rows("train"), case.track, "leakage calibration")
+    pairs = Pairs.of(asked, matches, as_is.null.p_values(matches.score, dataset.targets[asked]))
+
+    copy_of = dict(zip(asked[:count], places, strict=True))
+    planted = np.array([copy_of.get(q) == b for q, b in zip(pairs.query, pairs.base, strict=True)], bool)
+    level = {query: _level_beside(as_is.pairs, pairs, query) for query in asked}
+    sure = pairs.p_value <= np.array([level[query] for query in pairs.query])
+    alike = pairs.similarity[sure & planted]
+    bar = min(MIN_SIMILARITY, max(LEAST_SIMILARITY, float(np.quantile(alike, LOST)))) if len(alike) else MIN_SIMILARITY
+    before = set(zip(known.query, known.base, strict=True))
+    new = np.array([(q, b) not in before for q, b in zip(pairs.query, pairs.base, strict=True)], bool)
+    reported = sure & (pairs.similarity >= bar)
+    found = set(pairs.query[reported & planted])
+    return Calibration(
+        planted=dict(Counter(sorts)),
+        found=dict(Counter(sort for sort, query in zip(sorts, asked, strict=False) if query in found)),
+        reported=int((reported & new).sum()),
+        right=int((reported & planted).sum()),
+        procedure=f"altered copies of {count} {dataset.target_split} images in place of random training images, "
+        "each judged as if it were the only one",
+        threshold=bar,
+    )
 
 
-def _influence(
-    case: Case, matches: Matches, train: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(q, k) scores of the matched training rows, and how many of the target's robust deviations each stands out by."""
-    position = np.searchsorted(train, matches.base)
-    influence = np.empty(matches.base.shape, np.float32)
-    standing = np.empty_like(influence)
+def verify(case: Case, detection: Detection, retraining: Retraining) -> Detection:
+    """Train without the training images that have a copy in another split, and without as many random ones."""
+    dataset = case.dataset
+    row = {id: i for i, id in enumerate(dataset.ids)}
+    copied = [
+        np.unique([row[copy["test_id"]] for copy in finding.evidence["copies"] if copy["splits"][1] == "train"])
+        for finding in detection.findings
+    ]
+    removed = np.unique(
+        [
+            row[copy["train_id"]]
+            for finding in detection.findings
+            for copy in finding.evidence["copies"]
+            if copy["splits"][1] == "train"
+        ]
+    )
+    if not len(removed):
+        return detection
+    removed = removed.astype(np.int64)
+    random = random_like(dataset.targets, dataset.rows("train"), removed, case.seed)
+    rows = np.union1d(dataset.rows(dataset.target_split), np.concatenate(copied)).astype(np.int64)
+    nothing = np.zeros(0, np.int64)
+    outputs = retraining.outputs([nothing, removed, random], range(retraining.times), rows)
+    margins = np.stack([log_odds(of_set, dataset.targets[rows]) for of_set in outputs])
+    drop, random_drop = margins[0] - margins[1], margins[0] - margins[2]
+    right = outputs.argmax(-1) == dataset.targets[rows]
+
+    def verification(samples: NDArray[np.int64]) -> Verification:
+        if not len(samples):
+            return Verification()
+        own = np.searchsorted(rows, samples)
+        effect = effect_over_seeds(drop[:, own].mean(1))
+        measure = "drop of the margin of the given label when the copies are removed"
+        return judged(measure, effect, float(random_drop[:, own].mean()), retraining.times)
+
+    findings = tuple(
+        replace(finding, verification=verification(samples))
+        for finding, samples in zip(detection.findings, copied, strict=True)
+    )
+    target = dataset.splits[rows] == dataset.target_split
+    affected = np.isin(rows, np.concatenate(copied)) & target
+    notes = [
+        f"mean accuracy of {retraining.times} retrained models on {what}: {everything:.1%} with the copies, "
+        f"{without:.1%} without them, {at_random:.1%} without {len(random)} random samples of the same classes"
+        for what, chosen in (("the samples with a copy", affected), (f"all {target.sum()} samples", target))
+        if chosen.any()
+        for everything, without, at_random in [right[:, :, chosen].mean((1, 2))]
+    ]
+    return replace(detection, findings=findings, notes=(*detection.notes, *notes))
+
+
+def searched(case: Case) -> Searched:
+    """Every target sample's best training images, and every validation sample's best of both splits beside it."""
+    dataset = case.dataset
+    key = (dataset.fingerprint, case.seed)
+    if key not in _latest:
+        pixels, train = matching_pixels(dataset.inputs), dataset.rows("train")
+        sample = np.sort(np.random.default_rng(case.seed).permutation(train)[:NULL_QUERIES])
+        unrelated = search(pixels, sample, train, case.track, "leakage null").score[:, 0]
+        null = Null(unrelated, dataset.targets[sample])
+        target, val = dataset.rows(dataset.target_split), dataset.rows("val")
+        pairs = _matched(case, pixels, target, train, null)
+        if dataset.target_split == "test" and len(val):
+            pairs = pairs.joined(_matched(case, pixels, val, np.union1d(train, target), null))
+        _latest.clear()
+        _latest[key] = Searched(pairs, null)
+    return _latest[key]
+
+
+def _matched(case: Case, pixels: Tensor, queries: NDArray[np.int64], base: NDArray[np.int64], null: Null) -> Pairs:
+    dataset = case.dataset
+    matches = search(pixels, queries, base, case.track, f"leakage of {dataset.splits[queries[0]]}")
+    p_values = null.p_values(matches.score, dataset.targets[queries])
+    return Pairs.of(queries, matches, p_values).with_exact(dataset.contents, base)
+
+
+def _similarity_bar(case: Case) -> float:
+    calibrated = None if case.calibration is None else case.calibration.threshold
+    return MIN_SIMILARITY if calibrated is None else calibrated
+
+
+def _level_beside(as_is: Pairs, planted: Pairs, query: int) -> float:
+    """The level on the data as it is, but for one query that has been matched anew."""
+    queries, p_values = as_is.tested(LEAST_SIMILARITY)
+    own = planted.p_value[(planted.query == query) & (planted.rank == 1)]
+    return level(np.concatenate([p_values[queries != query], own]))
+
+
+@dataclass(frozen=True)
+class _Influence:
+    """What training images did to the target samples that they may be copies of; NaN and 0 for pairs of other splits.
+
+    own          (m,) score of each pair's training image
+    deviations   (m,) how far it stands out of the target sample's own scores, in robust deviations; copies only
+    place        (m,) 1 for the target sample's largest score; copies only
+    largest      the largest scores of each target sample that has a copy
+    """
+
+    own: NDArray[np.float64]
+    deviations: NDArray[np.float64]
+    place: NDArray[np.int64]
+    largest: Mapping[int, list[dict[str, Any]]]
+
+    def of_copy(self, i: int) -> dict[str, Any]:
+        """A finding's evidence on one pair."""
+        if not self.place[i]:
+            return {}
+        return {
+            "influence": float(self.own[i]),
+            "influence_deviations": float(self.deviations[i]),
+            "influence_place": int(self.place[i]),
+        }
+
+
+def _influence(case: Case, pairs: Pairs, accepted: NDArray[np.bool_]) -> _Influence:
+    dataset = case.dataset
+    train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
+    own, deviations = np.full((2, len(accepted)), np.nan)
+    place = np.zeros(len(accepted), np.int64)
+    largest: dict[int, list[dict[str, Any]]] = {}
+    known = np.isin(pairs.query, target) & np.isin(pairs.base, train)
+    column, line = np.searchsorted(target, pairs.query), np.searchsorted(train, pairs.base)
     for start, block in case.attribution.blocks():
-        here = slice(start, start + block.shape[1])
-        own = np.take_along_axis(block, position[here].T, 0).T
-        middle = np.median(block, axis=0)
-        spread = 1.4826 * np.median(np.abs(block - middle), axis=0)
-        influence[here] = own
-        standing[here] = (own - middle[:, None]) / np.maximum(spread, 1e-12)[:, None]
-    return influence, standing
+        here = np.flatnonzero(known & (column >= start) & (column < start + block.shape[1]))
+        own[here] = block[line[here], column[here] - start]
+        copies = here[accepted[here]]
+        for at in np.unique(column[copies]):
+            scores = block[:, at - start]
+            middle = np.median(scores)
+            outlying = (scores - middle) / max(1.4826 * float(np.median(np.abs(scores - middle))), 1e-12)
+            mine = copies[column[copies] == at]
+            deviations[mine] = outlying[line[mine]]
+            place[mine] = [1 + (scores > value).sum() for value in scores[line[mine]]]
+            largest[int(target[at])] = [
+                {"id": dataset.ids[train[i]], "influence": float(scores[i]), "influence_deviations": float(outlying[i])}
+                for i in np.argsort(-scores)[:INFLUENCERS]
+            ]
+    return _Influence(own, deviations, place, largest)
 
 
 def _finding(
-    dataset: Dataset, t: int, i: int, ranks: list[int], matches: Matches,
-    influence: NDArray[np.float32], standing: NDArray[np.float32], q: float,
-) -> Finding:  # fmt: skip
-    label = dataset.class_names[dataset.targets[t]]
+    dataset: Dataset, pairs: Pairs, group: NDArray[np.int64], q_values: NDArray[np.float64], influence: _Influence
+) -> Finding:
+    group = group[np.lexsort((group, -pairs.score[group]))]
     copies = [
         {
-            "train_id": dataset.ids[b],
-            "label": dataset.class_names[dataset.targets[b]],
-            "exact": dataset.contents[b] == dataset.contents[t],
-            "similarity": float(matches.similarity[i, rank]),
-            "mirrored": bool(matches.mirrored[i, rank]),
-            "score": float(matches.score[i, rank]),
-            "influence": float(influence[i, rank]),
-            "influence_deviations": float(standing[i, rank]),
+            "test_id": dataset.ids[query],
+            "train_id": dataset.ids[base],
+            "splits": [str(dataset.splits[query]), str(dataset.splits[base])],
+            "test_label": dataset.class_names[dataset.targets[query]],
+            "train_label": dataset.class_names[dataset.targets[base]],
+            "labels_agree": bool(dataset.targets[query] == dataset.targets[base]),
+            "exact": bool(pairs.exact[i]),
+            "similarity": float(pairs.similarity[i]),
+            "mirrored": bool(pairs.mirrored[i]),
+            "score": float(pairs.score[i]),
+            "q_value": float(q_values[i]),
+            **influence.of_copy(int(i)),
         }
-        for rank in ranks
-        for b in [int(matches.base[i, rank])]
+        for i in group
+        for query, base in [(pairs.query[i], pairs.base[i])]
     ]
+    rows = list(dict.fromkeys(row for i in group for row in (pairs.query[i], pairs.base[i])))
+    labels = sorted({dataset.class_names[dataset.targets[row]] for row in rows})
     best = copies[0]
     how = "an exact copy" if best["exact"] else "a near-duplicate"
-    differs = sorted({str(copy["label"]) for copy in copies} - {label})
-    message = f"{dataset.ids[t]} has {how} in the training set, {best['train_id']}"
-    if len(copies) > 1:
-        message += f", and {len(copies) - 1} more"
-    if differs:
-        message += f"; its label is {label!r}, the copy's {', '.join(map(repr, differs))}"
-    base = [int(matches.base[i, rank]) for rank in ranks]
+    message = f"{best['test_id']} has {how} in the {SET_NAMES[best['splits'][1]]} set, {best['train_id']}"
+    if len(rows) > 2:
+        message += f"; {len(rows) - 2} more of the same picture"
+    if len(labels) > 1:
+        message += f"; their labels differ: {', '.join(map(repr, labels))}"
     return Finding(
         kind="leakage",
         severity=Severity.HIGH,
-        sample_ids=(dataset.ids[t], *(dataset.ids[b] for b in base)),
+        sample_ids=tuple(dataset.ids[row] for row in rows),
         score=float(best["score"]),
         message=message,
-        fingerprint=fingerprint("leakage", [dataset.contents[row] for row in (t, *base)]),
+        fingerprint=fingerprint("leakage", [dataset.contents[row] for row in rows]),
         evidence={
-            "test_id": dataset.ids[t],
-            "test_label": label,
-            "labels_agree": not differs,
-            "q_value": q,
             "copies": copies,
+            "labels_agree": len(labels) == 1,
+            "largest_influencers": influence.largest.get(int(rows[0]), []),
         },
     )
 
 
-def _notes(case: Case, target: NDArray[np.int64], flagged: NDArray[np.bool_]) -> tuple[str, ...]:
-    if not flagged.any():
-        return ()
-    clean = target[~flagged]
-    notes = [
-        f"{flagged.sum()} of {len(target)} {case.dataset.target_split} samples ({flagged.mean():.1%}) "
-        "have a copy in the training set"
-    ]
-    if len(clean):
-        every, without = case.pool.accuracies(target).mean(), case.pool.accuracies(clean).mean()
-        notes.append(f"mean accuracy of the pool's models: {every:.1%} on all of them, {without:.1%} without those")
+def _notes(case: Case, pairs: Pairs, accepted: NDArray[np.bool_]) -> tuple[str, ...]:
+    dataset, notes = case.dataset, []
+    for split in SPLITS[:0:-1]:
+        rows = np.intersect1d(dataset.rows(split), pairs.query)
+        copied = np.isin(rows, pairs.query[accepted])
+        if copied.any():
+            others = "the training set" if split == dataset.target_split else "the training or the test set"
+            notes.append(f"{copied.sum()} of {len(rows)} {split} samples ({copied.mean():.1%}) have a copy in {others}")
+        if copied.any() and not copied.all():
+            every, without = case.pool.accuracies(rows).mean(), case.pool.accuracies(rows[~copied]).mean()
+            notes.append(f"mean accuracy of the pool's models: {every:.1%} on all of them, {without:.1%} without those")
     return tuple(notes)

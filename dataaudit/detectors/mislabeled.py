@@ -8,145 +8,284 @@ Wrong training labels cost accuracy; wrong test labels make every measured figur
 
 ## How it is checked
 Three unlike views, each out of sample: the pool's models that were not trained on the sample, a linear model on
-oriented gradients, and the sample's nearest neighbours. Their log-probabilities are added; how far the sum is to be
-believed, and how many labels are wrong at all, are fitted to the dataset's own labels. Samples are reported, surest
-first, as long as at most a fifth of them are expected to be right after all. The label quality of training samples
-also counts the models that were trained on them, since a wrong label is learnt with more resistance. cleanlab's
-self-confidence on the pool's probabilities and the sample's influence are shown beside it.
+oriented gradients, and the sample's nearest neighbours. How much each is to be believed, and how often labels are
+wrong, at random or between classes that look alike, is fitted to the dataset's own labels; that gives every label a
+probability of being wrong. Then labels are exchanged on purpose in a copy of the training data, half for any class and
+half for the one most easily mistaken, a small pool is trained on it, and the probabilities are corrected by what is
+found. Labels more likely wrong than right are reported, surest first, as long as at most a fifth of them are expected
+to be right after all; q is that share down to the finding. Beside each finding stand the training samples that speak
+most for either label. Last, models are trained without any of the training samples reported: a finding is confirmed if
+they, too, prefer the suggested label.
 
 ## What to do
 Look at the sample. Relabel it, remove it, or keep it if it is merely hard.
 """
 
 import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.special import expit, log_softmax
+from scipy.special import expit, log_softmax, logit
+from sklearn.metrics.pairwise import cosine_similarity
 
 from ..dataset import Dataset
-from ..detection import Case, Detection
-from ..findings import Finding, Severity, fingerprint
+from ..detection import Calibration, Case, Detection
+from ..findings import Finding, Severity, Verification, fingerprint
+from ..label_noise import LabelNoise, Verdicts, cautious_shift, fit_noise, judge, log_views, surest
 from ..label_views import descriptors, linear_probabilities, neighbour_probabilities
+from ..planting_labels import plant
+from ..pool import Pool
+from ..proof import effect_over_seeds, effect_over_seeds_and_samples, random_like
+from ..retraining import Retraining
 
 with warnings.catch_warnings():  # cleanlab silences the importing program's warnings
     from cleanlab.rank import get_label_quality_scores
 
-EXPECTED_FALSE = 0.2
-FLOOR = 1e-4
+KINDS = {"mislabeled": "Labels more likely wrong than right"}
+FEWEST = 5
+"""Training samples that must carry a label before another sample's can be called wrong."""
+ADVOCATES = 3
+ADVOCATED = 60
+"""Findings whose advocates are told by influence, which takes a gradient of each; the others' are their neighbours."""
+MEASURE = "margin of the suggested label over the given one, in logits, of models trained without the suspects"
+
+
+@dataclass(frozen=True)
+class _Opinion:
+    """What the views say of a dataset's labels, by view and together.
+
+    able   (n,) labels that enough training samples carry; of others the views know nothing
+    """
+
+    features: NDArray[np.float32]
+    views: dict[str, NDArray[np.float64]]
+    noise: LabelNoise
+    verdicts: Verdicts
+    able: NDArray[np.bool_]
+
+    def wrong(self, shift: float = 0.0) -> NDArray[np.float64]:
+        """(n,) probability that the label is wrong, zero where nothing can be said."""
+        return np.where(self.able, self.verdicts.wrong(shift), 0.0)
 
 
 def detect(case: Case) -> Detection:
     """See the module."""
     dataset, labels = case.dataset, case.dataset.targets
+    opinion = _opinion(case.pool, case.seed)
+    rival = opinion.verdicts.rival
+    wrong = opinion.wrong(_shift(case.calibration))
+    rows, q = surest(wrong)
+    columns = {
+        "label_quality": np.where(opinion.able, 1 - wrong, np.nan),
+        "suggested_label": np.array(dataset.class_names)[np.where(wrong > 0.5, rival, labels)],
+        "self_confidence": get_label_quality_scores(labels, case.pool.probabilities, method="self_confidence"),
+        **_influence(case),
+    }
+    sides = _advocates(case, opinion, rows)
+    findings = tuple(
+        _finding(dataset, int(row), opinion, columns, float(q_value), for_label, for_suggested)
+        for row, q_value, (for_label, for_suggested) in zip(rows, q, sides, strict=True)
+    )
+    weights = ", ".join(
+        f"{name} {weight:.2f}" for name, weight in zip(opinion.views, opinion.noise.weights, strict=True)
+    )
+    note = f"estimated share of wrong training labels: {opinion.noise.share:.1%}; weights of the views: {weights}"
+    examined = int(opinion.able.sum())
+    skipped = "" if examined else f"no class has {FEWEST} training samples"
+    return Detection(findings, examined, len(dataset), columns, notes=(note,), skipped=skipped)
+
+
+def calibrate(case: Case, retrained: Callable[[NDArray[np.int64]], Pool]) -> Calibration:
+    """See `detection.Calibrating`. The threshold is the fitted probability that is an even chance once corrected."""
+    train = case.dataset.rows("train")
+    before = _opinion(case.pool, case.seed)
+    trusted = before.able.copy()
+    trusted[surest(before.wrong())[0]] = False
+    planted = plant(case.dataset, case.pool.probabilities, trusted, case.seed)
+    if planted is None:
+        return Calibration({}, {}, 0, 0, "Nothing was planted: too few classes, or labels that nothing speaks against.")
+    procedure = (
+        f"{len(planted.every)} training labels, none of them suspected, were exchanged, half for any other class and "
+        "half for the one that the pool finds likeliest beside the given one, and a small pool was trained on that. "
+        "Probabilities were corrected so that they add up to the wrong labels there are, on the safe side of chance. "
+        "At the same false-discovery rate, fewer are found where fewer are wrong."
+    )
+    after = _opinion(retrained(planted.labels), case.seed)
+    known = before.wrong()
+    known[planted.every] = 1.0
+    judged = train[before.able[train] & after.able[train]]
+    shift = cautious_shift(after.verdicts.log_odds[judged], known[judged])
+    reported = np.setdiff1d(surest(after.wrong(shift))[0], surest(before.wrong(shift))[0])
+    return Calibration(
+        planted={sort: len(rows) for sort, rows in planted.rows.items()},
+        found={sort: int(np.isin(rows, reported).sum()) for sort, rows in planted.rows.items()},
+        reported=len(reported),
+        right=int(np.isin(reported, planted.every).sum()),
+        procedure=procedure,
+        threshold=float(expit(-shift)),
+    )
+
+
+def verify(case: Case, detection: Detection, retraining: Retraining) -> Detection:
+    """See `detection.Verifying`.
+
+    The claim is about a level, which label models prefer that saw none of the suspects, and not about a change: a
+    finding is confirmed if the interval over seeds lies above zero and refuted if it lies below. What a random removal
+    gives is shown beside it.
+    """
+    dataset, times = case.dataset, range(retraining.times)
+    if not detection.findings:
+        return detection
+    at = {id: row for row, id in enumerate(dataset.ids)}
+    reported = np.array([at[finding.sample_ids[0]] for finding in detection.findings])
+    suggested = np.array([dataset.class_names.index(one.evidence["suggested_label"]) for one in detection.findings])
     train = dataset.rows("train")
+    suspects = np.sort(reported[dataset.splits[reported] == "train"])
+    random = random_like(dataset.targets, train, suspects, case.seed)
+    judged = np.setdiff1d(dataset.rows(dataset.target_split), reported)
+    outputs = retraining.outputs(
+        [np.zeros(0, np.int64), suspects, random], times, np.concatenate([reported, judged])
+    ).astype(np.float64)
+    own, count = dataset.targets[reported], np.arange(len(reported))
+    margins = outputs[:, :, count, suggested] - outputs[:, :, count, own]
+    findings = tuple(
+        replace(finding, verification=_verification(margins[1, :, one], float(margins[2, :, one].mean())))
+        for one, finding in enumerate(detection.findings)
+    )
+    notes = detection.notes
+    if len(suspects) and len(judged):
+        notes += tuple(_benefit(dataset, outputs[:, :, len(reported) :], judged, len(suspects)))
+    return replace(detection, findings=findings, notes=notes)
+
+
+def _opinion(pool: Pool, seed: int) -> _Opinion:
+    dataset, train = pool.dataset, pool.dataset.rows("train")
     features = descriptors(dataset)
     views = {
-        "pool": case.pool.probabilities,
-        "linear": linear_probabilities(dataset, features, case.seed),
+        "pool": pool.probabilities,
+        "linear": linear_probabilities(dataset, features, seed),
         "neighbours": neighbour_probabilities(dataset, features),
     }
-    evidence = np.sum([_log(view) for view in views.values()], axis=0)
-    trust, noise = _fit_noise(evidence[train], labels[train])
-    unseen, _ = _contest(evidence, labels)
-    wrong = _probability_wrong(expit(trust * unseen), noise / max(1, len(dataset.class_names) - 1))
-    evidence[train] += _log(case.pool.fitted_probabilities[train])
-    margin, rival = _contest(evidence, labels)
-    quality = expit(trust * margin)
-    suggested = np.where(quality < 0.5, rival, labels)
-    confidence = get_label_quality_scores(labels, case.pool.probabilities, method="self_confidence")
-
-    self_influence, mean_influence = np.full(len(dataset), np.nan), np.full(len(dataset), np.nan)
-    self_influence[train] = case.attribution.self_influence
-    mean_influence[train] = case.attribution.sums_over_targets() / case.attribution.shape[1]
-    names = np.array(dataset.class_names)
-    columns = {
-        "label_quality": quality,
-        "suggested_label": names[suggested],
-        "probability_wrong": wrong,
-        "self_confidence": confidence,
-        "self_influence": self_influence,
-        "mean_influence": mean_influence,
-    }
-    findings = tuple(
-        _finding(dataset, int(row), int(rival[row]), views, columns, train) for row in _expected_true(wrong)
-    )
-    share = f"estimated share of wrong training labels: {noise:.1%}; trust in the views' sum: {trust:.2f}"
-    return Detection(findings, len(dataset), len(dataset), columns, notes=(share,))
+    logs = log_views(list(views.values()))
+    noise = fit_noise(logs[:, train], dataset.targets[train])
+    able = np.bincount(dataset.targets[train], minlength=len(dataset.class_names))[dataset.targets] >= FEWEST
+    return _Opinion(features, views, noise, judge(noise, logs, dataset.targets), able)
 
 
-def _log(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.log(np.clip(probabilities, FLOOR, 1.0))
+def _shift(calibration: Calibration | None) -> float:
+    """By how much log-odds are moved, from the probability that is to become an even chance."""
+    if calibration is None or calibration.threshold is None:
+        return 0.0
+    return -float(logit(calibration.threshold))
 
 
-def _contest(evidence: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """By how much each label beats its best rival (negative if it loses), and that rival."""
-    rows = np.arange(len(labels))
-    others = evidence.copy()
-    others[rows, labels] = -np.inf
-    rival = others.argmax(1)
-    return evidence[rows, labels] - others[rows, rival], rival
+def _influence(case: Case) -> dict[str, NDArray[np.float64]]:
+    """Figures of training samples, nan for others."""
+    train = case.dataset.rows("train")
+    own, mean = np.full(len(case.dataset), np.nan), np.full(len(case.dataset), np.nan)
+    if case.attribution.self_influence is not None:
+        own[train] = case.attribution.self_influence
+    mean[train] = case.attribution.sums_over_targets() / case.attribution.shape[1]
+    return {"self_influence": own, "mean_influence": mean}
 
 
-def _fit_noise(evidence: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[float, float]:
-    """Maximum-likelihood (trust, noise) of: true class ~ softmax(trust * evidence), label wrong with chance noise.
+def _advocates(
+    case: Case, opinion: _Opinion, rows: NDArray[np.int64]
+) -> Iterator[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
+    """For each row the training samples that speak most for its given and for its suggested label."""
+    given, suggested = case.dataset.targets, opinion.verdicts.rival
+    train, first = case.dataset.rows("train"), rows[:ADVOCATED]
+    if case.influences is not None and len(first):
+        scores = case.influences(np.tile(first, 2), np.concatenate([given[first], suggested[first]]))
+        for one, row in enumerate(first):
+            yield (
+                _best(case.dataset, row, given[row], "influence", scores[:, one]),
+                _best(case.dataset, row, suggested[row], "influence", scores[:, len(first) + one]),
+            )
+        rows = rows[ADVOCATED:]
+    for row in rows:
+        likeness = cosine_similarity(opinion.features[train], opinion.features[[row]])[:, 0]
+        yield (
+            _best(case.dataset, row, given[row], "similarity", likeness),
+            _best(case.dataset, row, suggested[row], "similarity", likeness),
+        )
 
-    A wrong label is any other class alike (symmetric noise, e.g. Natarajan et al. 2013). Trust is at most 1, that of
-    independent views; labels that the evidence separates perfectly would have none.
-    """
-    rows, others = np.arange(len(labels)), max(1, evidence.shape[1] - 1)
 
-    def loss(point: NDArray[np.float64]) -> float:
-        right = np.exp(log_softmax(min(np.exp(point[0]), 1.0) * evidence, axis=1)[rows, labels])
-        noise = expit(point[1])
-        return float(-np.log((1 - noise) * right + noise * (1 - right) / others + 1e-300).mean())
-
-    found = minimize(loss, np.array([-1.0, -3.0]), method="Nelder-Mead").x
-    return min(float(np.exp(found[0])), 1.0), float(expit(found[1]))
-
-
-def _probability_wrong(quality: NDArray[np.float64], noise: float) -> NDArray[np.float64]:
-    """Posterior that the best rival and not the given label is true, given their odds and the chance of a mix-up."""
-    return np.asarray(noise * (1 - quality) / np.maximum(noise * (1 - quality) + (1 - noise) * quality, 1e-300))
-
-
-def _expected_true(wrong: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Rows, surest first, as many as keep the expected share of right labels at EXPECTED_FALSE (Bayesian FDR)."""
-    order = np.argsort(-wrong, kind="stable")
-    false = np.cumsum(1 - wrong[order]) / np.arange(1, len(wrong) + 1)
-    return order[: int((false <= EXPECTED_FALSE).sum())]
+def _best(
+    dataset: Dataset, row: np.int64, label: np.int64, measure: str, scores: NDArray[np.float32]
+) -> list[dict[str, Any]]:
+    """The other training samples of this label with the largest scores (n_train,), best first."""
+    train = dataset.rows("train")
+    able = np.flatnonzero((dataset.targets[train] == label) & (train != row))
+    order = able[np.argsort(-scores[able], kind="stable")][:ADVOCATES]
+    name = dataset.class_names[label]
+    return [{"id": dataset.ids[train[at]], "label": name, measure: float(scores[at])} for at in order]
 
 
 def _finding(
-    dataset: Dataset, row: int, rival: int, views: dict[str, NDArray[np.float64]],
-    columns: dict[str, NDArray[np.float64]], train: NDArray[np.int64],
+    dataset: Dataset, row: int, opinion: _Opinion, columns: dict[str, NDArray[Any]], q: float,
+    for_label: list[dict[str, Any]], for_suggested: list[dict[str, Any]],
 ) -> Finding:  # fmt: skip
-    given, other = dataset.class_names[dataset.targets[row]], dataset.class_names[rival]
-    split = str(dataset.splits[row])
+    label, rival = int(dataset.targets[row]), int(opinion.verdicts.rival[row])
+    given, other = dataset.class_names[label], dataset.class_names[rival]
+    split, wrong = str(dataset.splits[row]), 1 - float(columns["label_quality"][row])
     evidence = {
         "split": split,
         "label": given,
         "suggested_label": other,
-        "probability_wrong": float(columns["probability_wrong"][row]),
-        "label_quality": float(columns["label_quality"][row]),
+        "probability_wrong": wrong,
+        "q_value": q,
         "self_confidence": float(columns["self_confidence"][row]),
         "views": {
-            name: {"label": float(view[row, dataset.targets[row]]), "suggested": float(view[row, rival])}
-            for name, view in views.items()
+            name: {"label": float(view[row, label]), "suggested": float(view[row, rival])}
+            for name, view in opinion.views.items()
         },
+        "for_label": for_label,
+        "for_suggested": for_suggested,
     }
     if split == "train":
         own = columns["self_influence"]
         evidence["self_influence"] = float(own[row])
-        evidence["self_influence_percentile"] = float((own[train] <= own[row]).mean() * 100)
+        evidence["self_influence_percentile"] = float((own[dataset.rows("train")] <= own[row]).mean() * 100)
         evidence["mean_influence"] = float(columns["mean_influence"][row])
     return Finding(
         kind="mislabeled",
         severity=Severity.MEDIUM if split == "train" else Severity.HIGH,
         sample_ids=(dataset.ids[row],),
-        score=float(columns["probability_wrong"][row]),
+        score=wrong,
         message=f"{dataset.ids[row]} is labelled {given!r} but looks like {other!r}",
         fingerprint=fingerprint("mislabeled", [dataset.contents[row]], f"{given}\0{other}"),
         evidence=evidence,
     )
+
+
+def _verification(margins: NDArray[np.float64], random: float) -> Verification:
+    """From margins (seeds,) of the suggested label over the given one."""
+    effect = effect_over_seeds(margins)
+    status: Literal["confirmed", "refuted", "inconclusive"] = "inconclusive"
+    if effect.low > 0:
+        status = "confirmed"
+    elif effect.high < 0:
+        status = "refuted"
+    return Verification(status, MEASURE, effect.mean, (effect.low, effect.high), random, len(margins))
+
+
+def _benefit(dataset: Dataset, outputs: NDArray[np.float64], rows: NDArray[np.int64], removed: int) -> Iterator[str]:
+    """What removing the suspects does for other predictions.
+
+    outputs   logits (3, seeds, rows, c) after training on everything, without the suspects, without random samples
+    """
+    labels, others = dataset.targets[rows], f"the {len(rows):,} other {dataset.target_split} samples"
+    right = (outputs.argmax(3) == labels) * 100.0
+    loss = -log_softmax(outputs, axis=3)[:, :, np.arange(len(rows)), labels]
+    for name, values, unit in (("accuracy", right, " points"), ("mean log-loss", loss, "")):
+        effect = effect_over_seeds_and_samples(values[1] - values[0])
+        at_random = float((values[2] - values[0]).mean())
+        yield (
+            f"without the {removed} training samples reported, {name} on {others} changes by {effect.mean:+.3f}{unit} "
+            f"(95 % {effect.low:+.3f} to {effect.high:+.3f}), without as many random ones of the same classes by "
+            f"{at_random:+.3f}{unit}"
+        )

@@ -1,5 +1,6 @@
-"""Flipped labels are found and ranked first; clean labels are left alone."""
+"""Flipped labels are found, ranked first and borne out by retraining; clean labels are left alone."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,14 +10,17 @@ import torch
 from numpy.typing import NDArray
 
 from dataaudit.dataset import Dataset, silent
-from dataaudit.detection import Case, Detection
+from dataaudit.detection import Calibration, Case, Detection
 from dataaudit.detectors import mislabeled
-from dataaudit.detectors.mislabeled import _fit_noise, _probability_wrong
 from dataaudit.label_views import descriptors, linear_probabilities, neighbour_probabilities
 from dataaudit.learners.image import ImageLearner
-from dataaudit.pool import train_pool
+from dataaudit.pool import Pool, train_pool
+from dataaudit.retraining import Retraining
 
 from ..fixtures import MakeDataset
+
+QUICK = ImageLearner(epochs=6, batch_size=16)
+FLIPPED = np.array([3, 40, 77, 120, 150, 199, 205, 230])
 
 
 class AnyAttribution:
@@ -30,11 +34,15 @@ class AnyAttribution:
         return -self.self_influence
 
 
-def detect(dataset: Dataset, tmp_path: Path) -> Detection:
+def case_of(dataset: Dataset, folder: Path, seed: int = 0) -> Case:
     torch.set_num_threads(1)
-    pool = train_pool(dataset, ImageLearner(epochs=6, batch_size=16), tmp_path / "pool", 8, 0, silent)
+    pool = train_pool(dataset, QUICK, folder, 8, seed, silent)
     attribution = AnyAttribution(len(dataset.rows("train")))
-    return mislabeled.detect(Case(dataset, pool, attribution, 0, silent))  # type: ignore[arg-type]
+    return Case(dataset, pool, attribution, seed, silent)  # type: ignore[arg-type]
+
+
+def retrainer(case: Case, folder: Path) -> Callable[[NDArray[np.int64]], Pool]:
+    return lambda labels: train_pool(replace(case.dataset, targets=labels), QUICK, folder, 8, case.seed, silent)
 
 
 def flipped(dataset: Dataset, rows: NDArray[np.int64]) -> Dataset:
@@ -43,51 +51,144 @@ def flipped(dataset: Dataset, rows: NDArray[np.int64]) -> Dataset:
     return replace(dataset, targets=targets)
 
 
-def test_clean_labels_are_left_alone(make_dataset: MakeDataset, tmp_path: Path) -> None:
-    detection = detect(make_dataset(200, 40), tmp_path)
+@pytest.fixture
+def faulty(make_dataset: MakeDataset, tmp_path: Path) -> Case:
+    """200 training and 40 test blobs, of which FLIPPED carry another label."""
+    return case_of(flipped(make_dataset(200, 40), FLIPPED), tmp_path / "pool")
+
+
+def reported(case: Case, detection: Detection) -> set[int]:
+    return {case.dataset.ids.index(finding.sample_ids[0]) for finding in detection.findings}
+
+
+def test_clean_labels_are_left_alone_with_and_without_calibration(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    case = case_of(make_dataset(200, 40), tmp_path / "pool")
+    detection = mislabeled.detect(case)
     assert detection.findings == ()
     assert detection.examined == detection.total == 240
+    calibrated = replace(case, calibration=mislabeled.calibrate(case, retrainer(case, tmp_path / "planted")))
+    assert mislabeled.detect(calibrated).findings == ()
 
 
-def test_flips_in_any_split_are_found_and_ranked_first(make_dataset: MakeDataset, tmp_path: Path) -> None:
-    clean = make_dataset(200, 40)
-    rows = np.array([3, 40, 77, 120, 150, 199, 205, 230])
-    detection = detect(flipped(clean, rows), tmp_path)
-    found = {finding.sample_ids[0] for finding in detection.findings}
-    expected = {clean.ids[row] for row in rows}
+def test_flips_in_any_split_are_found_and_ranked_first(faulty: Case) -> None:
+    detection = mislabeled.detect(faulty)
+    found, expected = reported(faulty, detection), set(FLIPPED.tolist())
     assert len(found & expected) >= 7
     assert len(found - expected) <= 2
-    worst = np.argsort(detection.columns["label_quality"])[: len(rows)]
-    assert len(set(worst.tolist()) & set(rows.tolist())) >= 7
+    worst = np.argsort(detection.columns["label_quality"])[: len(expected)]
+    assert len(set(worst.tolist()) & expected) >= 7
+    classes = faulty.dataset.class_names
     for finding in detection.findings:
-        row = clean.ids.index(finding.sample_ids[0])
-        if row in rows:
-            assert finding.evidence["suggested_label"] == clean.class_names[clean.targets[row]]
+        row = faulty.dataset.ids.index(finding.sample_ids[0])
+        if row in expected:
+            assert finding.evidence["suggested_label"] == classes[faulty.dataset.targets[row] - 1]
         assert ("self_influence" in finding.evidence) == (row < 200)
     assert np.isnan(detection.columns["self_influence"][200:]).all()
 
 
-def test_the_fitted_noise_is_that_which_was_put_in() -> None:
-    rng = np.random.default_rng(0)
-    evidence = rng.normal(size=(8000, 4)) * 6
-    p = np.exp(0.5 * evidence) / np.exp(0.5 * evidence).sum(1, keepdims=True)
-    true = (p.cumsum(1) > rng.random((8000, 1))).argmax(1)
-    wrong = rng.random(8000) < 0.08
-    given = np.where(wrong, (true + rng.integers(1, 4, 8000)) % 4, true)
-    trust, noise = _fit_noise(evidence, given)
-    assert trust == pytest.approx(0.5, rel=0.1)
-    assert noise == pytest.approx(0.08, abs=0.015)
-    trust, noise = _fit_noise(evidence, true)
-    assert noise < 0.01
+def test_q_is_the_expected_share_of_false_findings_so_far(faulty: Case) -> None:
+    findings = mislabeled.detect(faulty).findings
+    right = np.array([1 - finding.evidence["probability_wrong"] for finding in findings])
+    q = np.array([finding.evidence["q_value"] for finding in findings])
+    np.testing.assert_allclose(q, np.cumsum(right) / np.arange(1, len(q) + 1), atol=1e-12)
+    assert (np.diff(right) >= 0).all()
+    assert q[-1] <= 0.2
 
 
-def test_probability_wrong_falls_as_quality_rises_and_stays_within_bounds() -> None:
-    quality = np.array([0.0, 1e-9, 0.1, 0.5, 1.0])
-    wrong = _probability_wrong(quality, 0.05)
-    assert (np.diff(wrong) <= 0).all()
-    assert wrong[0] == 1
-    assert wrong[-1] == 0
-    assert wrong[3] == pytest.approx(0.05)
+def test_planted_errors_are_found_again_and_set_the_threshold(faulty: Case, tmp_path: Path) -> None:
+    asked: list[NDArray[np.int64]] = []
+
+    def retrained(labels: NDArray[np.int64]) -> Pool:
+        asked.append(labels)
+        return retrainer(faulty, tmp_path / "planted")(labels)
+
+    calibration = mislabeled.calibrate(faulty, retrained)
+    (labels,) = asked
+    assert calibration.planted == {"random": 5, "confusable": 5}
+    assert (labels != faulty.dataset.targets).sum() == 10
+    assert sum(calibration.found.values()) == calibration.right >= 8
+    assert calibration.right <= calibration.reported <= calibration.right + 2
+    assert calibration.threshold is not None
+    assert 0.2 < calibration.threshold < 0.8
+    detection = mislabeled.detect(replace(faulty, calibration=calibration))
+    assert len(reported(faulty, detection) & set(FLIPPED.tolist())) >= 7
+
+
+def test_the_threshold_is_the_probability_that_becomes_an_even_chance(faulty: Case) -> None:
+    def quality(threshold: float) -> NDArray[np.float64]:
+        calibration = Calibration({}, {}, 0, 0, "", threshold)
+        found = mislabeled.detect(replace(faulty, calibration=calibration)).columns["label_quality"]
+        return np.asarray(found)
+
+    plain, bolder = quality(0.5), quality(0.3)
+    np.testing.assert_array_equal(plain, mislabeled.detect(faulty).columns["label_quality"])
+    np.testing.assert_array_equal(bolder < 0.5, plain < 0.7)
+    assert (bolder <= plain).all()
+
+
+def test_advocates_are_other_training_samples_of_either_label(faulty: Case) -> None:
+    calls: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+
+    def influences(rows: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.float32]:
+        calls.append((rows, labels))
+        scores = np.arange(200, dtype="f4")[:, None] + np.arange(len(rows), dtype="f4") / 100
+        scores[rows[rows < 200], np.flatnonzero(rows < 200)] = 1e6  # a sample speaks for itself loudest
+        return scores
+
+    dataset = faulty.dataset
+    told = mislabeled.detect(replace(faulty, influences=influences)).findings
+    ((rows, labels),) = calls
+    np.testing.assert_array_equal(rows[: len(told)], rows[len(told) :])
+    for one, (by_influence, by_likeness) in enumerate(zip(told, mislabeled.detect(faulty).findings, strict=True)):
+        for side, at in (("for_label", one), ("for_suggested", len(told) + one)):
+            others = np.flatnonzero((dataset.targets[:200] == labels[at]) & (np.arange(200) != rows[at]))
+            advocates = by_influence.evidence[side]
+            assert [advocate["id"] for advocate in advocates] == [dataset.ids[i] for i in others[:-4:-1]]
+            assert advocates[0]["influence"] == pytest.approx(others[-1] + at / 100, abs=1e-4)
+            near = by_likeness.evidence[side]
+            assert {advocate["label"] for advocate in near} == {dataset.class_names[labels[at]]}
+            assert by_likeness.sample_ids[0] not in {advocate["id"] for advocate in near}
+            assert near[0]["similarity"] >= near[2]["similarity"]
+
+
+def test_retraining_confirms_flips_and_refutes_a_claim_that_is_not_so(faulty: Case, tmp_path: Path) -> None:
+    detection = mislabeled.detect(faulty)
+    true = next(finding for finding in detection.findings if faulty.dataset.ids.index(finding.sample_ids[0]) in FLIPPED)
+    innocent = faulty.dataset.ids[next(row for row in range(200) if row not in reported(faulty, detection))]
+    given = faulty.dataset.class_names[faulty.dataset.targets[faulty.dataset.ids.index(innocent)]]
+    other = next(name for name in faulty.dataset.class_names if name != given)
+    false = replace(true, sample_ids=(innocent,), evidence={**true.evidence, "suggested_label": other})
+    claims = replace(detection, findings=(*detection.findings, false))
+    retraining = Retraining(faulty.dataset, QUICK, tmp_path / "retrained", 0, 3, silent)
+    verified = mislabeled.verify(faulty, claims, retraining)
+
+    confirmed = [finding.verification.status == "confirmed" for finding in verified.findings[:-1]]
+    assert sum(confirmed) >= 6
+    refuted = verified.findings[-1].verification
+    assert refuted.status == "refuted"
+    assert refuted.interval is not None
+    assert refuted.effect is not None
+    assert refuted.interval[0] < refuted.effect < refuted.interval[1] < 0
+    assert refuted.seeds == 3
+    assert refuted.random is not None
+    assert refuted.random < 0
+    accuracy, loss = verified.notes[-2:]
+    assert "accuracy on the" in accuracy
+    assert "mean log-loss on the" in loss
+    assert len(list((tmp_path / "retrained").glob("*.pt"))) == 9
+
+
+def test_findings_outside_training_are_judged_by_models_of_everything(faulty: Case, tmp_path: Path) -> None:
+    detection = mislabeled.detect(faulty)
+    tests = tuple(one for one in detection.findings if one.evidence["split"] == "test")
+    retraining = Retraining(faulty.dataset, QUICK, tmp_path / "retrained", 0, 3, silent)
+    verified = mislabeled.verify(faulty, replace(detection, findings=tests), retraining)
+    assert tests
+    assert all((one.verification.effect or 0) > 0 for one in verified.findings)
+    assert all(one.verification.effect == one.verification.random for one in verified.findings)
+    assert verified.notes == detection.notes
+    assert len(list((tmp_path / "retrained").glob("*.pt"))) == 3
+    assert mislabeled.verify(faulty, replace(detection, findings=()), retraining).findings == ()
 
 
 def test_views_do_not_see_the_label_of_their_own_row(make_dataset: MakeDataset) -> None:
@@ -107,13 +208,21 @@ def test_views_do_not_see_the_label_of_their_own_row(make_dataset: MakeDataset) 
     )
 
 
-def test_a_class_that_is_rare_or_missing_in_training_is_no_crash(make_dataset: MakeDataset, tmp_path: Path) -> None:
-    dataset = make_dataset(60, 20)
+@pytest.mark.parametrize(("n_train", "classes"), [(60, 3), (20, 2), (4, 2), (40, 1)])
+def test_few_rows_few_classes_and_rare_classes_are_no_crash(
+    n_train: int, classes: int, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    dataset = make_dataset(n_train, 10, classes=classes)
     targets = dataset.targets.copy()
-    targets[:60][targets[:60] == 2] = 1
-    targets[0] = 2
-    detection = detect(replace(dataset, targets=targets), tmp_path)
-    assert np.isfinite(detection.columns["label_quality"]).all()
-    targets[0] = 1
-    unseen = detect(replace(dataset, targets=targets), tmp_path / "unseen")
-    assert np.isfinite(unseen.columns["label_quality"]).all()
+    targets[:n_train][targets[:n_train] == 2] = 1
+    for rare in (2, 1):  # one sample in training; none, but some in the test split
+        targets[0] = min(rare, classes - 1)
+        case = case_of(replace(dataset, targets=targets), tmp_path / str(rare))
+        calibration = mislabeled.calibrate(case, retrainer(case, tmp_path / f"planted-{rare}"))
+        assert (sum(calibration.planted.values()) > 0) == (n_train >= 10 and classes > 1)
+        detection = mislabeled.detect(replace(case, calibration=calibration))
+        unknown = np.bincount(case.dataset.targets[:n_train], minlength=classes)[case.dataset.targets] < 5
+        np.testing.assert_array_equal(np.isnan(detection.columns["label_quality"]), unknown)
+        assert detection.examined == len(dataset) - unknown.sum()
+        assert bool(detection.skipped) == (detection.examined == 0)
+        assert len(detection.findings) <= 1

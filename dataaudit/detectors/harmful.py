@@ -1,0 +1,154 @@
+"""Training samples that the model would be better without.
+
+## What it finds
+Groups of training samples whose removal makes predictions on held-out data better.
+
+## Why it matters
+Wrong labels, corrupt samples and strays pull the model away from what it is meant to learn: less data would be better.
+
+## How it is checked
+Half of the audited split selects, the other half confirms. Training samples are ranked by two views: attribution
+(TRAK) on the selecting half's expected error, and how much models that never saw a sample doubt its label. Groups of
+1, 3 and 10 % from the top are left out of training, and the size that lowers the selecting half's Brier score most is
+taken (the squared error of the class probabilities, Brier 1950: proper, and bounded, so that a few hopeless samples
+do not decide). It is claimed only if, under fresh seeds, its removal lowers the confirming half's score, and lowers
+it more than the removal of as many random samples of the same classes does (95 % intervals over seeds and samples,
+each paired by seed). No single sample of the group is claimed to be harmful.
+
+## What to do
+Look at the group, most harmful first. Mend wrong labels; remove what does not belong; keep what is rare but right.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+from scipy.stats import rankdata
+
+from ..dataset import stratified_split
+from ..detection import Case, Detection
+from ..findings import Finding, Severity, fingerprint
+from ..proof import Effect, effect_over_seeds_and_samples, judged, random_like
+from ..retraining import Retraining
+
+KINDS = {"harmful": "Training samples that the model is better without"}
+SHARES = (0.01, 0.03, 0.1)
+SEARCH_TIMES = (1000, 1001)
+LEAST_CONFIRMING = 20
+"""Fewer held-out samples than this can't confirm anything."""
+
+
+def detect(case: Case) -> Detection:
+    """Rank the training samples; groups are claimed by `verify`."""
+    train = case.dataset.rows("train")
+    harm = np.full(len(case.dataset), np.nan)
+    harm[train] = _harm(case)
+    return Detection(
+        (), 0, len(train), {"harm": harm}, skipped="harm is claimed by retraining, which was not asked for"
+    )
+
+
+def verify(case: Case, detection: Detection, retraining: Retraining) -> Detection:
+    """See the module."""
+    dataset = case.dataset
+    train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
+    selecting = _selecting(case)
+    if (~selecting).sum() < LEAST_CONFIRMING:
+        few = f"{(~selecting).sum()} held-out samples are too few to confirm harm on, expected {LEAST_CONFIRMING}"
+        return Detection((), 0, len(train), detection.columns, skipped=few)
+    labels = dataset.targets[target]
+    harm = detection.columns["harm"][train]
+    doubt = 1 - case.pool.probabilities[train, dataset.targets[train]]
+    order = np.argsort(-(rankdata(harm) + rankdata(doubt)), kind="stable")
+    groups = [train[order[:size]] for size in dict.fromkeys(max(1, round(share * len(train))) for share in SHARES)]
+    nothing = np.zeros(0, np.int64)
+    scores = _brier_scores(retraining.outputs([nothing, *groups], SEARCH_TIMES, target), labels)
+    gains = (scores[0] - scores[1:])[:, :, selecting].mean((1, 2))
+    group = groups[int(gains.argmax())]
+    searched = ", ".join(f"{gain:+.4f} for {len(one)}" for one, gain in zip(groups, gains, strict=True))
+    note = f"fall of the selecting half's mean Brier score, by size of group: {searched}"
+    if gains.max() <= 0:
+        notes = (note, "no group's removal helped, so nothing was put to the proof")
+        return Detection((), len(train), len(train), detection.columns, notes=notes)
+    random = random_like(dataset.targets, train, group, case.seed)
+    outputs = retraining.outputs([nothing, group, random], range(retraining.times), target[~selecting])
+    scores = _brier_scores(outputs, labels[~selecting])
+    right = (outputs.argmax(3) == labels[~selecting]).astype(np.float64)
+    better = effect_over_seeds_and_samples(scores[0] - scores[1])
+    than_random = effect_over_seeds_and_samples(scores[2] - scores[1])
+    accuracy = effect_over_seeds_and_samples(right[1] - right[0])
+    confirmed = better.low > 0 and than_random.low > 0
+    proof = (
+        f"removal of {len(group)}, under fresh seeds: the confirming half's Brier score falls by {_words(better)}, "
+        f"{_words(than_random)} more than by a random removal; accuracy changes by {_words(accuracy)}"
+        + ("" if confirmed else ": harm is not claimed")
+    )
+    findings = (
+        (_finding(case, group, harm, better, than_random, accuracy, scores, retraining.times),) if confirmed else ()
+    )
+    return Detection(findings, len(train), len(train), detection.columns, notes=(note, proof))
+
+
+def _words(effect: Effect) -> str:
+    return f"{effect.mean:+.4f} ({effect.low:+.4f} to {effect.high:+.4f})"
+
+
+def _selecting(case: Case) -> NDArray[np.bool_]:
+    """(n_target,) the half of the audited split that selects."""
+    target = case.dataset.rows(case.dataset.target_split)
+    return stratified_split(case.dataset.targets[target], 0.5, case.seed)
+
+
+def _harm(case: Case) -> NDArray[np.float64]:
+    """(n_train,) predicted fall of the selecting half's expected error, the mean of 1 - p, when the sample is removed.
+
+    A margin's fall counts p (1 - p) times: hopeless held-out samples, often wrong themselves, have no say, which they
+    would have in the log-loss.
+    """
+    target, selecting = case.dataset.rows(case.dataset.target_split), _selecting(case)
+    right = case.pool.probabilities[target, case.dataset.targets[target]]
+    weights = np.where(selecting, right * (1 - right), 0.0) / max(1, selecting.sum())
+    harm = np.zeros(case.attribution.shape[0])
+    for start, block in case.attribution.blocks():
+        harm -= block @ weights[start : start + block.shape[1]]
+    return harm
+
+
+def _brier_scores(outputs: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Squared error of the class probabilities, 0 to 2, (removals, seeds, samples), from logits with one axis more."""
+    probabilities = softmax(outputs.astype(np.float64), axis=3)
+    return np.asarray(np.square(probabilities - np.eye(outputs.shape[3])[labels]).sum(3))
+
+
+def _finding(
+    case: Case, group: NDArray[np.int64], harm: NDArray[np.float64], better: Effect, than_random: Effect,
+    accuracy: Effect, scores: NDArray[np.float64], seeds: int,
+) -> Finding:  # fmt: skip
+    dataset = case.dataset
+    counts = np.bincount(dataset.targets[group], minlength=len(dataset.class_names))
+    train = dataset.rows("train")
+    own = harm[np.searchsorted(train, group)]
+    evidence = {
+        "size": len(group),
+        "classes": {name: int(count) for name, count in zip(dataset.class_names, counts, strict=True) if count},
+        "score_with": float(scores[0].mean()),
+        "score_without": float(scores[1].mean()),
+        "score_after_random_removal": float(scores[2].mean()),
+        "more_than_random": [than_random.mean, than_random.low, than_random.high],
+        "accuracy_change": [accuracy.mean, accuracy.low, accuracy.high],
+        "members": [
+            {"train_id": dataset.ids[row], "label": dataset.class_names[dataset.targets[row]], "harm": float(value)}
+            for row, value in zip(group, own, strict=True)
+        ],
+    }
+    return Finding(
+        kind="harmful",
+        severity=Severity.MEDIUM,
+        sample_ids=tuple(dataset.ids[row] for row in group),
+        score=better.mean,
+        message=f"without {len(group)} training samples the held-out Brier score falls from {scores[0].mean():.3f} to "
+        f"{scores[1].mean():.3f}; without as many random ones it is {scores[2].mean():.3f}",
+        fingerprint=fingerprint("harmful", [dataset.contents[row] for row in group]),
+        evidence=evidence,
+        verification=judged("fall of the mean Brier score on held-out samples that did not select the group", better,
+                            float((scores[0] - scores[2]).mean()), seeds),
+    )  # fmt: skip

@@ -1,0 +1,139 @@
+"""How likely each given label is wrong, from several views' class probabilities that did not see it.
+
+The model: a sample's true class has log-odds that are a weighted sum of the views' log-probabilities; its given label
+is another class with a chance that depends on the two classes only (class-conditional noise, Natarajan et al. 2013;
+fitting through a mixing matrix is the forward correction of Patrini et al. 2017). Other classes are given partly at
+random, partly the more often the more alike they look to the views. Weights and the two chances are those of maximum
+likelihood.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq, minimize
+from scipy.special import expit, log_softmax, softmax
+
+EXPECTED_FALSE = 0.2
+"""Share of the reported labels that may be right after all."""
+FLOOR = 1e-4
+FIT_ROWS = 10_000
+"""Rows that the few parameters are fitted on, evenly spaced, where there are more."""
+LEAST_CHANCE = -9.0
+"""Log-odds of a wrong label where the data show none: clean labels are then left alone."""
+LARGEST_SHIFT = 1.0
+ONE_SIDED = 1.645
+"""The normal distribution's 95 % quantile."""
+
+
+@dataclass(frozen=True)
+class LabelNoise:
+    """The fitted model.
+
+    weights   (k,) of the views' log-probabilities, at most 1, that of independent views
+    mixing    (c, c) chance that a sample of the row's class is given the column's label
+    """
+
+    weights: NDArray[np.float64]
+    mixing: NDArray[np.float64]
+
+    @property
+    def share(self) -> float:
+        """Of wrong labels, where classes are equally frequent."""
+        return float(1 - self.mixing.diagonal().mean())
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """For n samples: log-odds that the given label is wrong, and the likeliest other class."""
+
+    log_odds: NDArray[np.float64]
+    rival: NDArray[np.int64]
+
+    def wrong(self, shift: float = 0.0) -> NDArray[np.float64]:
+        """(n,) probability that the given label is wrong, the log-odds shifted."""
+        return np.asarray(expit(self.log_odds + shift))
+
+
+def log_views(views: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Log-probabilities (k, n, c), none below that of FLOOR."""
+    return np.log(np.clip(np.stack(views), FLOOR, 1.0))
+
+
+def fit_noise(views: NDArray[np.float64], labels: NDArray[np.int64]) -> LabelNoise:
+    """Of log-probabilities (k, n, c) and given labels (n,)."""
+    step = -(-len(labels) // FIT_ROWS)
+    views, labels = views[:, ::step], labels[::step]
+    count, _, classes = views.shape
+    at_random = (1 - np.eye(classes)) / max(1, classes - 1)
+    alike = _alike(views, labels)
+
+    def model(point: NDArray[np.float64]) -> LabelNoise:
+        chances = np.exp(point[count:])
+        chances /= 1 + chances.sum()
+        mixed = chances[0] * at_random + chances[1] * alike
+        return LabelNoise(np.exp(point[:count]), mixed + np.diag(1 - mixed.sum(1)))
+
+    def loss(point: NDArray[np.float64]) -> float:
+        return float(-np.log(_joint(model(point), views, labels).sum(1) + 1e-300).mean())
+
+    start = np.r_[np.full(count, np.log(0.4)), -3.0, -3.0]
+    bounds = [(-8.0, 0.0)] * count + [(LEAST_CHANCE, 1.0)] * 2
+    return model(minimize(loss, start, method="L-BFGS-B", bounds=bounds).x)
+
+
+def judge(noise: LabelNoise, views: NDArray[np.float64], labels: NDArray[np.int64]) -> Verdicts:
+    """What the model says of labels (n,), given log-probabilities (k, n, c)."""
+    joint, rows = _joint(noise, views, labels), np.arange(len(labels))
+    own = joint[rows, labels]
+    joint[rows, labels] = 0.0
+    return Verdicts(np.log(joint.sum(1) + 1e-300) - np.log(own + 1e-300), joint.argmax(1))
+
+
+def surest(wrong: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Rows that are more likely wrong than right, surest first, and their q values.
+
+    As many as keep the false-discovery rate at EXPECTED_FALSE. q is the mean probability of being right over the rows
+    down to this one, the Bayesian form of Benjamini and Hochberg's (Efron & Tibshirani 2002; Newton et al. 2004).
+    """
+    order = np.argsort(-wrong, kind="stable")
+    q = np.cumsum(1 - wrong[order]) / np.arange(1, len(wrong) + 1)
+    count = int(((q <= EXPECTED_FALSE) & (wrong[order] > 0.5)).sum())
+    return order[:count], q[:count]
+
+
+def cautious_shift(log_odds: NDArray[np.float64], wrong: NDArray[np.float64]) -> float:
+    """By how much log-odds fall short of what is known of the labels: a calibration's intercept, on the safe side.
+
+    wrong   (n,) 1 for a planted error, else the probability that the label was wrong already
+
+    The maximum-likelihood intercept of Platt's (1999) logistic calibration makes the probabilities add up to the errors
+    there are. Its one-sided 95 % lower limit is taken, and never more than LARGEST_SHIFT either way.
+    """
+
+    def surplus(shift: float) -> float:
+        return float(expit(log_odds + shift).sum() - wrong.sum())
+
+    if surplus(-LARGEST_SHIFT) >= 0:
+        return -LARGEST_SHIFT
+    shift = LARGEST_SHIFT if surplus(50.0) <= 0 else float(brentq(surplus, -LARGEST_SHIFT, 50.0))
+    fitted = expit(log_odds + shift)
+    return float(
+        np.clip(shift - ONE_SIDED / np.sqrt((fitted * (1 - fitted)).sum() + 1e-12), -LARGEST_SHIFT, LARGEST_SHIFT)
+    )
+
+
+def _joint(noise: LabelNoise, views: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(n, c) chance of each true class together with the given label."""
+    true = np.exp(log_softmax(np.tensordot(noise.weights, views, 1), axis=1))
+    return np.asarray(true * noise.mixing[:, labels].T)
+
+
+def _alike(views: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(c, c) what else the samples labelled as the row's class look like, on average; rows sum to one."""
+    looks, classes = softmax(views.mean(0), axis=1), views.shape[2]
+    mean = np.ones((classes, classes))
+    for label in np.unique(labels):
+        mean[label] = looks[labels == label].mean(0)
+    np.fill_diagonal(mean, 0.0)
+    return np.asarray(mean / np.maximum(mean.sum(1, keepdims=True), 1e-300))

@@ -1,0 +1,89 @@
+"""The smallest set of training samples whose removal flips a prediction, searched by retraining.
+
+Samples are removed in the order of their influence on the prediction, so that one number, how many, is left to search
+for. Influence predicts how far the prediction's lead falls; how much of that comes true is learnt from what was
+retrained so far, first from all predictions, then from each one's own (its scale differs between predictions).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROUNDS = 5
+PRECISION = 0.15
+"""The search ends where the bracket is this narrow, as a share of the number found."""
+SAFETY = 1.0
+"""The lead, in logits, by which a removal is aimed past zero: a set that flips by luck would not be confirmed."""
+FIRST_SHARE = 1.0
+"""Share of the predicted fall that is expected to come true before anything was retrained."""
+
+Outcomes = Callable[[Sequence[tuple[int, int]]], NDArray[np.float32]]
+"""(question, removed) pairs -> leads (len(pairs), seeds) after training without that many of its samples."""
+
+
+@dataclass
+class Question:
+    """One prediction in the search.
+
+    lead     mean lead of the predicted class over training seeds, with nothing removed
+    falls    (k_max,) predicted fall of the lead when the first 1, 2, ... samples are removed
+    tried    number removed -> leads (seeds,) seen
+    """
+
+    lead: float
+    falls: NDArray[np.float32]
+    tried: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+
+    @property
+    def most(self) -> int:
+        """How many samples may be removed."""
+        return len(self.falls)
+
+    @property
+    def flipping(self) -> int | None:
+        """The least number tried that flipped the prediction under every seed."""
+        return min((k for k, leads in self.tried.items() if (leads < 0).all()), default=None)
+
+    @property
+    def holding(self) -> int:
+        """The largest number tried, below `flipping`, that did not."""
+        bound = self.flipping or self.most + 1
+        return max((k for k in self.tried if k < bound), default=0)
+
+    @property
+    def changes(self) -> list[tuple[float, float]]:
+        """Predicted and actual fall of the lead, for each number tried."""
+        return [(float(self.falls[k - 1]), self.lead - float(leads.mean())) for k, leads in sorted(self.tried.items())]
+
+    def next(self, share: float) -> int | None:
+        """How many to remove next; None when there is nothing more to learn."""
+        low, high = self.holding, self.flipping or self.most + 1
+        if high - low <= max(1.0, PRECISION * high):
+            return None
+        own = [actual / predicted for predicted, actual in self.changes[-1:] if predicted > 0 and actual > 0]
+        wanted = (self.lead + SAFETY) / max(own[0] if own else share, 1e-6)
+        guess = int(np.searchsorted(np.maximum.accumulate(self.falls), wanted)) + 1
+        margin = (high - low) // 5
+        return int(np.clip(guess, low + 1 + margin, high - 1 - margin if self.flipping else self.most))
+
+
+def search(questions: Sequence[Question], outcomes: Outcomes) -> None:
+    """Fill in `tried` of every question, a number each a round, until brackets are narrow or ROUNDS are over."""
+    for _ in range(ROUNDS):
+        share = share_come_true(questions)
+        asked = [(i, k) for i, one in enumerate(questions) if (k := one.next(share)) is not None]
+        if not asked:
+            return
+        for (i, k), leads in zip(asked, outcomes(asked), strict=True):
+            questions[i].tried[k] = leads
+
+
+def share_come_true(questions: Sequence[Question]) -> float:
+    """By least squares through zero, over all that was tried."""
+    changes = np.array([change for one in questions for change in one.changes]).reshape(-1, 2)
+    if not len(changes):
+        return FIRST_SHARE
+    share = float(changes.prod(1).sum() / max((changes[:, 0] ** 2).sum(), 1e-12))
+    return share if share > 0 else FIRST_SHARE
