@@ -32,7 +32,7 @@ from dataaudit.detectors import duplicates, leakage
 from dataaudit.near_duplicates import matching_pixels, search
 from dataaudit.planting_images import alterations
 
-N_TRAIN, N_TEST, ROUNDS, PER_ROUND = 2000, 500, 5, 10
+N_TRAIN, N_TEST, ROUNDS, PER_ROUND = 2000, 500, 3, 10
 LOOK_ALIKE = 0.98
 """Of clip art, which consists of series to a great part, what is this similar to another picture is dropped."""
 DRAWN = 1.8

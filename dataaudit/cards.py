@@ -108,13 +108,7 @@ def _harmful(finding: Finding) -> tuple[Pictures, Figures]:
     return pictures, [
         ("Samples in the group", f"{evidence['size']:,}"),
         ("By class", ", ".join(f"{name} {count}" for name, count in evidence["classes"].items())),
-        (
-            "Held-out Brier score",
-            f"{evidence['score_with']:.4f} with the group, {evidence['score_without']:.4f} without, "
-            f"{evidence['score_after_random_removal']:.4f} without as many random samples",
-        ),
-        ("Fall beyond a random removal's", _interval(*evidence["more_than_random"])),
-        ("Change of the accuracy", _interval(*evidence["accuracy_change"])),
+        *((_sentence(name), _gain(own)) for name, own in evidence["measures"].items()),
     ]
 
 
@@ -136,6 +130,17 @@ def _seen_in_retraining(verification: Verification) -> str:
     if verification.random is not None:
         words += f"; {verification.random:+.3g} after a random removal of the same size and classes"
     return f"{words}; {verification.seeds} seeds each"
+
+
+def _gain(measure: Mapping[str, Any]) -> str:
+    return (
+        f"{measure['with']:.4f} with the group, {measure['without']:.4f} without: {_interval(*measure['gain'])}; "
+        f"{_interval(*measure['more_than_random'])} more than without as many random samples"
+    )
+
+
+def _sentence(name: str) -> str:
+    return name[0].upper() + name[1:]
 
 
 def _interval(value: float, low: float, high: float) -> str:

@@ -89,7 +89,7 @@ def columns(examined: list[Examined]) -> Mapping[str, NDArray[Any]]:
 
 
 def _calibrated(state: Examined, retrained: Retrained) -> Examined:
-    calibration: Calibration = plugins.get("detectors", state.name).calibrate(state.case, retrained)
+    calibration: Calibration | None = plugins.get("detectors", state.name).calibrate(state.case, retrained)
     return replace(state, case=replace(state.case, calibration=calibration))
 
 

@@ -41,7 +41,7 @@ def cli() -> None:
     show_default=True,
     help="Trainings of every removal that findings are checked by, at least 3; 0 trains nothing beyond the pool.",
 )
-@click.option("--brittle", type=int, default=4, show_default=True, help="Predictions whose support is searched.")
+@click.option("--brittle", type=int, default=2, show_default=True, help="Predictions whose support is searched.")
 @click.option("--dry-run", is_flag=True, help="Show the layout and an estimate of the time, then stop.")
 def run(
     dataset: Path,

@@ -33,7 +33,7 @@ class AuditConfig:
     runs: int = 24
     jobs: int | None = None
     verify: int = 4
-    brittle: int = 4
+    brittle: int = 2
     fail_on: Severity = Severity.HIGH
 
     def __post_init__(self) -> None:

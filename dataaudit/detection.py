@@ -91,8 +91,8 @@ class Detector(Protocol):
 class Calibrating(Detector, Protocol):
     """A detector that can be tried on planted faults."""
 
-    def calibrate(self, case: Case, retrained: Callable[[NDArray[np.int64]], Pool]) -> Calibration:
-        """Plant faults into a copy of the data and look for them.
+    def calibrate(self, case: Case, retrained: Callable[[NDArray[np.int64]], Pool]) -> Calibration | None:
+        """Plant faults into a copy of the data and look for them; None where none can be planted.
 
         retrained   gives a small pool trained on labels (n,) other than the given ones
         """

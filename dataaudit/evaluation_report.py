@@ -71,9 +71,7 @@ def summarize_evaluation(evaluation: Evaluation) -> dict[str, Any]:
         "warnings": [(one.backend, text) for one in usable for text in one.warnings],
         "curve": _curve(usable),
         "removals": [
-            {"name": one.backend, **scatter(one.removal.predicted, one.removal.actual)}
-            for one in usable
-            if one.removal
+            {"name": one.backend, **scatter(one.removal.predicted, one.removal.actual)} for one in usable if one.removal
         ],
         "left_out": [
             {"name": one.backend, **scatter(one.left_out.predicted, one.left_out.actual)}

@@ -13,11 +13,12 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Effect:
-    """A mean change and its 95 % interval."""
+    """A mean change, its 95 % interval, and the one-sided p-value of its being zero or less."""
 
     mean: float
     low: float
     high: float
+    p_value: float = 1.0
 
 
 def effect_over_seeds(changes: NDArray[np.floating]) -> Effect:
@@ -29,18 +30,24 @@ def effect_over_seeds(changes: NDArray[np.floating]) -> Effect:
 def effect_over_seeds_and_samples(changes: NDArray[np.floating]) -> Effect:
     """Of changes (seeds, samples): other seeds and other samples could both have been drawn.
 
-    The variances of the seeds' means and of the samples' means add up (two-way random effects; their shared residual is
-    counted twice, so the interval is on the wide side). Student's t with the seeds' degrees of freedom.
+    The variances of the seeds' means and of the samples' means add up, less the residual that is in both (two-way
+    random effects). Student's t with Satterthwaite's degrees of freedom (1946).
     """
     changes = np.asarray(changes, np.float64)
     seeds, samples = changes.shape
-    variance = changes.mean(1).var(ddof=1) / seeds + changes.mean(0).var(ddof=1) / samples
-    return _interval(float(changes.mean()), float(variance), seeds - 1)
+    by_seed, by_sample = changes.mean(1), changes.mean(0)
+    residual = changes - by_seed[:, None] - by_sample + changes.mean()
+    parts = np.array([by_seed.var(ddof=1) / seeds, by_sample.var(ddof=1) / samples])
+    shared = float(np.square(residual).sum() / ((seeds - 1) * (samples - 1))) / (seeds * samples)
+    variance = max(float(parts.sum()) - shared, float(parts.max()))
+    weight = float((parts**2 / np.array([seeds - 1, samples - 1])).sum())
+    return _interval(float(changes.mean()), variance, float(parts.sum()) ** 2 / weight if weight > 0 else seeds - 1)
 
 
-def _interval(mean: float, variance: float, freedom: int) -> Effect:
-    half = float(t.ppf((1 + LEVEL) / 2, freedom)) * variance**0.5
-    return Effect(mean, mean - half, mean + half)
+def _interval(mean: float, variance: float, freedom: float) -> Effect:
+    error = variance**0.5
+    half = float(t.ppf((1 + LEVEL) / 2, freedom)) * error
+    return Effect(mean, mean - half, mean + half, float(t.sf(mean / error, freedom)) if error > 0 else float(mean <= 0))
 
 
 def more_often(happened: int, of: int, random: int, of_random: int) -> float:

@@ -48,13 +48,20 @@ def summary(audit: Audit, report: str) -> str:
 def _summary(audit: Audit, report: str) -> Iterator[str]:
     yield f"{audit.verdict.status}: {'; '.join(audit.verdict.reasons)}"
     for check in audit.checks:
-        done = f"{check.examined:,} of {check.total:,} examined, {check.findings} findings"
-        yield f"  {check.name:<12} {done if check.status == 'ran' else f'{check.status}: {check.reason}'}"
-        yield from (f"  {'':<12} {note}" for note in check.notes)
+        done = f"{check.examined:,} of {check.total:,} examined, findings: {check.findings}"
+        yield f"  {check.name:<15} {done if check.status == 'ran' else f'{check.status}: {check.reason}'}"
+        if check.calibration and check.calibration["planted"]:
+            found, planted = (sum(check.calibration[key].values()) for key in ("found", "planted"))
+            right, reported = check.calibration["right"], check.calibration["reported"]
+            yield f"  {'':<15} planted faults found: {found} of {planted}; {right} of {reported} reports were right"
+        yield from (f"  {'':<15} {note}" for note in check.notes)
     severities = Counter(finding.severity for finding in audit.findings)
     yield "findings: " + (
         ", ".join(f"{severities[s]} {s}" for s in sorted(Severity, reverse=True) if severities[s]) or "none"
     )
+    statuses = Counter[str](finding.verification.status for finding in audit.findings)
+    if statuses.keys() - {"unverified"}:
+        yield "checked by retraining: " + ", ".join(f"{count} {status}" for status, count in statuses.most_common())
     if audit.trust is not None:
         low, high = audit.trust["interval"]
         ceiling = audit.trust["ceiling"]

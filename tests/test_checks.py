@@ -1,6 +1,5 @@
 """Detectors are calibrated, run and verified in turn; one that breaks takes no other down."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,7 +34,7 @@ def confirm(case: Case, detection: Detection, retraining: Retraining) -> Detecti
 
 
 @pytest.fixture
-def detectors(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, SimpleNamespace]]:
+def detectors(monkeypatch: pytest.MonkeyPatch) -> dict[str, SimpleNamespace]:
     known = {
         "plain": SimpleNamespace(detect=detect),
         "whole": SimpleNamespace(detect=detect, calibrate=lambda case, retrained: PLANTED, verify=confirm),
@@ -45,7 +44,7 @@ def detectors(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, SimpleNames
     }
     monkeypatch.setattr(plugins, "names", lambda group: sorted(known))
     monkeypatch.setattr(plugins, "get", lambda group, name: known[name])
-    yield known
+    return known
 
 
 @pytest.fixture

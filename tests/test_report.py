@@ -13,7 +13,7 @@ import pytest
 from dataaudit import plugins
 from dataaudit.audit import Audit, Check, Cost, finding_document, plain
 from dataaudit.exports.audit_json import SCHEMA
-from dataaudit.findings import Finding, Pair, Severity, fingerprint
+from dataaudit.findings import Finding, Pair, Severity, Verification, fingerprint
 from dataaudit.gate import judge
 from dataaudit.report import SHOWN_PER_KIND, render, shown_samples
 
@@ -179,3 +179,58 @@ def test_severity_and_verdict_are_never_told_by_colour_alone() -> None:
     page = render(audit_of([leak("t", "b", "c")]))
     assert re.search(r'class="severity">high<', page)
     assert re.search(r"FAIL\s*</p>", page)
+
+
+def hanging(id: str, support: list[str], label: str) -> Finding:
+    evidence = {"test_id": id, "label": label, "predicted": label, "support_size": len(support), "flips": 4,
+                "trainings": 4, "flips_after_random_removal": 0, "random_trainings": 8, "q_value": 0.002, "lead": 2.5,
+                "lead_without": -1.25, "support": [{"train_id": one, "label": label, "influence": 0.5}
+                                                   for one in support]}  # fmt: skip
+    verification = Verification("confirmed", "fall of the lead", 3.75, (3.0, 4.5), 0.1, 4)
+    return Finding("brittle", Severity.LOW, (id, *support), 0.5, f"{id} flips", fingerprint("brittle", [id]), evidence,
+                   verification)  # fmt: skip
+
+
+def group(ids: list[str], label: str) -> Finding:
+    measure = {"with": 0.8, "without": 0.83, "after_random_removal": 0.79, "gain": [0.03, 0.02, 0.04],
+               "more_than_random": [0.04, 0.03, 0.05]}  # fmt: skip
+    evidence = {"size": len(ids), "classes": {label: len(ids)}, "measures": {"accuracy": measure},
+                "members": [{"train_id": id, "label": label, "harm": 0.1} for id in ids]}  # fmt: skip
+    return Finding("harmful", Severity.MEDIUM, tuple(ids), 0.03, "harm", fingerprint("harmful", ids), evidence)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_proof_planted_faults_and_plots_are_shown_and_escaped(hostile: str) -> None:
+    findings = [hanging(hostile, ["a.png", "b.png"], hostile), group([hostile, "c.png"], hostile)]
+    planted = {"planted": {hostile: 10}, "found": {hostile: 9}, "reported": 9, "right": 9, "procedure": hostile,
+               "threshold": None}  # fmt: skip
+    figures = {
+        "counterfactual": {"predicted": [1.0, 2.0, 4.0], "actual": [0.5, 2.5, 3.5], "correlation": 0.95},
+        "supports": [
+            {"id": hostile, "size": 2, "status": "confirmed"},
+            {"id": "x", "size": None, "status": "not found"},
+        ],
+        "most": 80,
+    }
+    check = Check("brittle", "ran", 2, 5, 1, calibration=planted, figures=figures)
+    audit = audit_of(
+        findings, checks=(check,), kinds={"brittle": ("brittle", "Hanging"), "harmful": ("harmful", "Harm")}
+    )
+    page = render(audit)
+    assert "9 of 10 (60% to 98%)" in page
+    assert "fall of the lead: +3.75 (95 % +3 to +4.5); +0.1 after a random removal" in page
+    assert "0.8000 with the group, 0.8300 without" in page
+    assert page.count("<circle") == 3
+    assert "Pearson +0.9" in page
+    assert "<img src=x" not in page
+    assert "<script" not in page
+    assert shown_samples(findings) == list(dict.fromkeys([hostile, "a.png", "b.png", "c.png"]))
+
+
+def test_a_kind_that_no_card_was_made_for_shows_its_plain_evidence() -> None:
+    odd = Finding("odd", Severity.LOW, ("x/y.png",), 1.0, "odd", fingerprint("odd", ["x"]),
+                  {"q_value": 0.0123, "split": "train", "deviations": {"pixels": 4.5}, "list": [1, 2]})  # fmt: skip
+    page = render(audit_of([odd], kinds={"odd": ("odd", "Odd ones")}))
+    assert "Odd ones" in page
+    for words in ("Q value", "0.0123", "pixels 4.5"):
+        assert words in page

@@ -19,6 +19,7 @@ of robustness.
 Look at the set: copies, outliers or wrong labels in it deserve mending; else more data of this sort is needed.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -38,6 +39,8 @@ STABLE = 0.9
 """Share of trainings that must agree on a prediction before it is asked what flips it."""
 FLIPPING = 0.75
 """Share of fresh trainings that must flip: more than half, so that a claim holds when it is checked again."""
+ATTEMPTS, LARGER = 2, 1.5
+"""A set that fresh seeds don't confirm is made larger by this factor and tried once more, under other fresh seeds."""
 MOST = 0.04
 """Largest share of the training samples that is removed."""
 SEARCH_TIMES = (1000, 1001)
@@ -67,7 +70,7 @@ class _Target:
 def detect(case: Case) -> Detection:
     """See the module: everything is done by `verify`."""
     total = len(case.dataset.rows(case.dataset.target_split))
-    return Detection((), 0, total, skipped="predictions are examined by retraining, which was not asked for")
+    return Detection((), 0, total, skipped="predictions are examined by retraining, which was not done")
 
 
 def verify(case: Case, detection: Detection, retraining: Retraining) -> Detection:
@@ -84,8 +87,7 @@ def verify(case: Case, detection: Detection, retraining: Retraining) -> Detectio
         return lead_over_best_other(retraining.runs(runs, rows), predicted)
 
     nothing = np.zeros(0, np.int64)
-    times = range(retraining.times)
-    full = leads([(nothing, time) for time in (*times, *SEARCH_TIMES)])
+    full = leads([(nothing, time) for time in (*range(retraining.times), *SEARCH_TIMES)])
     kept = np.flatnonzero((full > 0).mean(0) >= STABLE)
     questions = [Question(float(full[:, i].mean()), np.cumsum(targets[i].scores)) for i in kept]
 
@@ -96,16 +98,25 @@ def verify(case: Case, detection: Detection, retraining: Retraining) -> Detectio
 
     if len(kept):
         search(questions, outcomes)
-    found = [(int(kept[q]), one.flipping) for q, one in enumerate(questions) if one.flipping is not None]
-    sets = {i: targets[i].order[:k] for i, k in found}
+    pending = {int(kept[q]): one.flipping for q, one in enumerate(questions) if one.flipping is not None}
+    sets: dict[int, NDArray[np.int64]] = {}
+    before: dict[int, NDArray[np.float32]] = {}
     without: dict[int, NDArray[np.float32]] = {}
-    if sets:
-        seen = leads([(rows, time) for rows in sets.values() for time in times]).reshape(len(sets), len(times), -1)
-        without = {i: own[:, i] for i, own in zip(sets, seen, strict=True)}
+    for attempt in range(ATTEMPTS):
+        fresh = range(attempt * retraining.times, (attempt + 1) * retraining.times)
+        if not pending:
+            break
+        everything = leads([(nothing, time) for time in fresh])
+        seen = leads([(targets[i].order[:k], time) for i, k in pending.items() for time in fresh])
+        for (i, k), own in zip(pending.items(), seen.reshape(len(pending), len(fresh), -1), strict=True):
+            sets[i], before[i], without[i] = targets[i].order[:k], everything[:, i], own[:, i]
+        pending = {
+            i: min(math.ceil(LARGER * k), len(targets[i].order))
+            for i, k in pending.items()
+            if (without[i] < 0).mean() < FLIPPING and k < len(targets[i].order)
+        }
     random = _random_removals(case, sets, leads, 2 * retraining.times)
-    p_values = np.array([
-        more_often(int((without[i] < 0).sum()), len(times), int((random[i] < 0).sum()), len(random[i])) for i in sets
-    ])  # fmt: skip
+    p_values = np.array([_p_value(without[i], random[i]) for i in sets])
     accepted, q_values = accepted_by_fdr(p_values, FALSE_DISCOVERY_RATE)
     findings, status = [], dict.fromkeys(map(int, kept), "not found")
     for number, i in enumerate(sets):
@@ -113,7 +124,7 @@ def verify(case: Case, detection: Detection, retraining: Retraining) -> Detectio
         status[i] = "confirmed" if accepted[number] and flips >= FLIPPING else "not confirmed"
         if status[i] == "confirmed":
             findings.append(
-                _finding(case, targets[i], sets[i], full[: len(times), i], without[i], random[i],
+                _finding(case, targets[i], sets[i], before[i], without[i], random[i],
                          float(q_values[number]))
             )  # fmt: skip
     changes = [change for one in questions for change in one.changes]
@@ -154,6 +165,10 @@ def _chosen(case: Case) -> tuple[list[_Target], int]:
     return found, len(stable)
 
 
+def _p_value(without: NDArray[np.float32], random: NDArray[np.float32]) -> float:
+    return more_often(int((without < 0).sum()), len(without), int((random < 0).sum()), len(random))
+
+
 def _random_removals(
     case: Case, sets: dict[int, NDArray[np.int64]], leads: _Leads, times: int
 ) -> dict[int, NDArray[np.float32]]:
@@ -188,12 +203,12 @@ def _random_removals(
 
 
 def _finding(
-    case: Case, target: _Target, support: NDArray[np.int64], full: NDArray[np.float32], without: NDArray[np.float32],
+    case: Case, target: _Target, support: NDArray[np.int64], before: NDArray[np.float32], without: NDArray[np.float32],
     random: NDArray[np.float32], q: float,
 ) -> Finding:  # fmt: skip
     dataset = case.dataset
     name, id = dataset.class_names[target.predicted], dataset.ids[target.row]
-    effect = effect_over_seeds(full - without)
+    effect = effect_over_seeds(before - without)
     flips = int((without < 0).sum())
     few = len(support) <= max(1, FRAGILE * case.attribution.shape[0])
     evidence = {
@@ -206,7 +221,7 @@ def _finding(
         "flips_after_random_removal": int((random < 0).sum()),
         "random_trainings": len(random),
         "q_value": q,
-        "lead": float(full.mean()),
+        "lead": float(before.mean()),
         "lead_without": float(without.mean()),
         "support": [
             {
@@ -227,7 +242,7 @@ def _finding(
         fingerprint=fingerprint("brittle", [dataset.contents[row] for row in (target.row, *support)], name),
         evidence=evidence,
         verification=Verification("confirmed", "fall of the predicted class's lead over the best other, in logits",
-                                  effect.mean, (effect.low, effect.high), float(full.mean() - random.mean()),
+                                  effect.mean, (effect.low, effect.high), float(before.mean() - random.mean()),
                                   len(without)),
     )  # fmt: skip
 

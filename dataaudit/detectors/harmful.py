@@ -11,13 +11,16 @@ Half of the audited split selects, the other half confirms. Training samples are
 (TRAK) on the selecting half's expected error, and how much models that never saw a sample doubt its label. Groups of
 1, 3 and 10 % from the top are left out of training, and the size that lowers the selecting half's Brier score most is
 taken (the squared error of the class probabilities, Brier 1950: proper, and bounded, so that a few hopeless samples
-do not decide). It is claimed only if, under fresh seeds, its removal lowers the confirming half's score, and lowers
-it more than the removal of as many random samples of the same classes does (95 % intervals over seeds and samples,
-each paired by seed). No single sample of the group is claimed to be harmful.
+do not decide). It is claimed only if, under fresh seeds, its removal betters the confirming half's Brier score or its
+accuracy, against removing nothing and against removing as many random samples of the same classes (paired by seed,
+over seeds and samples, at 2.5 % for both measures together). No single sample of the group is claimed to be harmful.
 
 ## What to do
 Look at the group, most harmful first. Mend wrong labels; remove what does not belong; keep what is rare but right.
 """
+
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +29,8 @@ from scipy.stats import rankdata
 
 from ..dataset import stratified_split
 from ..detection import Case, Detection
-from ..findings import Finding, Severity, fingerprint
-from ..proof import Effect, effect_over_seeds_and_samples, judged, random_like
+from ..findings import Finding, Severity, Verification, fingerprint
+from ..proof import LEVEL, Effect, effect_over_seeds_and_samples, random_like
 from ..retraining import Retraining
 
 KINDS = {"harmful": "Training samples that the model is better without"}
@@ -37,14 +40,33 @@ LEAST_CONFIRMING = 20
 """Fewer held-out samples than this can't confirm anything."""
 
 
+@dataclass(frozen=True)
+class _Measure:
+    """A measure of held-out performance, more is better: (removals, seeds, samples), of nothing, the group, random."""
+
+    name: str
+    values: NDArray[np.float64]
+
+    @cached_property
+    def gain(self) -> Effect:
+        return effect_over_seeds_and_samples(self.values[1] - self.values[0])
+
+    @cached_property
+    def than_random(self) -> Effect:
+        return effect_over_seeds_and_samples(self.values[1] - self.values[2])
+
+    @property
+    def p_value(self) -> float:
+        """Of the removal being no better than nothing, or no better than a random removal."""
+        return max(self.gain.p_value, self.than_random.p_value)
+
+
 def detect(case: Case) -> Detection:
     """Rank the training samples; groups are claimed by `verify`."""
     train = case.dataset.rows("train")
     harm = np.full(len(case.dataset), np.nan)
     harm[train] = _harm(case)
-    return Detection(
-        (), 0, len(train), {"harm": harm}, skipped="harm is claimed by retraining, which was not asked for"
-    )
+    return Detection((), 0, len(train), {"harm": harm}, skipped="harm is claimed by retraining, which was not done")
 
 
 def verify(case: Case, detection: Detection, retraining: Retraining) -> Detection:
@@ -73,19 +95,16 @@ def verify(case: Case, detection: Detection, retraining: Retraining) -> Detectio
     outputs = retraining.outputs([nothing, group, random], range(retraining.times), target[~selecting])
     scores = _brier_scores(outputs, labels[~selecting])
     right = (outputs.argmax(3) == labels[~selecting]).astype(np.float64)
-    better = effect_over_seeds_and_samples(scores[0] - scores[1])
-    than_random = effect_over_seeds_and_samples(scores[2] - scores[1])
-    accuracy = effect_over_seeds_and_samples(right[1] - right[0])
-    confirmed = better.low > 0 and than_random.low > 0
-    proof = (
-        f"removal of {len(group)}, under fresh seeds: the confirming half's Brier score falls by {_words(better)}, "
-        f"{_words(than_random)} more than by a random removal; accuracy changes by {_words(accuracy)}"
-        + ("" if confirmed else ": harm is not claimed")
+    measures = [_Measure("Brier score, turned to positive for better", -scores), _Measure("accuracy", right)]
+    proof = f"removal of {len(group)}, under fresh seeds, on the confirming half: " + "; ".join(
+        f"{one.name} {_words(one.gain)}, {_words(one.than_random)} more than by a random removal" for one in measures
     )
-    findings = (
-        (_finding(case, group, harm, better, than_random, accuracy, scores, retraining.times),) if confirmed else ()
-    )
-    return Detection(findings, len(train), len(train), detection.columns, notes=(note, proof))
+    proven = min(measures, key=lambda one: one.p_value)
+    if proven.p_value > (1 - LEVEL) / 2 / len(measures):
+        proof += ": harm is not claimed"
+        return Detection((), len(train), len(train), detection.columns, notes=(note, proof))
+    finding = _finding(case, group, harm, measures, proven, retraining.times)
+    return Detection((finding,), len(train), len(train), detection.columns, notes=(note, proof))
 
 
 def _words(effect: Effect) -> str:
@@ -120,35 +139,40 @@ def _brier_scores(outputs: NDArray[np.float32], labels: NDArray[np.int64]) -> ND
 
 
 def _finding(
-    case: Case, group: NDArray[np.int64], harm: NDArray[np.float64], better: Effect, than_random: Effect,
-    accuracy: Effect, scores: NDArray[np.float64], seeds: int,
+    case: Case, group: NDArray[np.int64], harm: NDArray[np.float64], measures: list[_Measure], proven: _Measure,
+    seeds: int,
 ) -> Finding:  # fmt: skip
     dataset = case.dataset
     counts = np.bincount(dataset.targets[group], minlength=len(dataset.class_names))
-    train = dataset.rows("train")
-    own = harm[np.searchsorted(train, group)]
+    own = harm[np.searchsorted(dataset.rows("train"), group)]
     evidence = {
         "size": len(group),
         "classes": {name: int(count) for name, count in zip(dataset.class_names, counts, strict=True) if count},
-        "score_with": float(scores[0].mean()),
-        "score_without": float(scores[1].mean()),
-        "score_after_random_removal": float(scores[2].mean()),
-        "more_than_random": [than_random.mean, than_random.low, than_random.high],
-        "accuracy_change": [accuracy.mean, accuracy.low, accuracy.high],
+        "measures": {
+            one.name: {
+                "with": float(one.values[0].mean()),
+                "without": float(one.values[1].mean()),
+                "after_random_removal": float(one.values[2].mean()),
+                "gain": [one.gain.mean, one.gain.low, one.gain.high],
+                "more_than_random": [one.than_random.mean, one.than_random.low, one.than_random.high],
+            }
+            for one in measures
+        },
         "members": [
             {"train_id": dataset.ids[row], "label": dataset.class_names[dataset.targets[row]], "harm": float(value)}
             for row, value in zip(group, own, strict=True)
         ],
     }
+    gain, random = proven.gain, float((proven.values[2] - proven.values[0]).mean())
     return Finding(
         kind="harmful",
         severity=Severity.MEDIUM,
         sample_ids=tuple(dataset.ids[row] for row in group),
-        score=better.mean,
-        message=f"without {len(group)} training samples the held-out Brier score falls from {scores[0].mean():.3f} to "
-        f"{scores[1].mean():.3f}; without as many random ones it is {scores[2].mean():.3f}",
+        score=gain.mean,
+        message=f"without {len(group)} training samples held-out {proven.name} gains {gain.mean:.4f}; without as many "
+        f"random ones {random:+.4f}",
         fingerprint=fingerprint("harmful", [dataset.contents[row] for row in group]),
         evidence=evidence,
-        verification=judged("fall of the mean Brier score on held-out samples that did not select the group", better,
-                            float((scores[0] - scores[2]).mean()), seeds),
+        verification=Verification("confirmed", f"gain of {proven.name}, on held-out samples that did not select the "
+                                  "group", gain.mean, (gain.low, gain.high), random, seeds),
     )  # fmt: skip

@@ -92,18 +92,22 @@ def detect(case: Case) -> Detection:
     )  # fmt: skip
 
 
-def calibrate(case: Case, retrained: Callable[[NDArray[np.int64]], Pool]) -> Calibration:
+def calibrate(case: Case, retrained: Callable[[NDArray[np.int64]], Pool]) -> Calibration | None:
     """Put altered copies of some target samples in place of random training images, and look for each alone.
 
     Each planted copy is judged as the only one added to the data as it is: among many others Benjamini-Hochberg would
-    ask less of it. As many samples without a planted copy are looked for too.
+    ask less of it. As many samples without a planted copy are looked for too. None where the data has no room for any.
     """
     dataset, rng = case.dataset, np.random.default_rng([case.seed, PLANTED])
+    if dataset.modality != "image":
+        return None
     as_is = searched(case)
     known = as_is.pairs.where(as_is.pairs.judged(MIN_SIMILARITY)[0])
     free = rng.permutation(np.setdiff1d(dataset.rows(dataset.target_split), known.query))
     places = rng.permutation(np.setdiff1d(dataset.rows("train"), known.base))
     count = min(PLANTED, len(free) // 2, len(places) // 4)
+    if not count:
+        return None
     asked, places = free[: 2 * count], places[:count]
     altered, sorts = altered_in_turn(dataset.inputs[asked[:count]], rng)
     pixels = matching_pixels(dataset.inputs)
@@ -113,17 +117,23 @@ def calibrate(case: Case, retrained: Callable[[NDArray[np.int64]], Pool]) -> Cal
 
     copy_of = dict(zip(asked[:count], places, strict=True))
     planted = np.array([copy_of.get(q) == b for q, b in zip(pairs.query, pairs.base, strict=True)], bool)
-    level = {query: _level_beside(as_is.pairs, pairs, query) for query in asked}
-    sure = pairs.p_value <= np.array([level[query] for query in pairs.query])
+    queries, p_values = as_is.pairs.tested(LEAST_SIMILARITY)
+    best = pairs.where(pairs.rank == 1)
+    alone = {
+        query: level(np.append(p_values[queries != query], own))
+        for query, own in zip(best.query, best.p_value, strict=True)
+    }
+    sure = pairs.p_value <= np.array([alone[query] for query in pairs.query])
     alike = pairs.similarity[sure & planted]
     bar = min(MIN_SIMILARITY, max(LEAST_SIMILARITY, float(np.quantile(alike, LOST)))) if len(alike) else MIN_SIMILARITY
     before = set(zip(known.query, known.base, strict=True))
     new = np.array([(q, b) not in before for q, b in zip(pairs.query, pairs.base, strict=True)], bool)
     reported = sure & (pairs.similarity >= bar)
-    found = set(pairs.query[reported & planted])
+    seen = set(pairs.query[reported & planted])
+    found = Counter(sort for sort, query in zip(sorts, asked, strict=False) if query in seen)
     return Calibration(
         planted=dict(Counter(sorts)),
-        found=dict(Counter(sort for sort, query in zip(sorts, asked, strict=False) if query in found)),
+        found={sort: found[sort] for sort in sorts},
         reported=int((reported & new).sum()),
         right=int((reported & planted).sum()),
         procedure=f"altered copies of {count} {dataset.target_split} images in place of random training images, "
@@ -211,13 +221,6 @@ def _matched(case: Case, pixels: Tensor, queries: NDArray[np.int64], base: NDArr
 def _similarity_bar(case: Case) -> float:
     calibrated = None if case.calibration is None else case.calibration.threshold
     return MIN_SIMILARITY if calibrated is None else calibrated
-
-
-def _level_beside(as_is: Pairs, planted: Pairs, query: int) -> float:
-    """The level on the data as it is, but for one query that has been matched anew."""
-    queries, p_values = as_is.tested(LEAST_SIMILARITY)
-    own = planted.p_value[(planted.query == query) & (planted.rank == 1)]
-    return level(np.concatenate([p_values[queries != query], own]))
 
 
 @dataclass(frozen=True)

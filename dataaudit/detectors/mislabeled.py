@@ -98,7 +98,7 @@ def detect(case: Case) -> Detection:
     return Detection(findings, examined, len(dataset), columns, notes=(note,), skipped=skipped)
 
 
-def calibrate(case: Case, retrained: Callable[[NDArray[np.int64]], Pool]) -> Calibration:
+def calibrate(case: Case, retrained: Callable[[NDArray[np.int64]], Pool]) -> Calibration | None:
     """See `detection.Calibrating`. The threshold is the fitted probability that is an even chance once corrected."""
     train = case.dataset.rows("train")
     before = _opinion(case.pool, case.seed)
@@ -106,7 +106,7 @@ def calibrate(case: Case, retrained: Callable[[NDArray[np.int64]], Pool]) -> Cal
     trusted[surest(before.wrong())[0]] = False
     planted = plant(case.dataset, case.pool.probabilities, trusted, case.seed)
     if planted is None:
-        return Calibration({}, {}, 0, 0, "Nothing was planted: too few classes, or labels that nothing speaks against.")
+        return None
     procedure = (
         f"{len(planted.every)} training labels, none of them suspected, were exchanged, half for any other class and "
         "half for the one that the pool finds likeliest beside the given one, and a small pool was trained on that. "

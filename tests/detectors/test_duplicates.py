@@ -15,7 +15,7 @@ from ..fixtures import dataset_of
 from ..test_near_duplicates import textures
 from .test_leakage import plant
 
-N_TRAIN, N_TEST = 300, 60
+N_TRAIN, N_TEST = 180, 40
 
 
 def detect(dataset: Dataset) -> Detection:
@@ -74,7 +74,7 @@ def test_in_a_large_split_the_likeliest_are_aligned_and_the_check_says_so(
     planted = plant(clean, {3: (clean.inputs[0] * 0.7 + 20).astype(np.uint8)})
     detection = detect(planted)
     assert [finding.sample_ids for finding in detection.findings] == [(clean.ids[0], clean.ids[3])]
-    assert detection.notes[0] == "train: of 300 pictures the 100 most like another one were aligned"
+    assert detection.notes[0] == "train: of 180 pictures the 76 most like another one were aligned"
 
 
 def test_other_data_is_skipped_and_tiny_splits_are_no_trouble(clean: Dataset) -> None:

@@ -53,7 +53,8 @@ def test_flipped_labels_are_claimed_to_be_harmful_with_the_proof(spoilt: Dataset
     assert finding.verification.interval is not None
     assert finding.verification.interval[0] > max(0.0, finding.verification.random or 0.0)
     evidence = finding.evidence
-    assert evidence["score_without"] < min(evidence["score_with"], evidence["score_after_random_removal"])
+    for measure in evidence["measures"].values():
+        assert measure["without"] > max(measure["with"], measure["after_random_removal"])
     assert [one["train_id"] for one in evidence["members"]] == list(finding.sample_ids)
     assert np.mean([one["harm"] > 0 for one in evidence["members"]]) > 0.9
     assert sum(evidence["classes"].values()) == len(finding.sample_ids)

@@ -19,7 +19,7 @@ from dataaudit.problem import Problem
 from ..fixtures import dataset_of
 from ..test_near_duplicates import ALTERATIONS, textures
 
-N_TRAIN, N_TEST = 300, 100
+N_TRAIN, N_TEST = 180, 60
 
 
 class NoInfluence:
@@ -85,7 +85,7 @@ def test_altered_copies_are_found_and_nothing_else(clean: Dataset) -> None:
     detection = detect(plant(clean, copies))
     found = {found_pair(finding) for finding in detection.findings}
     assert found == {(clean.ids[N_TRAIN + i], clean.ids[i]) for i in range(12)}
-    assert detection.notes[0].startswith("12 of 100 test samples (12.0%)")
+    assert detection.notes[0].startswith("12 of 60 test samples (20.0%)")
     disagreeing = {f.sample_ids[0] for f in detection.findings if not f.evidence["labels_agree"]}
     assert disagreeing == {clean.ids[N_TRAIN + i] for i in range(12) if clean.targets[N_TRAIN + i] != clean.targets[i]}
 
@@ -136,7 +136,7 @@ def test_all_copies_of_one_picture_are_one_finding(clean: Dataset) -> None:
     assert len(group.evidence["copies"]) == 4
     assert not group.evidence["labels_agree"]
     assert "2 more of the same picture; their labels differ: 'a', 'b', 'c'" in group.message
-    assert detection.notes[0].startswith("3 of 100 test samples (3.0%) have a copy in the training set")
+    assert detection.notes[0].startswith("3 of 60 test samples (5.0%) have a copy in the training set")
 
 
 def test_the_largest_influences_are_shown_with_where_the_copy_stands_among_them(clean: Dataset) -> None:
@@ -154,27 +154,29 @@ def test_the_largest_influences_are_shown_with_where_the_copy_stands_among_them(
 
 def test_validation_samples_are_looked_for_in_training_and_test_without_influences(clean: Dataset) -> None:
     splits = clean.splits.copy()
-    splits[250:300] = "val"
-    copies = {260: altered(clean.inputs[5], "blur"), 270: altered(clean.inputs[N_TRAIN + 9], "mirror")}
+    splits[140:180] = "val"
+    copies = {150: altered(clean.inputs[5], "blur"), 160: altered(clean.inputs[N_TRAIN + 9], "mirror")}
     planted = replace(plant(clean, copies), splits=splits)
-    detection = leakage.detect(replace(case_of(planted), attribution=NoInfluence(250)))
+    detection = leakage.detect(replace(case_of(planted), attribution=NoInfluence(140)))
     pairs = {found_pair(finding): finding for finding in detection.findings}
-    assert set(pairs) == {(clean.ids[260], clean.ids[5]), (clean.ids[270], clean.ids[N_TRAIN + 9])}
-    between = pairs[clean.ids[270], clean.ids[N_TRAIN + 9]]
+    assert set(pairs) == {(clean.ids[150], clean.ids[5]), (clean.ids[160], clean.ids[N_TRAIN + 9])}
+    between = pairs[clean.ids[160], clean.ids[N_TRAIN + 9]]
     assert between.evidence["copies"][0]["splits"] == ["val", "test"]
     assert between.evidence["largest_influencers"] == []
-    assert f"{clean.ids[270]} has a near-duplicate in the test set" in between.message
-    assert detection.notes[0].startswith("2 of 50 val samples (4.0%) have a copy in the training or the test set")
+    assert f"{clean.ids[160]} has a near-duplicate in the test set" in between.message
+    assert detection.notes[0].startswith("2 of 40 val samples (5.0%) have a copy in the training or the test set")
     assert {pair.test_id for pair in detection.pairs} == {clean.ids[row] for row in range(N_TRAIN, N_TRAIN + N_TEST)}
 
 
 def test_calibration_finds_most_planted_copies_reports_nothing_else_and_changes_nothing(clean: Dataset) -> None:
     before = clean.inputs.copy()
     calibration = leakage.calibrate(case_of(clean), no_pool)
+    assert calibration is not None
     np.testing.assert_array_equal(clean.inputs, before)
     assert sum(calibration.planted.values()) == N_TEST // 2
     assert len(calibration.planted) == 11
     assert sum(calibration.found.values()) > 0.7 * N_TEST // 2
+    assert set(calibration.found) == set(calibration.planted)
     assert all(count <= calibration.planted[sort] for sort, count in calibration.found.items())
     assert calibration.reported == calibration.right == sum(calibration.found.values())
     assert 0.6 <= (calibration.threshold or 0) <= 0.8
@@ -185,15 +187,25 @@ def test_what_calibration_sets_is_what_detection_asks_for(clean: Dataset) -> Non
     planted = plant(clean, {3: altered(clean.inputs[N_TRAIN + 7], "noise")})
     case = case_of(planted)
     calibration = leakage.calibrate(case, no_pool)
+    assert calibration is not None
     assert len(leakage.detect(replace(case, calibration=calibration)).findings) == 1
     assert leakage.detect(replace(case, calibration=replace(calibration, threshold=1.01))).findings == ()
 
 
 def test_calibration_does_not_count_the_copies_that_were_there(clean: Dataset) -> None:
-    there = {i: altered(clean.inputs[N_TRAIN + i], "blur") for i in range(60)}
+    there = {i: altered(clean.inputs[N_TRAIN + i], "blur") for i in range(20)}
     calibration = leakage.calibrate(case_of(plant(clean, there)), no_pool)
+    assert calibration is not None
     assert sum(calibration.planted.values()) == 20
     assert calibration.reported == calibration.right
+
+
+def test_other_data_and_tiny_sets_have_nothing_planted_and_do_not_fail(clean: Dataset) -> None:
+    table = case_of(replace(clean, modality="table"))
+    assert leakage.detect(table).skipped
+    assert leakage.calibrate(table, no_pool) is None
+    tiny = case_of(dataset_of(clean.inputs[:5], clean.targets[:5], 3, clean.root))
+    assert leakage.calibrate(tiny, no_pool) is None
 
 
 def no_pool(labels: np.ndarray) -> Pool:
