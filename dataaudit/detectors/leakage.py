@@ -16,9 +16,9 @@ Altered copies of your own images, planted into a copy of the data in memory, se
 show how many such copies are found. The influence of the training image on the test prediction, by attribution, is
 shown beside it: how much the copy was used.
 
-Retraining without the copies, and without as many random samples, shows what they did to the predictions of the samples
-that they are copies of. Its verdict is about that effect, not about whether the pair is a copy: a copy that the model
-has no need of is "inconclusive", one with another label, without which the prediction is better, "refuted".
+Retraining without the copies, and without as many random samples, shows what they did to the predictions of the
+samples that they are copies of. Its verdict is about that effect, not about whether the pair is a copy: "confirmed"
+where the copies lifted the prediction, else "inconclusive".
 
 ## What to do
 Remove the copy from one of the splits. If the two labels differ, one of them is wrong.
@@ -175,7 +175,9 @@ def verify(case: Case, detection: Detection, retraining: Retraining) -> Detectio
         own = np.searchsorted(rows, samples)
         effect = effect_over_seeds(drop[:, own].mean(1))
         measure = "drop of the margin of the given label when the copies are removed"
-        return judged(measure, effect, float(random_drop[:, own].mean()), retraining.times)
+        seen = judged(measure, effect, float(random_drop[:, own].mean()), retraining.times)
+        # A copy stays a copy, whatever the model made of it.
+        return replace(seen, status="inconclusive") if seen.status == "refuted" else seen
 
     findings = tuple(
         replace(finding, verification=verification(samples))
