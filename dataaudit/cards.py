@@ -75,8 +75,8 @@ def _mislabeled(finding: Finding) -> tuple[Pictures, Figures]:
         figures.append(("Mean influence on the predictions audited", f"{evidence['mean_influence']:+.4f}"))
     pictures = [(finding.sample_ids[0], f"{evidence['split']}, {evidence['label']}")]
     for advocate in (*evidence["for_label"], *evidence["for_suggested"]):
-        how = f"influence {advocate['influence']:+.2f}" if "influence" in advocate else "nearest of its class"
-        pictures.append((advocate["id"], f"speaks for {advocate['label']}: {how}"))
+        how = f"{advocate['influence']:+.2f}" if "influence" in advocate else "nearest"
+        pictures.append((advocate["id"], f"for {advocate['label']}: {how}"))
     return pictures, figures
 
 

@@ -203,10 +203,10 @@ def _plots(audit: Audit, kind: str) -> dict[str, Any] | None:
     sizes = [one["size"] for one in supports if one["status"] == "confirmed"]
     edges = np.unique(np.geomspace(1, figures["most"], 5).round().astype(int))
     counts = [sum(low < size <= high for size in sizes) for low, high in zip([0, *edges], edges, strict=False)]
-    labels = [f"≤ {edge}" for edge in edges] + ["not found"]
+    labels = [f"≤ {edge}" for edge in edges] + [f"> {figures['most']}"]
     return {
         "counterfactual": {
-            "name": "Fall of the lead",
+            "name": "Drop of the lead",
             **scatter(np.array(changes["predicted"]), np.array(changes["actual"])),
         },
         "supports": bars(labels, [*counts, len(supports) - len(sizes)]),
