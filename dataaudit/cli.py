@@ -123,7 +123,7 @@ def explain(check: str | None) -> None:
 
     if check is None:
         for name in plugins.names("detectors"):
-            click.echo(f"{name:<14} {explanation(plugins.get('detectors', name))['summary']}")
+            click.echo(f"{name:<15} {explanation(plugins.get('detectors', name))['summary']}")
         return
     sections = explanation(plugins.get("detectors", check))
     click.echo(sections.pop("summary"))

@@ -11,9 +11,9 @@ Predictions are drawn at random among those that are the same under nine in ten 
 removed in the order of their influence on the prediction (TRAK's scores; their scale is learnt from what is
 retrained). How many is bisected by retraining, and the number found is confirmed with fresh seeds: at least three in
 four trainings without them must flip, significantly more than after random removals of at least as many samples of
-every class (Fisher's exact test, Benjamini-Hochberg over the predictions examined at 5 %). The number is an upper
-bound: another set may be smaller. "Not found" up to the most that is tried (4 % of the training samples) is no proof
-of robustness.
+every class (Fisher's exact test, Benjamini-Hochberg over the predictions examined at 5 %). A set that is not
+confirmed is tried once more, half as large again, with other fresh seeds. The number is an upper bound: another set
+may be smaller. "Not found" up to the most that is tried (4 % of the training samples) is no proof of robustness.
 
 ## What to do
 Look at the set: copies, outliers or wrong labels in it deserve mending; else more data of this sort is needed.
