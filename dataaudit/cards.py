@@ -20,6 +20,15 @@ def card(finding: Finding) -> tuple[Pictures, Figures]:
     return pictures, [*figures, ("Seen in retraining", retrained)] if retrained else figures
 
 
+def status(finding: Finding) -> str:
+    """What retraining said, with what it speaks about where that is not the claim itself."""
+    known = finding.verification.status
+    if known == "unverified":
+        return known
+    about = {"leakage": "effect on the model", "mislabeled": "by retrained models"}.get(finding.kind)
+    return f"{about}: {known}" if about else known
+
+
 def _leakage(finding: Finding) -> tuple[Pictures, Figures]:
     """The samples and their copies."""
     evidence = finding.evidence
@@ -89,7 +98,10 @@ def _brittle(finding: Finding) -> tuple[Pictures, Figures]:
         for one in evidence["support"][: SHOWN - 1]
     ]
     return pictures, [
-        ("Training samples removed", f"{evidence['support_size']:,} (an upper bound)"),
+        (
+            "Training samples removed",
+            f"{evidence['support_size']:,}, an upper bound; at most {SHOWN - 1} are shown, all are in findings.jsonl",
+        ),
         ("Flips", f"{evidence['flips']} of {evidence['trainings']} trainings without them, under fresh seeds"),
         (
             "Flips after a random removal",

@@ -10,7 +10,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from .audit import Audit
-from .cards import card
+from .cards import card, status
 from .findings import Finding, Severity
 from .plots import ROOM, bars, scatter
 from .proof import proportion_interval
@@ -25,7 +25,7 @@ STATUSES = ("confirmed", "inconclusive", "refuted", "unverified")
 VERDICTS = {
     "PASS": "No finding weighs enough to hold this dataset back.",
     "FAIL": "Findings hold this dataset back.",
-    "INCOMPLETE": "A check could not run, so nothing can be signed off.",
+    "INCOMPLETE": "Not everything was checked, so nothing can be signed off.",
 }
 
 
@@ -229,7 +229,7 @@ def _card(audit: Audit, finding: Finding) -> dict[str, Any]:
         "id": finding.id,
         "severity": str(finding.severity),
         "message": finding.message,
-        "verification": finding.verification.status,
+        "verification": status(finding),
         "figures": figures,
         "pictures": [{"id": id, "caption": caption, "uri": audit.pictures.get(id)} for id, caption in pictures],
     }

@@ -61,7 +61,7 @@ def _summary(audit: Audit, report: str) -> Iterator[str]:
     )
     statuses = Counter[str](finding.verification.status for finding in audit.findings)
     if statuses.keys() - {"unverified"}:
-        yield "checked by retraining: " + ", ".join(f"{count} {status}" for status, count in statuses.most_common())
+        yield "by retraining: " + ", ".join(f"{count} {status}" for status, count in statuses.most_common())
     if audit.trust is not None:
         low, high = audit.trust["interval"]
         ceiling = audit.trust["ceiling"]

@@ -119,4 +119,4 @@ def test_the_summary_tells_what_was_planted_and_what_was_proven() -> None:
     )
     shown = text.summary(audit, "report.html")
     assert "planted faults found: 3 of 6; 3 of 5 reports were right" in shown
-    assert "checked by retraining: 2 confirmed, 1 unverified" in shown
+    assert "by retraining: 2 confirmed, 1 unverified" in shown
