@@ -41,6 +41,7 @@ class Case:
                   from a few of the pool's models; for rows of any split
     predictions   how many predictions a detector may examine by retraining
     calibration   this detector's, once it has one
+    shared        what a detector's stages hand on to each other, by the detector's name
     """
 
     dataset: Dataset
@@ -51,6 +52,7 @@ class Case:
     influences: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float32]] | None = None
     predictions: int = 0
     calibration: Calibration | None = None
+    shared: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from .learning import Differentiable
 from .pool import log_odds
 from .training import Plan, read_outputs, train_runs
 
+SEARCH_TIMES = (1000, 1001)
+"""Times that sets are searched at, the same in every search, so that trainings are shared; claims use none of them."""
 STREAM = 7_919
 """Sets the training seeds of these runs apart from those of the pool."""
 

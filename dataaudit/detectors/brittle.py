@@ -30,7 +30,7 @@ from ..detection import Case, Detection, accepted_by_fdr
 from ..findings import Finding, Severity, Verification, fingerprint
 from ..pool import lead_over_best_other
 from ..proof import effect_over_seeds, more_often
-from ..retraining import Retraining
+from ..retraining import SEARCH_TIMES, Retraining
 from ..support import Question, search
 
 KINDS = {"brittle": "Predictions that hang on a few training samples"}
@@ -43,12 +43,10 @@ ATTEMPTS, LARGER = 2, 1.5
 """A set that fresh seeds don't confirm is made larger by this factor and tried once more, under other fresh seeds."""
 MOST = 0.04
 """Largest share of the training samples that is removed."""
-SEARCH_TIMES = (1000, 1001)
 RANDOM_TIMES = 2000
-"""Seeds of the search, and the first of the random removals: none of them is used to confirm."""
+"""The first of the random removals' seeds: none of them is used to search or to confirm."""
 FRAGILE = 0.005
 """Share of the training samples from which on down a support is of medium severity."""
-SHOWN = 12
 CONTROL_SHARE = 0.1
 """Predictions share a random removal as long as it stays below this share of the training samples."""
 

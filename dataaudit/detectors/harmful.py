@@ -31,11 +31,10 @@ from ..dataset import stratified_split
 from ..detection import Case, Detection
 from ..findings import Finding, Severity, Verification, fingerprint
 from ..proof import LEVEL, Effect, effect_over_seeds_and_samples, random_like
-from ..retraining import Retraining
+from ..retraining import SEARCH_TIMES, Retraining
 
 KINDS = {"harmful": "Training samples that the model is better without"}
 SHARES = (0.01, 0.03, 0.1)
-SEARCH_TIMES = (1000, 1001)
 LEAST_CONFIRMING = 20
 """Fewer held-out samples than this can't confirm anything."""
 

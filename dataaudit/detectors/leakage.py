@@ -60,10 +60,6 @@ class Searched(NamedTuple):
     null: Null
 
 
-_latest: dict[tuple[str, int], Searched] = {}
-"""The last search, by the dataset's fingerprint and the seed: calibration and detection share it."""
-
-
 def detect(case: Case) -> Detection:
     """See the module."""
     dataset = case.dataset
@@ -198,8 +194,7 @@ def verify(case: Case, detection: Detection, retraining: Retraining) -> Detectio
 def searched(case: Case) -> Searched:
     """Every target sample's best training images, and every validation sample's best of both splits beside it."""
     dataset = case.dataset
-    key = (dataset.fingerprint, case.seed)
-    if key not in _latest:
+    if "leakage" not in case.shared:
         pixels, train = matching_pixels(dataset.inputs), dataset.rows("train")
         sample = np.sort(np.random.default_rng(case.seed).permutation(train)[:NULL_QUERIES])
         unrelated = search(pixels, sample, train, case.track, "leakage null").score[:, 0]
@@ -208,9 +203,9 @@ def searched(case: Case) -> Searched:
         pairs = _matched(case, pixels, target, train, null)
         if dataset.target_split == "test" and len(val):
             pairs = pairs.joined(_matched(case, pixels, val, np.union1d(train, target), null))
-        _latest.clear()
-        _latest[key] = Searched(pairs, null)
-    return _latest[key]
+        case.shared["leakage"] = Searched(pairs, null)
+    found: Searched = case.shared["leakage"]
+    return found
 
 
 def _matched(case: Case, pixels: Tensor, queries: NDArray[np.int64], base: NDArray[np.int64], null: Null) -> Pairs:

@@ -74,7 +74,7 @@ class _Opinion:
 def detect(case: Case) -> Detection:
     """See the module."""
     dataset, labels = case.dataset, case.dataset.targets
-    opinion = _opinion(case.pool, case.seed)
+    opinion = _as_it_is(case)
     rival = opinion.verdicts.rival
     wrong = opinion.wrong(_shift(case.calibration))
     rows, q = surest(wrong)
@@ -101,7 +101,7 @@ def detect(case: Case) -> Detection:
 def calibrate(case: Case, retrained: Callable[[NDArray[np.int64]], Pool]) -> Calibration | None:
     """See `detection.Calibrating`. The threshold is the fitted probability that is an even chance once corrected."""
     train = case.dataset.rows("train")
-    before = _opinion(case.pool, case.seed)
+    before = _as_it_is(case)
     trusted = before.able.copy()
     trusted[surest(before.wrong())[0]] = False
     planted = plant(case.dataset, case.pool.probabilities, trusted, case.seed)
@@ -159,6 +159,14 @@ def verify(case: Case, detection: Detection, retraining: Retraining) -> Detectio
     if len(suspects) and len(judged):
         notes += tuple(_benefit(dataset, outputs[:, :, len(reported) :], judged, len(suspects)))
     return replace(detection, findings=findings, notes=notes)
+
+
+def _as_it_is(case: Case) -> _Opinion:
+    """The opinion of the data as it is, formed once for calibration and detection."""
+    if "mislabeled" not in case.shared:
+        case.shared["mislabeled"] = _opinion(case.pool, case.seed)
+    opinion: _Opinion = case.shared["mislabeled"]
+    return opinion
 
 
 def _opinion(pool: Pool, seed: int) -> _Opinion:
