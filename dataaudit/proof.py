@@ -1,6 +1,6 @@
 """The statistics of claims that are checked by retraining."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,9 +78,8 @@ def random_like(
 
 
 def judged(measure: str, effect: Effect, random: float, seeds: int) -> Verification:
-    """Confirmed if the effect is above zero and above what the random removal did, refuted if it lies below zero."""
-    status = Verification(measure=measure, effect=effect.mean, interval=(effect.low, effect.high), random=random,
-                          seeds=seeds)  # fmt: skip
-    if effect.low > max(0.0, random):
-        return replace(status, status="confirmed")
-    return replace(status, status="refuted" if effect.high < 0 else "inconclusive")
+    """Confirmed if the effect is above zero and above what the random removal did, else inconclusive."""
+    return Verification(
+        "confirmed" if effect.low > max(0.0, random) else "inconclusive",
+        measure, effect.mean, (effect.low, effect.high), random, seeds,
+    )  # fmt: skip

@@ -57,7 +57,7 @@ def test_a_claim_is_confirmed_only_above_zero_and_above_the_random_removal() -> 
     assert judged("x", Effect(2.0, 1.0, 3.0), 0.1, 4).status == "confirmed"
     assert judged("x", Effect(2.0, 1.0, 3.0), 1.5, 4).status == "inconclusive"
     assert judged("x", Effect(2.0, -0.1, 4.1), 0.0, 4).status == "inconclusive"
-    assert judged("x", Effect(-2.0, -3.0, -1.0), 0.0, 4).status == "refuted"
+    assert judged("x", Effect(-2.0, -3.0, -1.0), -4.0, 4).status == "inconclusive"
 
 
 def test_wilson_interval_of_a_full_score_does_not_reach_one_hundred_percent_for_sure() -> None:
