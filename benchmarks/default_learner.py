@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from dataaudit.dataset import silent
+from dataaudit.dataset import Reading, silent
 from dataaudit.formats import image_folder
 from dataaudit.learners.image import ImageLearner
 
@@ -20,7 +20,7 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     start = time.perf_counter()
-    dataset = image_folder.load(arguments.folder, 0, silent)
+    dataset = image_folder.load(arguments.folder, Reading(), silent)
     read = time.perf_counter()
     learner = ImageLearner()
     model = learner.fit(dataset, dataset.rows("train"), seed=0)

@@ -3,19 +3,24 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from .errors import DatasetError
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
+Modality = Literal["image", "text", "table", "array"]
+Task = Literal["classification", "regression", "multilabel"]
+STRATA = 10
+"""Groups of about equal size that samples with numbers as targets are divided into."""
 Item = TypeVar("Item")
 
 
@@ -70,32 +75,38 @@ class Layout:
 class Dataset:
     """Labelled samples in splits, sorted by id.
 
-    ids          unique strings, paths relative to the dataset with `/`
-    inputs       (n, ...) what the learner sees; for images uint8 (n, channels, height, width)
-    targets      (n,) class numbers, indices into class_names
+    ids          unique strings: paths relative to the dataset with `/`, or `file#row` for rows of a file
+    inputs       (n, ...) as read. image: uint8 (n, channels, height, width); text: str objects (n,); table: a frame
+                 with a typed column a feature; array: floats (n, ...)
+    targets      (n,) class numbers, indices into class_names; for regression (n,) float64; for multilabel (n, c) bool
     splits       (n,) "train", "val" or "test"
+    class_names  empty for regression
     contents     n hex digests of each sample's decoded content, so equal content has an equal digest
-    sources      where each sample can be read again, for pictures in the report
+    sources      where each image can be read again, for pictures in the report; empty for other modalities
+    derived      what was computed from the inputs alone, see `derive`
     """
 
     root: Path
     ids: tuple[str, ...]
-    inputs: NDArray[np.uint8]
-    targets: NDArray[np.int64]
+    inputs: NDArray[Any] | pd.DataFrame
+    targets: NDArray[Any]
     splits: NDArray[np.str_]
     class_names: tuple[str, ...]
     contents: tuple[str, ...]
     sources: tuple[Path, ...]
     layout: Layout
     rejected: tuple[Rejected, ...] = ()
-    modality: str = "image"
-    task: str = "classification"
+    modality: Modality = "image"
+    task: Task = "classification"
+    derived: dict[str, tuple[Any, Any]] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         n = len(self.ids)
-        for name in ("inputs", "targets", "splits", "contents", "sources"):
+        for name in ("inputs", "targets", "splits", "contents"):
             if len(getattr(self, name)) != n:
                 raise DatasetError(f"{self.root}: {n} ids, but {len(getattr(self, name))} {name}")
+        if len(self.sources) not in (0, n):
+            raise DatasetError(f"{self.root}: {n} ids, but {len(self.sources)} sources")
         doubled = [id for id, count in Counter(self.ids).items() if count > 1]
         if doubled:
             raise DatasetError(
@@ -110,28 +121,83 @@ class Dataset:
         return np.flatnonzero(self.splits == split)
 
     @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """The inputs of images, uint8 (n, channels, height, width)."""
+        assert self.modality == "image"
+        assert isinstance(self.inputs, np.ndarray)
+        return self.inputs
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The inputs of a table."""
+        assert isinstance(self.inputs, pd.DataFrame)
+        return self.inputs
+
+    def take(self, rows: NDArray[np.int64]) -> NDArray[Any] | pd.DataFrame:
+        """The inputs of these rows."""
+        return self.inputs.iloc[rows] if isinstance(self.inputs, pd.DataFrame) else self.inputs[rows]
+
+    def derive(self, name: str, make: Callable[[], Item]) -> Item:
+        """What `make` gives, computed once for these inputs; it must depend on nothing but inputs and splits.
+
+        Copies of the dataset under other targets share it, copies with other inputs don't.
+        """
+        known = self.derived.get(name)
+        if known is None or known[0] is not self.inputs:
+            known = self.derived[name] = self.inputs, make()
+        value: Item = known[1]
+        return value
+
+    @cached_property
+    def strata(self) -> NDArray[np.int64]:
+        """(n,) groups within which samples are comparable: classes, tenths of the target, or sets of labels."""
+        if self.task == "classification":
+            return self.targets
+        if self.task == "multilabel":
+            found: NDArray[np.int64] = np.unique(self.targets, axis=0, return_inverse=True)[1].reshape(-1)
+            return found
+        edges = np.quantile(self.targets[self.rows("train")], np.linspace(0, 1, STRATA + 1)[1:-1])
+        return np.searchsorted(edges, self.targets, side="right").astype(np.int64)
+
+    def label(self, row: int | np.integer[Any]) -> str:
+        """The target of one row in words."""
+        if self.task == "classification":
+            return self.class_names[int(self.targets[row])]
+        if self.task == "multilabel":
+            return ", ".join(name for name, given in zip(self.class_names, self.targets[row], strict=True) if given)
+        return f"{self.targets[row]:.6g}"
+
+    @property
     def target_split(self) -> Split:
         """The split whose predictions are attributed: test, or val where there is no test."""
         return "test" if len(self.rows("test")) else "val"
 
+    def sizes(self) -> dict[Split, int]:
+        """Samples in each split that is there."""
+        return {split: count for split in SPLITS if (count := len(self.rows(split)))}
+
     def counts(self) -> dict[Split, dict[str, int]]:
-        """Samples of each class in each split that is there."""
+        """Samples of each class in each split that is there; no classes for regression."""
+
+        def count(targets: NDArray[Any]) -> list[int]:
+            if self.task == "multilabel":
+                return [int(total) for total in targets.sum(0)]
+            return np.bincount(targets, minlength=len(self.class_names)).tolist() if self.class_names else []
+
         return {
-            split: {
-                name: int(count)
-                for name, count in zip(
-                    self.class_names, np.bincount(self.targets[rows], minlength=len(self.class_names)), strict=True
-                )
-            }
-            for split in SPLITS
-            if len(rows := self.rows(split))
+            split: dict(zip(self.class_names, count(self.targets[self.rows(split)]), strict=True))
+            for split in self.sizes()
         }
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over every sample's id, split, class and content, and over the form the learner sees it in."""
-        digest = hashlib.sha256(repr((self.modality, self.task, self.class_names, self.inputs.shape[1:])).encode())
-        for id, split, target, content in zip(self.ids, self.splits, self.targets, self.contents, strict=True):
+        if isinstance(self.inputs, pd.DataFrame):
+            form: Any = list(zip(self.inputs, map(str, self.inputs.dtypes), strict=True))
+        else:
+            form = self.inputs.shape[1:]
+        digest = hashlib.sha256(repr((self.modality, self.task, self.class_names, form)).encode())
+        for id, split, target, content in zip(self.ids, self.splits, self.targets.tolist(), self.contents, strict=True):
             digest.update(f"{id}\0{split}\0{target}\0{content}\n".encode())
         return digest.hexdigest()
 
@@ -153,11 +219,31 @@ def stratified_split(targets: Sequence[int] | NDArray[np.int64], fraction: float
     return marked
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How a dataset is to be read, where it can be read in more than one way.
+
+    seed    of splits made here, and of the sample that is drawn of too many rows
+    label   the column, array or field that holds the targets; None where the usual names decide
+    most    rows that are kept at most; of more, a sample is drawn, and said
+    """
+
+    seed: int = 0
+    label: str | None = None
+    most: int = 100_000
+
+
 class Format(Protocol):
-    """A plugin of `formats`."""
+    """A plugin of `formats`.
+
+    EVIDENCE   how much a match says: 3 for a file that describes the dataset, 2 for a layout that a tool left behind,
+               1 for names and endings. The strongest match wins; two of equal strength are an error
+    """
+
+    EVIDENCE: int
 
     def matches(self, path: Path) -> bool:
-        """Whether `path` looks like this format."""
+        """Whether `path` looks like this format. Never raises."""
 
-    def load(self, path: Path, seed: int, track: Track) -> Dataset:
+    def load(self, path: Path, reading: Reading, track: Track) -> Dataset:
         """Read it. Raises DatasetError when it can't be audited as it is."""

@@ -20,7 +20,7 @@ NEIGHBOURS = 16
 
 def descriptors(dataset: Dataset) -> NDArray[np.float32]:
     """(n, d) label-free descriptors: principal components of oriented gradients, fitted on the training rows."""
-    features = torch.cat([hog(part, CELLS) for part in torch.split(matching_pixels(dataset.inputs), 4096)]).numpy()
+    features = torch.cat([hog(part, CELLS) for part in torch.split(matching_pixels(dataset.pixels), 4096)]).numpy()
     train = features[dataset.rows("train")]
     components = min(COMPONENTS, *train.shape)
     projected = PCA(components, random_state=0).fit(train).transform(features)

@@ -21,7 +21,7 @@ from .attribution import Attribution, Backend
 from .audit import Audit, Cost
 from .checks import Examined
 from .config import AuditConfig
-from .dataset import Dataset, Rejected, Track, as_text
+from .dataset import Dataset, Reading, Rejected, Track, as_text
 from .detection import Case, explanation
 from .errors import DatasetError, InputError
 from .evaluation import trust
@@ -45,18 +45,20 @@ LIMITS = (
 
 
 def load(config: AuditConfig, track: Track) -> Dataset:
-    """Read the dataset in the one format that matches it. Raises InputError if none or several do."""
-    names = plugins.names("formats")
-    matching = [name for name in names if plugins.get("formats", name).matches(config.path)]
+    """Read the dataset in the format that matches it best. Raises InputError if none or several do."""
+    formats = {name: plugins.get("formats", name) for name in plugins.names("formats")}
+    matching = [name for name, one in formats.items() if one.matches(config.path)]
     if not matching:
         found = "a file" if config.path.is_file() else "a folder without images"
         raise DatasetError(
             f"{config.path}: expected class folders with images, alone or inside split folders (train/, test/); "
-            f"found {found}; formats looked for: {', '.join(names)}"
+            f"found {found}; formats looked for: {', '.join(formats)}"
         )
-    if len(matching) > 1:
-        raise DatasetError(f"{config.path}: ambiguous, it looks like {' and like '.join(matching)}")
-    dataset: Dataset = plugins.get("formats", matching[0]).load(config.path, config.seed, track)
+    strongest = max(formats[name].EVIDENCE for name in matching)
+    best = [name for name in matching if strongest == formats[name].EVIDENCE]
+    if len(best) > 1:
+        raise DatasetError(f"{config.path}: ambiguous, it looks like {' and like '.join(best)}")
+    dataset: Dataset = formats[best[0]].load(config.path, Reading(config.seed), track)
     return dataset
 
 

@@ -159,6 +159,6 @@ def _statistics(dataset: Dataset) -> NDArray[np.float32]:
     """(n, 3) brightness, contrast and roughness, which oriented gradients do not see; (n, 0) for other modalities."""
     if dataset.modality != "image":
         return np.zeros((len(dataset), 0), np.float32)
-    pixels = matching_pixels(dataset.inputs).numpy()
+    pixels = matching_pixels(dataset.pixels).numpy()
     steps = np.abs(np.diff(pixels, axis=2)).mean((1, 2, 3)) + np.abs(np.diff(pixels, axis=3)).mean((1, 2, 3))
     return np.stack([pixels.mean((1, 2, 3)), pixels.std((1, 2, 3)), steps], 1).astype(np.float32)

@@ -56,7 +56,7 @@ def detect(case: Case) -> Detection:
     dataset = case.dataset
     if dataset.modality != "image":
         return Detection((), 0, len(dataset), skipped="copies are searched for among images only")
-    pixels = matching_pixels(dataset.inputs)
+    pixels = matching_pixels(dataset.pixels)
     null: Null | None = None
     pairs, compared, links, notes = [], 0, [], []
     for split in SPLITS:

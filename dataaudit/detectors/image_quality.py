@@ -117,9 +117,9 @@ def _measures(dataset: Dataset) -> tuple[dict[str, NDArray[np.float32]], NDArray
     n = len(dataset)
     measures = {name: np.empty(n, np.float32) for name in ("brightest", "darkest", "contrast", "sharpness")}
     blank = np.empty(n, bool)
-    step = max(1, BLOCK_BYTES // max(1, 4 * int(np.prod(dataset.inputs.shape[1:]))))
+    step = max(1, BLOCK_BYTES // max(1, 4 * int(np.prod(dataset.pixels.shape[1:]))))
     for start in range(0, n, step):
-        block, here = dataset.inputs[start : start + step], slice(start, start + step)
+        block, here = dataset.pixels[start : start + step], slice(start, start + step)
         low, high = block.min((2, 3)).astype(np.int64), block.max((2, 3)).astype(np.int64)
         blank[here] = (high - low <= BLANK_RANGE).all(1)
         grey = block.mean(1, dtype=np.float32) / 255

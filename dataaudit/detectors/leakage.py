@@ -105,8 +105,8 @@ def calibrate(case: Case, retrained: Callable[[NDArray[np.int64]], Pool]) -> Cal
     if not count:
         return None
     asked, places = free[: 2 * count], places[:count]
-    altered, sorts = altered_in_turn(dataset.inputs[asked[:count]], rng)
-    pixels = matching_pixels(dataset.inputs)
+    altered, sorts = altered_in_turn(dataset.pixels[asked[:count]], rng)
+    pixels = matching_pixels(dataset.pixels)
     pixels[places] = matching_pixels(altered)
     matches = search(pixels, asked, dataset.rows("train"), case.track, "leakage calibration")
     pairs = Pairs.of(asked, matches, as_is.null.p_values(matches.score, dataset.targets[asked]))
@@ -193,7 +193,7 @@ def searched(case: Case) -> Searched:
     """Every target sample's best training images, and every validation sample's best of both splits beside it."""
     dataset = case.dataset
     if "leakage" not in case.shared:
-        pixels, train = matching_pixels(dataset.inputs), dataset.rows("train")
+        pixels, train = matching_pixels(dataset.pixels), dataset.rows("train")
         sample = np.sort(np.random.default_rng(case.seed).permutation(train)[:NULL_QUERIES])
         unrelated = search(pixels, sample, train, case.track, "leakage null").score[:, 0]
         null = Null(unrelated, dataset.targets[sample])

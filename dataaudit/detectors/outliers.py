@@ -84,7 +84,7 @@ def _distances(
 
 def _pixel_views(dataset: Dataset, reference: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(n,) log squared distance of whitened pixels to the neighbours plus the unexplained rest; (n,) log roughness."""
-    images = matching_pixels(dataset.inputs).numpy()
+    images = matching_pixels(dataset.pixels).numpy()
     flat = images.reshape(len(images), -1)
     known = flat[reference]
     pca = PCA(min(COMPONENTS, *known.shape), random_state=0).fit(known)

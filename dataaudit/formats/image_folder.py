@@ -27,6 +27,7 @@ from ..dataset import (
     Dataset,
     Ignored,
     Layout,
+    Reading,
     Rejected,
     Split,
     Track,
@@ -41,6 +42,7 @@ SPLIT_NAMES: dict[str, Split] = {
     "val": "val", "valid": "val", "validation": "val", "dev": "val",
     "test": "test", "testing": "test", "eval": "test", "evaluation": "test",
 }  # fmt: skip
+EVIDENCE = 1
 TEST_FRACTION = 0.2
 SMALL, LARGE = 32, 64
 """Edge of the square that images of mixed sizes are brought to: small where most are at most 48 pixels, else large."""
@@ -60,7 +62,7 @@ def matches(path: Path) -> bool:
     return path.is_dir() and any(Path(name).suffix.lower() in EXTENSIONS for _, name in _walk(path, []))
 
 
-def load(path: Path, seed: int, track: Track) -> Dataset:
+def load(path: Path, reading: Reading, track: Track) -> Dataset:
     """Read an image folder.
 
     Raises DatasetError if there is no training image, only one class, images without a class folder, or two
@@ -73,7 +75,7 @@ def load(path: Path, seed: int, track: Track) -> Dataset:
     if len(classes) < 2:
         raise DatasetError(_too_few_classes(path, classes))
     targets = [classes.index(file.label) for file in files]
-    splits, origin = _splits(path, files, targets, seed, notes)
+    splits, origin = _splits(path, files, targets, reading.seed, notes)
 
     shape = _working_shape(files, notes, track)
     read = _read_all(files, shape, track)

@@ -37,11 +37,11 @@ class ImageLearner:
         return {"learner": "image", **asdict(self)}
 
     def build(self, dataset: Dataset) -> nn.Module:
-        channels, height, width = dataset.inputs.shape[1:]
+        channels, height, width = dataset.pixels.shape[1:]
         return network(channels, min(height, width), len(dataset.class_names))
 
     def tensors(self, dataset: Dataset, rows: NDArray[np.int64]) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(dataset.inputs[rows])).float()
+        return torch.from_numpy(np.ascontiguousarray(dataset.pixels[rows])).float()
 
     def fit(self, dataset: Dataset, rows: NDArray[np.int64], seed: int) -> nn.Module:
         """Raises NumericsError if the loss stops being finite, naming the epoch and a sample of the batch."""
@@ -81,7 +81,7 @@ class ImageLearner:
     def _start(self, dataset: Dataset, rows: NDArray[np.int64], seed: int) -> nn.Module:
         torch.manual_seed(seed)
         model = self.build(dataset)
-        sample = dataset.inputs[rows[:: max(1, len(rows) // 4096)]].astype(np.float32)
+        sample = dataset.pixels[rows[:: max(1, len(rows) // 4096)]].astype(np.float32)
         standardise = model.get_submodule("0")
         assert isinstance(standardise, Standardise)
         standardise.mean.copy_(torch.from_numpy(sample.mean((0, 2, 3), keepdims=True)[0]))

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from dataaudit.config import AuditConfig
-from dataaudit.dataset import Dataset, silent
+from dataaudit.dataset import Dataset, Reading, silent
 from dataaudit.detection import Case
 from dataaudit.detectors import integrity
 from dataaudit.errors import DatasetError, InputError
@@ -56,7 +56,7 @@ def two_classes(root: Path, *splits: str, count: int = 2) -> Path:
 
 
 def read(root: Path, seed: int = 0) -> Dataset:
-    return image_folder.load(root, seed, silent)
+    return image_folder.load(root, Reading(seed), silent)
 
 
 def findings(dataset: Dataset) -> list[Finding]:
