@@ -6,21 +6,22 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .exhibits import Exhibit
 from .findings import Finding, Pair
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
 class Check:
-    """One detector's coverage. An "error" makes the verdict incomplete.
+    """One detector's coverage. An "error", or one that was "not run", makes the verdict incomplete.
 
     calibration   what it made of planted faults, see `detection.Calibration`; None if none were planted
     figures       what the report may draw
     """
 
     name: str
-    status: Literal["ran", "skipped", "error"]
+    status: Literal["ran", "skipped", "not run", "error"]
     examined: int
     total: int
     findings: int
@@ -53,7 +54,7 @@ class Audit:
     """One finished audit.
 
     samples     one mapping for every sample of the dataset, read or not
-    pictures    data URIs for the samples that the report shows
+    exhibits    pictures, texts or values of the samples that the report shows
     kinds       (check, title) of every kind of finding
     """
 
@@ -68,7 +69,7 @@ class Audit:
     cost: Cost
     samples: tuple[Mapping[str, Any], ...] = ()
     pairs: tuple[Pair, ...] = ()
-    pictures: Mapping[str, str] = field(default_factory=dict)
+    exhibits: Mapping[str, Exhibit] = field(default_factory=dict)
     explanations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     kinds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 

@@ -1,6 +1,6 @@
 """What a finding's card in the report shows: pictures by sample id with captions, and figures by name, in words."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .findings import Finding, Verification
@@ -14,8 +14,7 @@ SHOWN = 8
 
 def card(finding: Finding) -> tuple[Pictures, Figures]:
     """What the card of a finding of any kind shows."""
-    described = {"leakage": _leakage, "mislabeled": _mislabeled, "brittle": _brittle, "harmful": _harmful}
-    pictures, figures = described.get(finding.kind, _plain)(finding)
+    pictures, figures = CARDS.get(finding.kind, _plain)(finding)
     retrained = _seen_in_retraining(finding.verification)
     return pictures, [*figures, ("Seen in retraining", retrained)] if retrained else figures
 
@@ -25,8 +24,16 @@ def status(finding: Finding) -> str:
     known = finding.verification.status
     if known == "unverified":
         return known
-    about = {"leakage": "effect on the model", "mislabeled": "by retrained models"}.get(finding.kind)
+    retrained = "by retrained models"
+    about = {"leakage": "effect on the model", "mislabeled": retrained, "target_error": retrained}.get(finding.kind)
     return f"{about}: {known}" if about else known
+
+
+def differences(finding: Finding) -> list[tuple[str, str]]:
+    """What the two texts of a pair share and what only one has: ("equal" or "left" or "right", words)."""
+    pairs = finding.evidence.get("copies", finding.evidence.get("pairs", []))
+    parts = pairs[0].get("differences", []) if pairs else []
+    return [(str(part[0]), str(part[1])) for part in parts if len(part) == 2]
 
 
 def _leakage(finding: Finding) -> tuple[Pictures, Figures]:
@@ -89,6 +96,22 @@ def _mislabeled(finding: Finding) -> tuple[Pictures, Figures]:
     return pictures, figures
 
 
+def _target_error(finding: Finding) -> tuple[Pictures, Figures]:
+    """The sample, its number, and what the views say instead."""
+    evidence = finding.evidence
+    views = ", ".join(f"{name} {value:.6g}" for name, value in evidence["views"].items())
+    return [(finding.sample_ids[0], f"{evidence['split']}, {evidence['given']:.6g}")], [
+        ("Given", f"{evidence['given']:.6g}"),
+        ("Suggested", f"{evidence['suggested']:.6g}"),
+        *[("As if", evidence["like"])] * bool(evidence["like"]),
+        ("Distance", f"{evidence['deviations']:+.1f} deviations of samples like it"),
+        ("Probability that it is wrong", f"{min(evidence['probability_wrong'], 0.99):.0%}"),
+        ("False-discovery rate", f"{evidence['q_value']:.1%}"),
+        ("Predicted out of sample", views),
+        ("Label quality (cleanlab)", f"{evidence['outre_quality']:.3f}"),
+    ]
+
+
 def _brittle(finding: Finding) -> tuple[Pictures, Figures]:
     """The prediction, and the most influential of the samples it hangs on."""
     evidence = finding.evidence
@@ -119,7 +142,8 @@ def _harmful(finding: Finding) -> tuple[Pictures, Figures]:
     pictures = [(one["train_id"], f"labelled {one['label']}") for one in evidence["members"][:SHOWN]]
     return pictures, [
         ("Samples in the group", f"{evidence['size']:,}"),
-        ("By class", ", ".join(f"{name} {count}" for name, count in evidence["classes"].items())),
+        *[("By class", ", ".join(f"{name} {count}" for name, count in evidence["classes"].items()))]
+        * bool(evidence["classes"]),
         *((_sentence(name), _gain(own)) for name, own in evidence["measures"].items()),
     ]
 
@@ -132,6 +156,15 @@ def _plain(finding: Finding) -> tuple[Pictures, Figures]:
         for name, value in finding.evidence.items()
         if isinstance(value, str | bool | int | float) or (isinstance(value, Mapping) and len(value) <= SHOWN)
     ]
+
+
+CARDS: dict[str, Callable[[Finding], tuple[Pictures, Figures]]] = {
+    "leakage": _leakage,
+    "mislabeled": _mislabeled,
+    "target_error": _target_error,
+    "brittle": _brittle,
+    "harmful": _harmful,
+}
 
 
 def _seen_in_retraining(verification: Verification) -> str:

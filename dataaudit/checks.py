@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,25 +19,32 @@ from .findings import Finding, Pair
 from .pool import Pool
 from .retraining import Retraining
 
+NO_POOL = "it needs models trained on parts of the data, and only checkpoints were given; --retrain allows it"
 Retrained = Callable[[NDArray[np.int64]], Pool]
 
 
 @dataclass(frozen=True)
 class Examined:
-    """One detector's state, between the stages and after them."""
+    """One detector's state, between the stages and after them.
+
+    reason    why there is no detection
+    allowed   whether the user lets the detector have what it needs
+    """
 
     name: str
     case: Case
     detection: Detection | None = None
     reason: str = ""
     seconds: float = 0.0
+    allowed: bool = True
 
     @property
     def check(self) -> Check:
         """What the audit says of this detector."""
         found = self.detection
         if found is None:
-            return Check(self.name, "error", 0, len(self.case.dataset), 0, self.reason)
+            status: Literal["error", "not run"] = "error" if self.allowed else "not run"
+            return Check(self.name, status, 0, len(self.case.dataset), 0, self.reason)
         return Check(
             self.name,
             "skipped" if found.skipped else "ran",
@@ -55,21 +62,35 @@ def examine(case: Case, retrained: Retrained | None) -> list[Examined]:
     """Every detector's findings, not checked yet; calibrated where a pool on changed labels can be had."""
     found = []
     for name in plugins.names("detectors"):
-        state = Examined(name, case)
-        if retrained is not None and hasattr(plugins.get("detectors", name), "calibrate"):
+        state, detector = Examined(name, case), plugins.get("detectors", name)
+        tasks = getattr(detector, "TASKS", (case.dataset.task,))
+        if case.dataset.task not in tasks:
+            found.append(replace(state, detection=_skipped(case, f"made for {' and '.join(tasks)}")))
+            continue
+        if getattr(detector, "NEEDS_POOL", False) and not len(case.pool):
+            found.append(replace(state, reason=NO_POOL, allowed=False))
+            continue
+        if retrained is not None and hasattr(detector, "calibrate"):
             state = _step(state, partial(_calibrated, retrained=retrained))
         found.append(state if state.reason else _step(state, _detected))
     return found
 
 
+def _skipped(case: Case, reason: str) -> Detection:
+    return Detection((), 0, len(case.dataset), skipped=reason)
+
+
 def verify(examined: list[Examined], retraining: Retraining) -> list[Examined]:
     """The same with every claim checked that can be."""
     return [
-        _step(state, partial(_verified, retraining=retraining))
-        if state.detection is not None and hasattr(plugins.get("detectors", state.name), "verify")
-        else state
-        for state in examined
+        _step(state, partial(_verified, retraining=retraining)) if _verifiable(state) else state for state in examined
     ]
+
+
+def _verifiable(state: Examined) -> bool:
+    detector = plugins.get("detectors", state.name)
+    task = state.case.dataset.task
+    return state.detection is not None and hasattr(detector, "verify") and task in getattr(detector, "TASKS", (task,))
 
 
 def findings(examined: list[Examined]) -> tuple[Finding, ...]:

@@ -42,6 +42,18 @@ def cli() -> None:
     help="Trainings of every removal that findings are checked by, at least 3; 0 trains nothing beyond the pool.",
 )
 @click.option("--brittle", type=int, default=2, show_default=True, help="Predictions whose support is searched.")
+@click.option("--label", help="Column, field or array that holds the targets. Default: the usual names.")
+@click.option("--learner", metavar="SPEC", help="What is trained: a recipe as in text:C=1, or package.module:name.")
+@click.option("--rows", type=int, default=100_000, show_default=True, help="Training rows at most; else a sample.")
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Trained weights of the learner's module, repeatable: attribute these, train nothing.",
+)
+@click.option("--retrain", is_flag=True, help="With --checkpoint: let checks train models of the same module.")
+@click.option("--unsafe-checkpoints", "any_code", is_flag=True, help="Read checkpoints that can run code.")
 @click.option("--dry-run", is_flag=True, help="Show the layout and an estimate of the time, then stop.")
 def run(
     dataset: Path,
@@ -52,6 +64,12 @@ def run(
     fail_on: str,
     verify: int,
     brittle: int,
+    label: str | None,
+    learner: str | None,
+    rows: int,
+    checkpoints: tuple[Path, ...],
+    retrain: bool,
+    any_code: bool,
     dry_run: bool,
 ) -> None:
     """Audit DATASET and write report.html, audit.json, findings.jsonl, samples.csv, pairs.csv and scores.h5.
@@ -59,7 +77,23 @@ def run(
     Exit codes: 0 passes, 1 findings at or above --fail-on, 2 usage or input, 3 a check could not run, 130 interrupted.
     Run it again to go on after an interruption.
     """
-    config = AuditConfig(dataset, output, seed, runs, jobs, verify, brittle, Severity[fail_on.upper()])
+    severity = Severity[fail_on.upper()]
+    config = AuditConfig(
+        dataset,
+        output,
+        seed,
+        runs,
+        jobs,
+        verify,
+        brittle,
+        severity,
+        label,
+        learner,
+        rows,
+        checkpoints,
+        retrain,
+        any_code,
+    )  # fmt: skip
     console = Console(stderr=True)
     track = terminal_track(console)
     from . import pipeline  # imports torch, which `--help` can do without
@@ -81,6 +115,8 @@ def run(
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of splits, subsets and training.")
 @click.option("--runs", type=int, default=24, show_default=True, help="Models to train on random halves, at least 8.")
 @click.option("--jobs", type=int, help="Training runs at a time. Default: one a core.")
+@click.option("--label", help="Column, field or array that holds the targets. Default: the usual names.")
+@click.option("--learner", metavar="SPEC", help="What is trained: a recipe as in text:C=1, or package.module:name.")
 @click.option("--targets", type=int, default=6, show_default=True, help="Predictions whose top samples are removed.")
 @click.option("--leave-out", type=int, default=10, show_default=True, help="Training samples left out one by one.")
 @click.option("--times", type=int, default=2, show_default=True, help="Trainings of every removal.")
@@ -91,6 +127,8 @@ def evaluate(
     seed: int,
     runs: int,
     jobs: int | None,
+    label: str | None,
+    learner: str | None,
     targets: int,
     leave_out: int,
     times: int,
@@ -100,7 +138,7 @@ def evaluate(
     Writes evaluation.html and evaluation.json. Models are shared with `run`; run it again to go on after an
     interruption. Exit codes: 0 measured, 2 usage or input, 3 a method could not run, 130 interrupted.
     """
-    config = AuditConfig(dataset, output, seed, runs, jobs)
+    config = AuditConfig(dataset, output, seed, runs, jobs, label=label, learner=learner)
     console = Console(stderr=True)
     track = terminal_track(console)
     from . import evaluate as evaluation

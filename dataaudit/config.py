@@ -10,6 +10,7 @@ from .findings import Severity
 
 MIN_RUNS = 8
 MIN_VERIFY = 3
+MIN_ROWS = 50
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,12 @@ class AuditConfig:
     verify     trainings of every removal that findings are checked by; 0 for no training beyond the pool's
     brittle    predictions whose support is searched by retraining
     fail_on    the least severity that fails the verdict
+    label      column or array that holds the targets, where the usual names don't tell
+    learner    what is trained, see `learner_spec.learner_of`; the modality's own by default
+    rows       training rows audited at most; of more, a sample is drawn
+    checkpoints   trained models of the learner, which are attributed in place of models trained here
+    retrain       whether checks may train models beside the checkpoints
+    any_code      whether checkpoints may hold more than weights, which runs code
 
     Raises InputError for values that can't be used.
     """
@@ -35,6 +42,12 @@ class AuditConfig:
     verify: int = 4
     brittle: int = 2
     fail_on: Severity = Severity.HIGH
+    label: str | None = None
+    learner: str | None = None
+    rows: int = 100_000
+    checkpoints: tuple[Path, ...] = ()
+    retrain: bool = False
+    any_code: bool = False
 
     def __post_init__(self) -> None:
         if not self.path.exists():
@@ -51,6 +64,15 @@ class AuditConfig:
             )
         if self.brittle < 0:
             raise InputError(f"--brittle {self.brittle}: expected zero or more")
+        if self.rows < MIN_ROWS:
+            raise InputError(f"--rows {self.rows}: expected at least {MIN_ROWS}")
+        for path in self.checkpoints:
+            if not path.is_file():
+                raise InputError(f"--checkpoint {path}: no such file")
+        if self.checkpoints and self.learner is None:
+            raise InputError("--checkpoint: expected --learner package.module:name too, the factory of the module")
+        if (self.retrain or self.any_code) and not self.checkpoints:
+            raise InputError("--retrain and --unsafe-checkpoints are about --checkpoint, and there is none")
         if self.jobs is not None and self.jobs < 1:
             raise InputError(f"--jobs {self.jobs}: expected one or more")
         try:
@@ -63,6 +85,11 @@ class AuditConfig:
             raise InputError(
                 f"--output {self.directory}: results can't go into the dataset {self.path}; name a folder outside it"
             )
+
+    @property
+    def pooled(self) -> bool:
+        """Whether models are trained on parts of the data."""
+        return self.retrain or not self.checkpoints
 
     @property
     def workers(self) -> int:

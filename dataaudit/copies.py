@@ -1,4 +1,4 @@
-"""Which matched images are copies: pairs with p-values, learnt from images that are none, and groups of pairs."""
+"""Which matched samples are copies: pairs with p-values, learnt from samples that are none, and groups of pairs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from .dataset import Dataset
 from .detection import accepted_by_fdr
-from .near_duplicates import Matches
+from .matching import Matches
 
 MIN_NULL = 25
 TAILS = ((0.75, 0.93), (0.5, 0.85))
@@ -17,19 +18,30 @@ TAILS = ((0.75, 0.93), (0.5, 0.85))
 FALSE_DISCOVERY_RATE = 0.05
 MIN_SIMILARITY = 0.8
 """How alike a near-duplicate must be once aligned, beside being too alike to be none."""
+SAME_NUMBER = 1e-9
+"""Targets no farther apart than this, relative to their size, are equal."""
 EXACT_SCORE = 25.0
 """Above the score of any match."""
 
 
 @dataclass(frozen=True)
 class Null:
-    """Best scores (m,) of images that have no copy in the base, most of them at least, and their classes (m,)."""
+    """Best scores (m,) of samples that have no copy in the base, most of them at least, and their classes (m,)."""
 
     scores: NDArray[np.float32]
     classes: NDArray[np.int64]
 
+    @classmethod
+    def of(cls, matches: Matches, classes: NDArray[np.int64], alike: float) -> "Null":
+        """From queries of these classes (q,), what is as similar as `alike` left out; see Matcher."""
+        scores = matches.unrelated(alike)
+        known = ~np.isnan(scores)
+        return cls(scores[known], classes[known])
+
     def p_values(self, scores: NDArray[np.float32], classes: NDArray[np.int64]) -> NDArray[np.float64]:
-        """For scores (q, k) of queries of these classes (q,)."""
+        """For scores (q, k) of queries of these classes (q,); 1 for all where there is nothing to learn from."""
+        if not len(self.scores):
+            return np.ones(scores.shape)
         k = scores.shape[1]
         standard = by_class(self.scores, self.classes, scores.flatten(), np.repeat(classes, k))
         return tail_probability(*standard).reshape(-1, k)
@@ -40,11 +52,11 @@ class Pairs:
     """m candidate pairs, each query's best first.
 
     query, base   dataset rows
-    similarity    correlation after alignment, 0 to 1
+    similarity    once aligned, 0 to 1
     score         larger is more surely a copy
     mirrored      whether one of the two had to be mirrored
-    p_value       probability that a picture without a copy scores this high
-    exact         whether the decoded contents are equal
+    p_value       probability that a sample without a copy scores this high, or equals another where `exact`
+    exact         whether the contents are equal
     rank          1 for the query's best
     """
 
@@ -59,8 +71,10 @@ class Pairs:
 
     @classmethod
     def of(cls, queries: NDArray[np.int64], matches: Matches, p_values: NDArray[np.float64]) -> "Pairs":
-        """Every match of the queries, none of them exact."""
+        """Every match of the queries, none of them exact. Matches that chance explains are no surer than that."""
         k = matches.base.shape[1]
+        if matches.chance is not None:
+            p_values = np.maximum(p_values, matches.chance.clip(max=1))
         return cls(
             np.repeat(queries, k),
             matches.base.flatten(),
@@ -72,8 +86,11 @@ class Pairs:
             np.tile(np.arange(1, k + 1), len(queries)),
         )
 
-    def with_exact(self, contents: Sequence[str], base: NDArray[np.int64]) -> "Pairs":
-        """Also all pairs of equal content, whatever the descriptors made of them (a blank picture has none)."""
+    def with_exact(self, contents: Sequence[str], base: NDArray[np.int64], coincidence: NDArray[np.float64]) -> "Pairs":
+        """Also all pairs of equal content, whatever the matcher made of them (a blank picture has no descriptors).
+
+        coincidence   for all rows, see Matcher
+        """
         by_content: dict[str, list[int]] = {}
         for row in base:
             by_content.setdefault(contents[row], []).append(int(row))
@@ -81,7 +98,8 @@ class Pairs:
         query, copies = np.array(found, np.int64).reshape(-1, 2).T
         n = len(query)
         one, sure = np.ones(n, np.float32), np.full(n, EXACT_SCORE, np.float32)
-        exact = Pairs(query, copies, one, sure, np.zeros(n, bool), np.zeros(n), np.ones(n, bool), np.arange(n))
+        by_chance = (coincidence[query] * len(base)).clip(max=1)
+        exact = Pairs(query, copies, one, sure, np.zeros(n, bool), by_chance, np.ones(n, bool), np.arange(n))
         other = np.array([contents[q] != contents[b] for q, b in zip(self.query, self.base, strict=True)], bool)
         return self.where(other).joined(exact)
 
@@ -104,20 +122,37 @@ class Pairs:
     def judged(self, bar: float, untested: int = 0) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         """Which pairs are copies, and every pair's q value; a query's further pairs have that of a best pair as sure.
 
+        Exact pairs are judged among themselves.
+
         untested   further queries, whose best pairs are taken for none
         """
         p_values = np.concatenate([self.tested(bar)[1], np.ones(untested)])
-        _, q_values = accepted_by_fdr(p_values, FALSE_DISCOVERY_RATE)
-        order = np.argsort(p_values)
-        q = np.append(q_values[order], 1.0)[np.searchsorted(p_values[order], self.p_value)]
-        accepted = self.exact | ((self.p_value <= level(p_values)) & (self.similarity >= bar))
-        return accepted, np.where(self.exact, 0.0, q)
+        near = (self.p_value <= level(p_values)) & (self.similarity >= bar)
+        by_chance = np.where(self.exact, self.p_value, 1.0)[self.rank == 1]
+        accepted = np.where(self.exact, self.p_value <= level(by_chance), near)
+        return accepted, np.where(self.exact, q_among(by_chance, self.p_value), q_among(p_values, self.p_value))
+
+
+def labels_agree(dataset: Dataset, rows: Sequence[int]) -> bool:
+    """Whether these rows have the same target; numbers up to rounding."""
+    targets = dataset.targets[list(rows)]
+    if dataset.task == "regression":
+        return bool(np.ptp(targets) <= SAME_NUMBER * np.abs(targets).max())
+    return bool((targets == targets[0]).all())
 
 
 def level(p_values: NDArray[np.float64]) -> float:
     """The largest p-value that Benjamini & Hochberg accept."""
     accepted, _ = accepted_by_fdr(p_values, FALSE_DISCOVERY_RATE)
     return float(FALSE_DISCOVERY_RATE * accepted.sum() / max(1, len(accepted)))
+
+
+def q_among(tested: NDArray[np.float64], p_values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The q value of each p-value: that of the tested one next above, 1 above all."""
+    _, q_values = accepted_by_fdr(tested, FALSE_DISCOVERY_RATE)
+    order = np.argsort(tested)
+    found: NDArray[np.float64] = np.append(q_values[order], 1.0)[np.searchsorted(tested[order], p_values)]
+    return found
 
 
 def connected(a: NDArray[np.int64], b: NDArray[np.int64]) -> list[NDArray[np.int64]]:
@@ -152,7 +187,7 @@ def by_class(
 
 
 def tail_probability(null: NDArray[np.float32], scores: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Probability that a picture without a copy scores this high, from exponential fits to the null's upper part.
+    """Probability that a sample without a copy scores this high, from exponential fits to the null's upper part.
 
     The fits look at the quantiles of TAILS only. Copies in the null can only make a tail look longer, so the shorter of
     the two counts: ten true copies in a hundred do little harm. Scores below the fitted tail get their empirical

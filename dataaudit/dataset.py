@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -73,7 +73,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Labelled samples in splits, sorted by id.
+    """Labelled samples in splits, in a fixed order.
 
     ids          unique strings: paths relative to the dataset with `/`, or `file#row` for rows of a file
     inputs       (n, ...) as read. image: uint8 (n, channels, height, width); text: str objects (n,); table: a frame
@@ -123,14 +123,15 @@ class Dataset:
     @property
     def pixels(self) -> NDArray[np.uint8]:
         """The inputs of images, uint8 (n, channels, height, width)."""
-        assert self.modality == "image"
-        assert isinstance(self.inputs, np.ndarray)
+        if self.modality != "image" or not isinstance(self.inputs, np.ndarray):
+            raise DatasetError(f"{self.root}: expected images, found a dataset of the modality {self.modality!r}")
         return self.inputs
 
     @property
     def frame(self) -> pd.DataFrame:
         """The inputs of a table."""
-        assert isinstance(self.inputs, pd.DataFrame)
+        if not isinstance(self.inputs, pd.DataFrame):
+            raise DatasetError(f"{self.root}: expected a table, found a dataset of the modality {self.modality!r}")
         return self.inputs
 
     def take(self, rows: NDArray[np.int64]) -> NDArray[Any] | pd.DataFrame:
@@ -161,11 +162,15 @@ class Dataset:
 
     def label(self, row: int | np.integer[Any]) -> str:
         """The target of one row in words."""
+        return self.in_words(self.targets[row])
+
+    def in_words(self, target: Any) -> str:
+        """One target, given or predicted, in words."""
         if self.task == "classification":
-            return self.class_names[int(self.targets[row])]
+            return self.class_names[int(target)]
         if self.task == "multilabel":
-            return ", ".join(name for name, given in zip(self.class_names, self.targets[row], strict=True) if given)
-        return f"{self.targets[row]:.6g}"
+            return ", ".join(name for name, given in zip(self.class_names, target, strict=True) if given)
+        return f"{target:.6g}"
 
     @property
     def target_split(self) -> Split:
@@ -226,11 +231,19 @@ class Reading:
     seed    of splits made here, and of the sample that is drawn of too many rows
     label   the column, array or field that holds the targets; None where the usual names decide
     most    rows that are kept at most; of more, a sample is drawn, and said
+    split   the column that names each row's split; None where the usual names decide
+    text    columns that are texts, whatever they look like
+    drop    columns that are no features
+    files   the files of each split; empty where their names decide
     """
 
     seed: int = 0
     label: str | None = None
     most: int = 100_000
+    split: str | None = None
+    text: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    files: Mapping[Split | None, tuple[Path, ...]] = field(default_factory=dict)
 
 
 class Format(Protocol):

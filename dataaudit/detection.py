@@ -37,6 +37,7 @@ class Calibration:
 class Case:
     """One audit's material. Scores are for the dataset's training rows on the rows of its target split, in order.
 
+    pool          without runs where a user's own trained models are audited and nothing may be trained
     influences    (rows, labels) -> scores (n_train, len(rows)) of the training rows on the margins of these labels,
                   from a few of the pool's models; for rows of any split
     predictions   how many predictions a detector may examine by retraining
@@ -81,7 +82,9 @@ class Detector(Protocol):
     The docstring has the headings "What it finds", "Why it matters", "How it is checked" and "What to do".
     An exception in any function is shown as a check that could not run.
 
-    KINDS      the report's title for each kind of finding it makes
+    KINDS        the report's title for each kind of finding it makes
+    TASKS        the tasks that it is made for, all where it doesn't say
+    NEEDS_POOL   True, where it is there, says that it can do nothing with a pool without runs
     """
 
     KINDS: Mapping[str, str]

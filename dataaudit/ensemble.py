@@ -164,7 +164,12 @@ def _chosen(
 
 
 def leave_out(runs: Runs, run_of: NDArray[np.int64], predictions: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(S, t) from (models, S, t): each subset's prediction averaged over the models trained on another subset."""
+    """(S, t) from (models, S, t): each subset's prediction averaged over the models trained on another subset.
+
+    Over all models where they are of no run.
+    """
+    if not len(run_of):
+        return np.asarray(predictions.mean(0))
     others = [runs.subsets[run_of[: len(predictions)]] != subset for subset in runs.distinct()]
     return np.stack([predictions[other, j].mean(0) for j, other in enumerate(others)])
 

@@ -26,7 +26,8 @@ from .config import AuditConfig
 from .dataset import Dataset, Track, as_text
 from .errors import DataAuditError, InputError
 from .evaluation import Trust, trust
-from .learning import Differentiable
+from .learner_spec import learner_of
+from .learning import LearningAlgorithm
 from .planting_labels import planted_flips
 from .pool import BLOCK, Pool, train_pool
 from .problem import Problem
@@ -102,7 +103,7 @@ def evaluate(
     serve is part of the result, with the reason. Raises InputError for an unknown backend.
     """
     engines = {name: plugins.get("backends", name).BACKEND() for name in backends}
-    learner = plugins.get("learners", dataset.modality).LEARNER()
+    learner = learner_of(config.learner, dataset.modality)
     directory = config.directory
     with joblib.parallel_config(n_jobs=config.workers):
         torch.set_num_threads(config.workers)
@@ -157,7 +158,7 @@ def _scored(name: str, engine: Any, pool: Pool, directory: Path, track: Track) -
 def _removals(
     config: AuditConfig,
     dataset: Dataset,
-    learner: Differentiable,
+    learner: LearningAlgorithm,
     pool: Pool,
     scored: dict[str, Attribution],
     sizes: tuple[int, ...],
@@ -187,7 +188,7 @@ def _removals(
 def _left_out(
     config: AuditConfig,
     dataset: Dataset,
-    learner: Differentiable,
+    learner: LearningAlgorithm,
     scored: dict[str, Attribution],
     effort: Effort,
     track: Track,
@@ -219,7 +220,7 @@ def _largest(attribution: Attribution) -> NDArray[np.float32]:
 def _planted(
     config: AuditConfig,
     dataset: Dataset,
-    learner: Differentiable,
+    learner: LearningAlgorithm,
     engines: dict[str, Any],
     scored: dict[str, Attribution],
     track: Track,

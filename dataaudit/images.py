@@ -102,7 +102,11 @@ def resized(decoded: Decoded, channels: int, height: int, width: int) -> NDArray
 
 def data_uri(path: Path, edge: int) -> str:
     """A picture for an HTML page, at most `edge` pixels wide and high."""
-    image = Image.fromarray(decode(path).pixels)
+    return picture_uri(Image.fromarray(decode(path).pixels), edge)
+
+
+def picture_uri(image: Image.Image, edge: int) -> str:
+    """The same of an image in memory."""
     image.thumbnail((edge, edge))
     buffer = io.BytesIO()
     kind = "PNG" if max(image.size) <= 32 or image.mode == "L" else "JPEG"

@@ -8,9 +8,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.neighbors import NearestNeighbors
 
+from .columns import encode
 from .dataset import Dataset
 from .image_features import hog
 from .near_duplicates import matching_pixels
+from .text_features import character_features
 
 CELLS = 7
 COMPONENTS = 100
@@ -19,12 +21,40 @@ NEIGHBOURS = 16
 
 
 def descriptors(dataset: Dataset) -> NDArray[np.float32]:
-    """(n, d) label-free descriptors: principal components of oriented gradients, fitted on the training rows."""
-    features = torch.cat([hog(part, CELLS) for part in torch.split(matching_pixels(dataset.pixels), 4096)]).numpy()
-    train = features[dataset.rows("train")]
-    components = min(COMPONENTS, *train.shape)
-    projected = PCA(components, random_state=0).fit(train).transform(features)
-    return np.asarray(projected / max(float(projected.std()), 1e-12), np.float32)
+    """(n, d) label-free descriptors, fitted on the training rows, computed once for a dataset.
+
+    image: principal components of oriented gradients; text: components of its characters; table: encoded columns;
+    array: its values, standardised. At most COMPONENTS dimensions, for text a few more; one deviation all in all.
+    """
+    return dataset.derive("descriptors", lambda: _descriptors(dataset))
+
+
+def _descriptors(dataset: Dataset) -> NDArray[np.float32]:
+    train = dataset.rows("train")
+    if dataset.modality == "image":
+        parts = torch.split(matching_pixels(dataset.pixels), 4096)
+        return _scaled(principal(torch.cat([hog(part, CELLS) for part in parts]).numpy(), train))
+    if dataset.modality == "text":
+        features = character_features(np.asarray(dataset.inputs), train)
+        return _scaled(features - features[train].mean(0))
+    if dataset.modality == "table":
+        return _scaled(principal(encode(dataset.frame, train), train))
+    flat = np.nan_to_num(np.asarray(dataset.inputs).reshape(len(dataset), -1).astype(np.float32))
+    deviation = flat[train].std(0)
+    return _scaled(principal((flat - flat[train].mean(0)) / np.where(deviation > 0, deviation, 1), train))
+
+
+def principal(features: NDArray[np.float32], train: NDArray[np.int64]) -> NDArray[np.float32]:
+    """(n, d) principal components of the training rows, at most COMPONENTS; one of zeros where these are all alike."""
+    known = features[train]
+    if len(known) < 2 or not (known != known[0]).any():
+        return np.zeros((len(features), 1), np.float32)
+    pca = PCA(min(COMPONENTS, *known.shape), random_state=0).fit(known)
+    return np.asarray(pca.transform(features), np.float32)
+
+
+def _scaled(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(features / max(float(features.std()), 1e-12), np.float32)
 
 
 def linear_probabilities(dataset: Dataset, features: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
@@ -46,14 +76,18 @@ def linear_probabilities(dataset: Dataset, features: NDArray[np.float32], seed: 
     return probabilities
 
 
-def neighbour_probabilities(dataset: Dataset, features: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(n, c) smoothed shares of labels among the nearest training rows, the row itself left out."""
+def nearest_training(dataset: Dataset, features: NDArray[np.float32]) -> NDArray[np.int64]:
+    """(n, k) the nearest training rows of every row, itself left out."""
     train = dataset.rows("train")
     k = min(NEIGHBOURS, len(train) - 1)
     nearest = NearestNeighbors(n_neighbors=k + 1).fit(features[train]).kneighbors(features, return_distance=False)
     own = train[nearest] == np.arange(len(dataset))[:, None]
     own[~own.any(1), -1] = True  # not a training row: drop the farthest instead
-    neighbours = train[nearest][~own].reshape(len(dataset), k)
+    return np.asarray(train[nearest][~own].reshape(len(dataset), k), np.int64)
+
+
+def neighbour_probabilities(dataset: Dataset, neighbours: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(n, c) smoothed shares of labels among the nearest training rows (n, k)."""
     classes = len(dataset.class_names)
     votes = np.stack([(dataset.targets[neighbours] == c).sum(1) for c in range(classes)], 1)
-    return np.asarray((votes + 0.5) / (k + 0.5 * classes))
+    return np.asarray((votes + 0.5) / (neighbours.shape[1] + 0.5 * classes))

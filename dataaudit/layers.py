@@ -22,6 +22,8 @@ from .errors import NumericsError, SampleError
 
 ROTATED = 1536
 """Longest side of a weight that is rotated: the eigenvectors of 1,152 rows take 0.3 s, those of 2,304 take 6 s."""
+TOLD = 0.5
+"""Share of the energy of other samples that the directions of some must hold, for a layer's inputs to be rotated."""
 BYTES = 128 << 20
 """Most memory for the gradients of one parameter; larger batches are taken in slices."""
 
@@ -85,8 +87,8 @@ class Block(Protocol):
 class Rotated:
     """A weight, as the matrix (outputs, inputs), rotated on both sides into the directions that carry its energy.
 
-    A side is a float basis (size, k), or an index (k,) of rows taken as they are: sides longer than ROTATED, and
-    the vocabulary of an embedding, where a sample touches few rows.
+    A side is a float basis (size, k), or an index (k,) of rows taken as they are: sides longer than ROTATED, inputs
+    whose directions a sample does not tell, such as words, and the vocabulary of an embedding.
     """
 
     def __init__(self, parameter: nn.Parameter, layers: list[nn.Module]) -> None:
@@ -118,6 +120,8 @@ class Rotated:
                 inputs = exact.flatten(0, 1)
                 right += inputs.T @ inputs
         total = _total(norms)
+        if right is not None and min(map(self._told, parts)) < TOLD:
+            right = None
         if left is not None:
             self._left = _basis(left, energy)
         if right is not None:
@@ -146,6 +150,11 @@ class Rotated:
 
     def features(self, part: Pass) -> Tensor:
         return self._matrix(part).flatten(1)[:, self._local]
+
+    def _told(self, part: Pass) -> float:
+        """How far samples tell the directions of others' inputs, where each has one input alone; see `_told`."""
+        taken = [a for layer in self.layers for a, _ in part.calls(layer)]
+        return min((_told(a) for a in taken if a.ndim == 2 and 2 < len(a) <= 2 * a.shape[1]), default=1.0)
 
     def _matrix(self, part: Pass) -> Tensor:
         """left^T G right, (n, left columns, right columns)."""
@@ -186,6 +195,18 @@ class Plain:
 
     def features(self, part: Pass) -> Tensor:
         return self._gradient(part)[:, self._kept]
+
+
+def _told(inputs: Tensor) -> float:
+    """How much of the energy of one half of the inputs (n, d) lies in the span of the other half."""
+    known, others = inputs[::2].double(), inputs[1::2].double()
+    energy = others.square().sum()
+    if not torch.isfinite(inputs).all() or energy <= 0:
+        return 1.0
+    values, vectors = torch.linalg.eigh(known @ known.T)
+    kept = values > 1e-6 * values[-1]
+    directions = known.T @ (vectors[:, kept] / values[kept].sqrt())
+    return float((others @ directions).square().sum() / energy)
 
 
 def require_finite(values: Tensor) -> None:

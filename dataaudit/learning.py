@@ -1,7 +1,7 @@
 """LearningAlgorithm: what the audit asks of anything that can be trained."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ class LearningAlgorithm(Protocol):
         """Train on the given rows."""
 
     def outputs(self, model: Any, dataset: Dataset, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Logits (len(rows), n_classes) in evaluation mode."""
+        """(len(rows), c) in evaluation mode: logits of classes or labels; for regression one value, as targets are."""
 
     def seconds_per_run(self, dataset: Dataset, n_rows: int) -> float:
         """About how long one `fit` on `n_rows` rows takes on one core, measured on a few steps."""
@@ -40,4 +40,9 @@ class Differentiable(LearningAlgorithm, Protocol):
         """An untrained module of the right shape, to load a kept state into."""
 
     def tensors(self, dataset: Dataset, rows: NDArray[np.int64]) -> Tensor:
-        """What the module takes: a float32 batch."""
+        """What the module takes for these rows, one batch."""
+
+
+def is_differentiable(learner: LearningAlgorithm) -> TypeGuard[Differentiable]:
+    """Whether gradient backends can be used on the learner's own models."""
+    return all(hasattr(learner, name) for name in ("trajectory", "build", "tensors"))

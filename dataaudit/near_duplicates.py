@@ -7,7 +7,7 @@ that pictures which resemble half the dataset do not pass for copies.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -18,9 +18,9 @@ from torch.nn import functional
 
 from .dataset import Track
 from .image_features import WhitenedPixels, hog
+from .matching import KEPT, Candidates, Matches
 from .registration import blur, likeness, register, warp
 
-CANDIDATES = 8
 CELLS = 5
 NEIGHBOURS = 10
 SHORTLIST = 48
@@ -53,41 +53,14 @@ FEW_WARPS = [Warp(1.0, 0.0, 0.0, mirrored) for mirrored in (False, True)]
 
 
 @dataclass(frozen=True)
-class Candidates:
-    """For each of q queries the k base images that are likeliest to show the same picture, likeliest first.
+class WarpedCandidates(Candidates):
+    """Candidates, their nearness that of the descriptors, corrected for hubs.
 
-    queries    (q,) dataset rows
-    base       (q, k) dataset rows
     warp       (q, k) positions in `warps`: under which of them the query looked most like it
-    nearness   (q, k) similarity of the descriptors, corrected for hubs
     """
 
-    queries: NDArray[np.int64]
-    base: NDArray[np.int64]
     warp: NDArray[np.int64]
-    nearness: NDArray[np.float32]
     warps: Sequence[Warp]
-
-    def of(self, chosen: NDArray[np.int64]) -> "Candidates":
-        """Those of chosen queries, by position."""
-        return replace(self, queries=self.queries[chosen], base=self.base[chosen], warp=self.warp[chosen],
-                       nearness=self.nearness[chosen])  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Matches:
-    """For each of q queries its CANDIDATES (fewer if the base is smaller) best base images, best first.
-
-    base         (q, k) dataset rows
-    similarity   (q, k) correlation after alignment, 0 to 1
-    score        (q, k) evidence plus lead; larger is more surely a copy
-    mirrored     (q, k) whether the query had to be mirrored
-    """
-
-    base: NDArray[np.int64]
-    similarity: NDArray[np.float32]
-    score: NDArray[np.float32]
-    mirrored: NDArray[np.bool_]
 
 
 def matching_pixels(inputs: NDArray[np.uint8]) -> Tensor:
@@ -109,8 +82,8 @@ def search(
 
 def nominate(
     pixels: Tensor, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str,
-    warps: Sequence[Warp] = WARPS, count: int = CANDIDATES,
-) -> Candidates:  # fmt: skip
+    warps: Sequence[Warp] = WARPS, count: int = KEPT,
+) -> WarpedCandidates:  # fmt: skip
     """The `count` likeliest base rows of every query row, by descriptors; never the query itself."""
     whitened = WhitenedPixels(pixels[base])
 
@@ -141,7 +114,7 @@ def nominate(
         _raise(base_top, best)
     value, place = torch.cat(values), torch.cat(places)
     corrected, chosen = (value - (torch.cat(crowding) + base_top.mean(0)[place]) / 2).topk(min(count, shortlist), 1)
-    return Candidates(
+    return WarpedCandidates(
         queries=queries,
         base=base[place.gather(1, chosen).numpy()],
         warp=torch.cat(under).gather(1, chosen).numpy(),
@@ -161,7 +134,7 @@ def _raise(top: Tensor, values: Tensor) -> None:
     top[:, changed] = torch.cat([top[:, changed], values[:, changed]]).topk(len(top), 0).values
 
 
-def align(pixels: Tensor, candidates: Candidates, track: Track, label: str) -> Matches:
+def align(pixels: Tensor, candidates: WarpedCandidates, track: Track, label: str) -> Matches:
     """Register every candidate with its query and sort each query's by what that proves."""
     k = candidates.base.shape[1]
     starts = torch.tensor([(w.scale, w.scale, w.shift_x, w.shift_y) for w in candidates.warps])

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .dataset import Task
 from .errors import InputError
 
 PerSample = Callable[[Tensor, Tensor], Tensor]
@@ -79,9 +80,35 @@ def _half_squared_error(outputs: Tensor, labels: Tensor) -> Tensor:
     return (outputs.reshape(len(outputs)) - labels.reshape(len(outputs))).square() / 2
 
 
+def _signed_logits(logits: Tensor, labels: Tensor) -> Tensor:
+    return torch.where(labels.bool(), logits, -logits)
+
+
+def joint_margin(logits: Tensor, labels: Tensor) -> Tensor:
+    """Sum over labels of log p/(1 - p) of their given presence or absence, from logits (n, labels)."""
+    return _signed_logits(logits, labels).sum(1)
+
+
+def _binary_losses(logits: Tensor, labels: Tensor) -> Tensor:
+    return functional.softplus(-_signed_logits(logits, labels)).sum(1)
+
+
 CLASSIFICATION = Objective("classification", _through(margin), margin)
 BINARY = Objective("binary", _through(signed_logit), signed_logit)
 REGRESSION = Objective("regression", _half_squared_error, prediction)
+MULTILABEL = Objective("multilabel", _binary_losses, joint_margin)
+OF_TASK: dict[Task, Objective] = {
+    "classification": CLASSIFICATION,
+    "regression": REGRESSION,
+    "multilabel": MULTILABEL,
+}
+"""What a dataset's task calls for, with outputs (n, classes), (n, 1) and (n, labels)."""
+MEAN_LOSS: dict[Task, Callable[[Tensor, Tensor], Tensor]] = {
+    "classification": functional.cross_entropy,
+    "regression": lambda outputs, labels: _half_squared_error(outputs, labels.to(outputs.dtype)).mean(),
+    "multilabel": lambda outputs, labels: _binary_losses(outputs, labels).mean(),
+}
+"""The mean of the same losses over a batch, to train with."""
 
 
 def objective_of(outputs: Tensor, labels: Tensor) -> Objective:

@@ -1,10 +1,10 @@
 """The only place where the stages are chained."""
 
+import hashlib
 import sys
 import tempfile
 import time
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -21,16 +21,21 @@ from .attribution import Attribution, Backend
 from .audit import Audit, Cost
 from .checks import Examined
 from .config import AuditConfig
-from .dataset import Dataset, Reading, Rejected, Track, as_text
+from .dataset import Dataset, Rejected, Track, as_text
 from .detection import Case, explanation
 from .errors import DatasetError, InputError
 from .evaluation import trust
+from .exhibits import exhibits
 from .files import replacing
 from .findings import Finding
-from .images import data_uri
-from .pool import BLOCK, Pool, train_pool
+from .folders import LAYOUT_FILE, endings
+from .layout_file import read_layout
+from .learner_spec import learner_of
+from .learning import is_differentiable
+from .pool import BLOCK, QUALITY, Pool, quality, train_pool
 from .problem import Problem
-from .report import PICTURE_BYTES, PICTURE_EDGE, shown_samples
+from .rehearsal import checkpointed, rehearse
+from .report import EXHIBIT_BYTES, PICTURE_EDGE, shown_samples
 from .retraining import Retraining
 
 FEW_MODELS = 6
@@ -45,36 +50,65 @@ LIMITS = (
 
 
 def load(config: AuditConfig, track: Track) -> Dataset:
-    """Read the dataset in the format that matches it best. Raises InputError if none or several do."""
+    """Read the dataset in the format that its dataaudit.toml names, else in the one that matches it best.
+
+    Raises InputError if no format matches, or several do equally.
+    """
+    layout = read_layout(config.path)
     formats = {name: plugins.get("formats", name) for name in plugins.names("formats")}
-    matching = [name for name, one in formats.items() if one.matches(config.path)]
-    if not matching:
-        found = "a file" if config.path.is_file() else "a folder without images"
+    if layout.format is not None and layout.format not in formats:
         raise DatasetError(
-            f"{config.path}: expected class folders with images, alone or inside split folders (train/, test/); "
-            f"found {found}; formats looked for: {', '.join(formats)}"
+            f"{config.path / LAYOUT_FILE}: there is no format {layout.format!r}; there are: {', '.join(formats)}"
         )
-    strongest = max(formats[name].EVIDENCE for name in matching)
-    best = [name for name in matching if strongest == formats[name].EVIDENCE]
-    if len(best) > 1:
-        raise DatasetError(f"{config.path}: ambiguous, it looks like {' and like '.join(best)}")
-    dataset: Dataset = formats[best[0]].load(config.path, Reading(config.seed), track)
+    name = layout.format or _recognised(config.path, layout.files, formats)
+    unused = set(layout.keys) - {"format"} - getattr(formats[name], "LAYOUT_KEYS", frozenset({"label"}))
+    if unused:
+        raise DatasetError(
+            f"{config.path / LAYOUT_FILE}: the format {name} has no use for {', '.join(sorted(unused))}; take it out"
+        )
+    reading = layout.reading(config.seed, config.label, config.rows)
+    dataset: Dataset = formats[name].load(config.path, reading, track)
     return dataset
 
 
+def _recognised(path: Path, files: Mapping[Any, Sequence[Path]], formats: Mapping[str, Any]) -> str:
+    """The format of a path, or of the files in it that hold the data."""
+    looked_at = [file for those in files.values() for file in those] or [path]
+    matching = [name for name, one in formats.items() if all(one.matches(each) for each in looked_at)]
+    if not matching:
+        sought = " ".join(f"({name}) {(one.__doc__ or '').splitlines()[0]}" for name, one in formats.items())
+        raise DatasetError(f"{path}: found {endings(path)}; expected data in one of these formats: {sought}")
+    strongest = max(formats[name].EVIDENCE for name in matching)
+    best = [name for name in matching if strongest == formats[name].EVIDENCE]
+    if len(best) > 1:
+        raise DatasetError(
+            f"{path}: ambiguous, it looks like {' and like '.join(best)}; move one of them out, or name the format in "
+            f'{LAYOUT_FILE} in the folder: [layout] format = "{best[0]}"'
+        )
+    return best[0]
+
+
 def estimate(config: AuditConfig, dataset: Dataset) -> float:
-    """About how many seconds `run` will take, from a few measured training steps."""
-    learner = plugins.get("learners", dataset.modality).LEARNER()
+    """About how many seconds `run` will take, from a few measured training steps.
+
+    Raises InputError if a learner or a checkpoint that the user named does not fit the data.
+    """
+    learner = learner_of(config.learner, dataset.modality)
+    if config.learner is not None:
+        rehearse(learner, dataset, config.learner)
+    checkpointed(config, dataset, learner)
+    samples = len(dataset)
+    # Scoring passes over all rows once per model, a few times the cost of a training epoch; matching adds its own.
+    scoring = (config.runs if config.pooled else len(config.checkpoints)) * samples * 1.4e-3 + samples * 1.2e-2
+    if not config.pooled:
+        return scoring + 10
     rows = len(dataset.rows("train"))
-    seconds: float = learner.seconds_per_run(dataset, rows // 2)
+    seconds = learner.seconds_per_run(dataset, rows // 2)
     proof = 0.0
     if config.verify:
         # Claims of three checks, each against nothing and against a random removal; the search for groups and supports.
         trainings = config.verify * (8 + config.brittle) + 8 + 6 * config.brittle
         proof = (BLOCK * seconds + trainings * learner.seconds_per_run(dataset, rows)) / config.workers * 1.15
-    # Scoring passes over all rows once per model, a few times the cost of a training epoch; matching adds its own.
-    samples = len(dataset)
-    scoring = config.runs * samples * 1.4e-3 + samples * 1.2e-2
     return config.runs * seconds / config.workers * 1.15 + scoring + proof + 10
 
 
@@ -87,28 +121,51 @@ def run(config: AuditConfig, dataset: Dataset, track: Track) -> Audit:
     seconds: dict[str, float] = {}
     with joblib.parallel_config(n_jobs=config.workers):
         torch.set_num_threads(config.workers)
-        learner = plugins.get("learners", dataset.modality).LEARNER()
+        learner = learner_of(config.learner, dataset.modality)
         with _timed(seconds, "pool"):
-            pool = train_pool(dataset, learner, directory / "pool", config.runs, config.seed, track)
+            pool = Pool.empty(dataset, learner, directory)
+            if config.pooled:
+                pool = train_pool(dataset, learner, directory / "pool", config.runs, config.seed, track)
+            problem = _problems(config, pool, track)
         with _timed(seconds, "attribution"):
-            problem = Problem.of(pool)
-            attribution = _attribute(plugins.get("backends", "trak").BACKEND(), problem, directory / "scores.h5", track)
+            whole = problem()
+            attribution = _attribute(plugins.get("backends", "trak").BACKEND(), whole, directory / "scores.h5", track)
 
-        def retrained(labels: NDArray[np.int64]) -> Pool:
+        def retrained(labels: NDArray[Any]) -> Pool:
             relabelled = replace(dataset, targets=labels)
             folder = directory / "calibration" / relabelled.fingerprint[:16]
             return train_pool(relabelled, learner, folder, BLOCK, config.seed, track)
 
-        case = Case(dataset, pool, attribution, config.seed, track, partial(_influences, pool, attribution, track),
+        case = Case(dataset, pool, attribution, config.seed, track, partial(_influences, problem, attribution, track),
                     config.brittle)  # fmt: skip
-        examined = checks.examine(case, retrained if config.verify else None)
-        audit = _audit(config, pool, attribution, problem, examined, seconds)
-        if config.verify:
+        prove = bool(config.verify) and config.pooled
+        examined = checks.examine(case, retrained if prove else None)
+        audit = _audit(config, pool, attribution, whole, examined, seconds)
+        if prove:
             _export(replace(audit, verdict=gate.unfinished(audit.verdict)), directory)
             retraining = Retraining(dataset, learner, directory / "retrained", config.seed, config.verify, track)
-            audit = _audit(config, pool, attribution, problem, checks.verify(examined, retraining), seconds)
+            audit = _audit(config, pool, attribution, whole, checks.verify(examined, retraining), seconds)
     _export(audit, directory)
     return audit
+
+
+def _problems(config: AuditConfig, pool: Pool, track: Track) -> Callable[..., Problem]:
+    """`(labels, rows, most)` -> what a backend is given for these targets, all by default.
+
+    The models whose gradients are taken are the user's checkpoints, the pool's, or, where a learner has no gradients,
+    those of the modality's own learner on the same subsets: what scores say is measured on the learner's own runs.
+    """
+    dataset, learner = pool.dataset, pool.learner
+    if config.checkpoints:
+        models = checkpointed(config, dataset, learner)
+        digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in config.checkpoints]
+        return partial(Problem.of_trained, models, pool, {"checkpoints": digests})
+    if is_differentiable(learner):
+        return partial(Problem.of, pool)
+    stand_in = learner_of(None, dataset.modality)
+    folder = config.directory / "surrogate"
+    surrogate = train_pool(dataset, stand_in, folder, config.runs, config.seed, track)
+    return partial(Problem.of, pool, surrogate=surrogate)
 
 
 def _audit(
@@ -122,7 +179,7 @@ def _audit(
     return Audit(
         verdict=gate.judge(every, findings, config.fail_on),
         dataset=_describe(dataset),
-        learner=_describe_learner(pool),
+        learner=_describe_learner(config, pool, problem),
         trust=None if measured is None else {**vars(measured), "slope": attribution.provenance["slope"],
                                              "ridge": attribution.provenance["ridge"]},
         checks=every,
@@ -132,7 +189,7 @@ def _audit(
         cost=Cost({**seconds, **{state.name: state.seconds for state in examined}}, _peak_megabytes(), pool.resumed),
         samples=tuple(_samples(dataset, pool, checks.columns(examined), findings)),
         pairs=checks.pairs(examined),
-        pictures=_pictures(dataset, shown_samples(findings)),
+        exhibits=exhibits(dataset, shown_samples(findings), PICTURE_EDGE, EXHIBIT_BYTES),
         explanations={name: explanation(detector) for name, detector in detectors.items()},
         kinds={kind: (name, title) for name, one in detectors.items() for kind, title in one.KINDS.items()},
     )  # fmt: skip
@@ -144,14 +201,18 @@ def _export(audit: Audit, directory: Path) -> None:
 
 
 def _influences(
-    pool: Pool, attribution: Attribution, track: Track, rows: NDArray[np.int64], labels: NDArray[np.int64]
+    problem: Callable[..., Problem],
+    attribution: Attribution,
+    track: Track,
+    rows: NDArray[np.int64],
+    labels: NDArray[np.int64],
 ) -> NDArray[np.float32]:
     """See `detection.Case`."""
     ridge = attribution.provenance["ridge"]
     backend = replace(plugins.get("backends", "trak").BACKEND(), ridge=ridge, ridges=(ridge,))
     with tempfile.TemporaryDirectory(prefix="dataaudit-") as folder:
-        problem = Problem.of(pool, labels, rows, FEW_MODELS)
-        scored: Attribution = backend.attribute(problem, Path(folder) / "scores.h5", track)
+        asked = problem(labels=labels, rows=rows, most=FEW_MODELS)
+        scored: Attribution = backend.attribute(asked, Path(folder) / "scores.h5", track)
         return scored.scores()
 
 
@@ -187,6 +248,7 @@ def _attribute(backend: Backend, problem: Problem, path: Path, track: Track) -> 
 
 
 def _describe(dataset: Dataset) -> dict[str, Any]:
+    numbers = dataset.targets[dataset.rows("train")] if dataset.task == "regression" else None
     return {
         "name": as_text(dataset.root.resolve().name),
         "path": as_text(str(dataset.root)),
@@ -196,38 +258,46 @@ def _describe(dataset: Dataset) -> dict[str, Any]:
         "task": dataset.task,
         "split_origin": dataset.layout.split_origin,
         "target_split": dataset.target_split,
+        "sizes": dataset.sizes(),
         "classes": list(dataset.class_names),
         "counts": dataset.counts(),
+        "target_quartiles": None if numbers is None else np.quantile(numbers, [0, 0.25, 0.5, 0.75, 1]).tolist(),
         "unreadable": len(dataset.rejected),
         "ignored": [{"path": item.path, "reason": item.reason} for item in dataset.layout.ignored],
         "notes": list(dataset.layout.notes),
     }
 
 
-def _describe_learner(pool: Pool) -> dict[str, Any]:
+def _describe_learner(config: AuditConfig, pool: Pool, problem: Problem) -> dict[str, Any]:
     dataset = pool.dataset
     target = dataset.rows(dataset.target_split)
-    accuracies = pool.accuracies(target)
-    ensemble = pool.probabilities[target].argmax(1) == dataset.targets[target]
+    each = pool.accuracies(target)
     return {
         "recipe": dict(pool.learner.recipe),
+        "gradients_of": problem.identity.get("surrogate", {}).get("learner"),
+        "checkpoints": [as_text(str(path)) for path in config.checkpoints],
         "models": len(pool),
         "distinct_subsets": len(np.unique(pool.subsets)),
-        "training_rows_per_model": int(pool.masks[0].sum()),
-        "accuracy": {
+        "training_rows_per_model": int(pool.masks[0].sum()) if len(pool) else 0,
+        "performance": {
+            "measure": QUALITY[dataset.task],
             "split": dataset.target_split,
-            "mean": float(accuracies.mean()),
-            "standard_deviation": float(accuracies.std()),
-            "ensemble": float(ensemble.mean()),
-        },
-    }
+            "mean": float(each.mean()),
+            "standard_deviation": float(each.std()),
+            "ensemble": quality(dataset, pool.predictions[target], target),
+        } if len(pool) else None,
+    }  # fmt: skip
 
 
 def _reproduce(config: AuditConfig) -> dict[str, Any]:
+    own = [("--label", config.label), ("--learner", config.learner)]
+    own += [("--checkpoint", as_text(str(path))) for path in config.checkpoints]
+    chosen = [part for name, value in own if value is not None for part in (name, value)]
+    chosen += ["--retrain"] * config.retrain + ["--unsafe-checkpoints"] * config.any_code
     return {
         "arguments": ["run", as_text(str(config.path)), "--seed", str(config.seed), "--runs", str(config.runs),
                       "--verify", str(config.verify), "--brittle", str(config.brittle), "--fail-on",
-                      str(config.fail_on)],
+                      str(config.fail_on), "--rows", str(config.rows), *chosen],
         "versions": {
             "dataaudit": __version__,
             "python": ".".join(map(str, sys.version_info[:3])),
@@ -245,7 +315,7 @@ def _samples(
     for finding in findings:
         for id in finding.sample_ids:
             named.setdefault(id, []).append(finding.id)
-    predicted = pool.probabilities.argmax(1)
+    predicted = pool.predictions if len(pool) else None
     rows: list[tuple[str, int | Rejected]] = [(id, row) for row, id in enumerate(dataset.ids)]
     rows += [(sample.id, sample) for sample in dataset.rejected]
     for id, at in sorted(rows, key=lambda item: item[0]):
@@ -255,29 +325,11 @@ def _samples(
         else:
             known = {
                 "split": str(dataset.splits[at]),
-                "label": dataset.class_names[dataset.targets[at]],
-                "predicted": dataset.class_names[predicted[at]],
+                "label": dataset.label(at),
+                "predicted": None if predicted is None else dataset.in_words(predicted[at]),
                 **{name: values[at] for name, values in columns.items()},
             }
         yield {"id": id, **known, "findings": " ".join(named.get(id, []))}
-
-
-def _pictures(dataset: Dataset, ids: list[str]) -> dict[str, str]:
-    """Data URIs of as many of these samples as fit the report's budget, in order."""
-    at = {id: row for row, id in enumerate(dataset.ids)}
-    pictures: dict[str, str] = {}
-    left = PICTURE_BYTES
-    for id in ids:
-        if id not in at:
-            continue
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            uri = data_uri(dataset.sources[at[id]], PICTURE_EDGE)
-        left -= len(uri)
-        if left < 0:
-            break
-        pictures[id] = uri
-    return pictures
 
 
 def _peak_megabytes() -> float:

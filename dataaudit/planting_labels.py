@@ -1,6 +1,7 @@
 """Planted label errors: labels exchanged on purpose, to see how many are found again."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,9 @@ FEWEST, MOST = 10, 500
 
 @dataclass(frozen=True)
 class PlantedLabels:
-    """Labels (n,) of a dataset with errors planted in its training split, and the dataset rows of each sort."""
+    """Targets (n, ...) of a dataset with errors planted in its training split, and the dataset rows of each sort."""
 
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
     rows: dict[str, NDArray[np.int64]]
 
     @property
@@ -44,10 +45,8 @@ def plant(
     likeliest beside the given one. A twentieth of the training labels are exchanged, at least FEWEST and at most MOST,
     but never more than a fifth.
     """
-    rng = np.random.default_rng([seed, len(dataset)])
-    train, n_classes = dataset.rows("train"), len(dataset.class_names)
-    wanted = min(max(FEWEST, min(MOST, round(PLANTED_SHARE * len(train)))), len(train) // 5)
-    chosen = rng.permutation(train[trusted[train]])[:wanted]
+    rng, n_classes = np.random.default_rng([seed, len(dataset)]), len(dataset.class_names)
+    chosen = _chosen(dataset, trusted, rng)
     if n_classes < 2 or len(chosen) < 2:
         return None
     rows = {"random": np.sort(chosen[::2]), "confusable": np.sort(chosen[1::2])}
@@ -57,3 +56,31 @@ def plant(
     others[np.arange(len(others)), labels[rows["confusable"]]] = -1
     labels[rows["confusable"]] = others.argmax(1)
     return PlantedLabels(labels, rows)
+
+
+def plant_in_numbers(dataset: Dataset, trusted: NDArray[np.bool_], seed: int) -> PlantedLabels | None:
+    """Mar the numbers of as many of the trusted training rows as `plant` would; None where these are too few.
+
+    "swapped" ones trade places, of "decimal point" ones half are ten times and half a tenth of what they were, and
+    "sign" ones are what they were with another sign.
+    """
+    rng = np.random.default_rng([seed, len(dataset)])
+    chosen = _chosen(dataset, trusted, rng)
+    if len(chosen) < 6:
+        return None
+    swapped, tenfold, negated = (np.sort(part) for part in np.array_split(chosen, 3))
+    labels = dataset.targets.copy()
+    labels[swapped] = labels[np.roll(swapped, 1)]
+    labels[tenfold[::2]] *= 10
+    labels[tenfold[1::2]] /= 10
+    labels[negated] *= -1
+    rows = {"swapped": swapped, "decimal point": tenfold, "sign": negated}
+    # What is the same as before, zeros and equal numbers that traded places, is no fault.
+    marred = {sort: part[labels[part] != dataset.targets[part]] for sort, part in rows.items()}
+    return PlantedLabels(labels, marred)
+
+
+def _chosen(dataset: Dataset, trusted: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:
+    train = dataset.rows("train")
+    wanted = min(max(FEWEST, min(MOST, round(PLANTED_SHARE * len(train)))), len(train) // 5)
+    return rng.permutation(train[trusted[train]])[:wanted]

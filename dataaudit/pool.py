@@ -3,17 +3,20 @@
 Label errors, attributions, their ridge and their measured trust all come from the same runs.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 from torch import nn
 
-from .dataset import Dataset, Track
+from .dataset import Dataset, Task, Track
 from .errors import InputError
-from .learning import Differentiable
+from .learning import Differentiable, LearningAlgorithm
 from .training import Plan, read_outputs, read_states, train_runs
 
 BLOCK = 8
@@ -29,14 +32,14 @@ class Pool:
     """R finished runs over n rows of a dataset with c classes.
 
     masks     (R, n) bool, the rows each run was trained on
-    outputs   (R, n, c) float32 logits of each run on every row
+    outputs   (R, n, c) float32 of each run on every row: logits of classes or labels; for regression c = 1, values
     subsets   (R,) runs with equal numbers were trained on the same rows, with different seeds
     snapshots (R,) states kept of each run's model in the course of its training, the final one included
     resumed   how many runs were found finished
     """
 
     dataset: Dataset
-    learner: Differentiable
+    learner: LearningAlgorithm
     directory: Path
     masks: NDArray[np.bool_]
     outputs: NDArray[np.float32]
@@ -45,18 +48,31 @@ class Pool:
     snapshots: NDArray[np.int64]
     resumed: int = 0
 
+    @classmethod
+    def empty(cls, dataset: Dataset, learner: LearningAlgorithm, directory: Path) -> "Pool":
+        """A pool without runs."""
+        n, none = len(dataset), np.zeros(0, np.int64)
+        masks, outputs = np.zeros((0, n), bool), np.zeros((0, n, max(1, len(dataset.class_names))), np.float32)
+        return cls(dataset, learner, directory, masks, outputs, none, none, none)
+
     def __len__(self) -> int:
         return len(self.masks)
 
     def model(self, run: int, back: int = 0) -> nn.Module:
-        """The trained module of one run, in evaluation mode, or the snapshot this many back from the final one."""
-        module = self.learner.build(self.dataset)
+        """The trained module of one run, in evaluation mode, or the snapshot this many back from the final one.
+
+        There is none where the learner is not differentiable: then `snapshots` are zero.
+        """
+        module = cast(Differentiable, self.learner).build(self.dataset)
         module.load_state_dict(read_states(self.directory, _name(run))[-1 - back])
         return module.eval()
 
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
-        """(n, c) class probabilities, averaged over the runs that did not train on the row (out of sample)."""
+        """(n, c) class probabilities, averaged over the runs that did not train on the row (out of sample).
+
+        For multilabel the probability of each label; not for regression, see `predictions`.
+        """
         return self._mean_probabilities(~self.masks)
 
     @cached_property
@@ -65,21 +81,71 @@ class Pool:
         return self._mean_probabilities(self.masks)
 
     def _mean_probabilities(self, counted: NDArray[np.bool_]) -> NDArray[np.float64]:
+        return self._mean(counted, _softmax if self.dataset.task == "classification" else expit)
+
+    @cached_property
+    def predictions(self) -> NDArray[Any]:
+        """What the models together predict out of sample, as the dataset's targets are given."""
+        if self.dataset.task == "classification":
+            return np.asarray(self.probabilities.argmax(1))
+        if self.dataset.task == "multilabel":
+            return np.asarray(self.probabilities > 0.5)
+        return self._mean(~self.masks, lambda outputs: outputs.astype(np.float64))[:, 0]
+
+    def _mean(
+        self, counted: NDArray[np.bool_], of_run: Callable[[NDArray[np.float32]], NDArray[np.float64]]
+    ) -> NDArray[np.float64]:
         total = np.zeros(self.outputs.shape[1:])
         for outputs, rows in zip(self.outputs, counted, strict=True):
-            total += _softmax(outputs) * rows[:, None]
+            total += of_run(outputs) * rows[:, None]
         return np.asarray(total / np.maximum(counted.sum(0), 1)[:, None])
 
-    def margins(self, rows: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.float32]:
-        """(R, len(rows)) margin of these labels, log p / (1 - p), of each run."""
-        return log_odds(self.outputs[:, rows], labels)
+    def margins(self, rows: NDArray[np.int64], labels: NDArray[Any]) -> NDArray[np.float32]:
+        """(R, len(rows)) the output that is attributed, of each run, under these labels; see `attributed`."""
+        return attributed(self.dataset.task, self.outputs[:, rows], labels)
 
     def accuracies(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """(R,) share of the given rows that each run predicts as labelled."""
-        return np.asarray((self.outputs[:, rows].argmax(2) == self.dataset.targets[rows]).mean(1))
+        """(R,) how well each run does on the given rows; see `quality`."""
+        task = self.dataset.task
+        if task == "regression":
+            predicted: NDArray[Any] = self.outputs[:, rows, 0]
+        else:
+            predicted = self.outputs[:, rows].argmax(2) if task == "classification" else self.outputs[:, rows] > 0
+        return np.array([quality(self.dataset, one, rows) for one in predicted])
 
 
-def train_pool(dataset: Dataset, learner: Differentiable, directory: Path, runs: int, seed: int, track: Track) -> Pool:
+QUALITY: dict[Task, str] = {
+    "classification": "accuracy",
+    "regression": "R²",
+    "multilabel": "accuracy per label",
+}
+"""What `quality` measures."""
+
+
+def quality(dataset: Dataset, predicted: NDArray[Any], rows: NDArray[np.int64]) -> float:
+    """How well predictions for these rows do, 1 at best: the share that is right, or the variance explained (R²)."""
+    targets = dataset.targets[rows]
+    if dataset.task != "regression":
+        return float((predicted == targets).mean())
+    spread = float(np.square(targets - targets.mean()).sum())
+    return 1 - float(np.square(predicted - targets).sum()) / max(spread, 1e-300)
+
+
+def attributed(task: Task, outputs: NDArray[np.float32], labels: NDArray[Any]) -> NDArray[np.float32]:
+    """The output that attributions are about, (R, n) from outputs (R, n, c) and labels (n, ...).
+
+    As `objectives.OF_TASK` has it: the margin of the class, the predicted value, or the sum of the labels' margins.
+    """
+    if task == "classification":
+        return log_odds(outputs, labels)
+    if task == "regression":
+        return outputs[..., 0]
+    return np.asarray(np.where(labels, outputs, -outputs).sum(2), np.float32)
+
+
+def train_pool(
+    dataset: Dataset, learner: LearningAlgorithm, directory: Path, runs: int, seed: int, track: Track
+) -> Pool:
     """Train the runs that `directory` does not hold yet, and return them all.
 
     Raises StaleError, before training, if what the directory holds was made from other data, by another recipe or by

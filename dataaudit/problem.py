@@ -1,18 +1,20 @@
 """Problem: what an attribution backend is given, whether it comes from a pool or from a user's own models."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from .dataset import Dataset
 from .errors import InputError, NumericsError
-from .objectives import CLASSIFICATION, Objective
+from .learning import Differentiable, LearningAlgorithm
+from .objectives import CLASSIFICATION, OF_TASK, Objective
 from .pool import Pool
 
 ROWS = 4096
@@ -30,6 +32,24 @@ class Samples:
     ids: tuple[str, ...]
     labels: NDArray[Any]
     inputs: Callable[[NDArray[np.int64]], Tensor]
+
+    @classmethod
+    def of(
+        cls,
+        dataset: Dataset,
+        learner: LearningAlgorithm,
+        rows: NDArray[np.int64],
+        labels: NDArray[Any] | None = None,
+    ) -> "Samples":
+        """Rows of a dataset as a learner's modules take them, under their given labels or these (len(rows), ...)."""
+        labels = dataset.targets[rows] if labels is None else labels
+        if dataset.task == "regression":
+            labels = labels.astype(np.float32)
+
+        def inputs(positions: NDArray[np.int64]) -> Tensor:
+            return cast(Differentiable, learner).tensors(dataset, rows[positions])
+
+        return cls(tuple(dataset.ids[row] for row in rows), labels, inputs)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -98,13 +118,15 @@ class Problem:
         labels: NDArray[Any] | None = None,
         rows: NDArray[np.int64] | None = None,
         most: int | None = None,
+        surrogate: Pool | None = None,
     ) -> "Problem":
         """A pool's models, its training split, and its target split under the given labels or these (n_target,).
 
-        rows   dataset rows to be the targets instead of the target split
-        most   how many of the models to take, all by default
+        rows        dataset rows to be the targets instead of the target split
+        most        how many of the models to take, all by default
+        surrogate   a pool on the same subsets whose models give the gradients that the pool's own can't
         """
-        dataset = pool.dataset
+        dataset, modelled = pool.dataset, surrogate or pool
         train = dataset.rows("train")
         target = dataset.rows(dataset.target_split) if rows is None else rows
         given = dataset.targets[target]
@@ -112,22 +134,15 @@ class Problem:
             given = checked_labels(labels, len(target), len(dataset.class_names))
 
         # Final models come first, since it is the first few that regularisation is chosen with.
-        backs, run_of = np.nonzero(np.arange(pool.snapshots.max())[:, None] < pool.snapshots)
-
-        def samples(rows: NDArray[np.int64], labels: NDArray[np.int64]) -> Samples:
-            return Samples(
-                tuple(dataset.ids[row] for row in rows),
-                labels,
-                lambda positions: pool.learner.tensors(dataset, rows[positions]),
-            )
-
+        backs, run_of = np.nonzero(np.arange(modelled.snapshots.max(initial=0))[:, None] < modelled.snapshots)
+        classes = dataset.task == "classification"
         return cls(
-            models=tuple(partial(pool.model, int(run), int(back)) for run, back in zip(run_of, backs, strict=True))[
+            models=tuple(partial(modelled.model, int(run), int(back)) for run, back in zip(run_of, backs, strict=True))[
                 :most
             ],
-            train=samples(train, dataset.targets[train]),
-            target=samples(target, given),
-            objective=CLASSIFICATION,
+            train=Samples.of(dataset, modelled.learner, train),
+            target=Samples.of(dataset, modelled.learner, target, given),
+            objective=OF_TASK[dataset.task],
             runs=Runs(pool.masks[:, train], pool.margins(target, given), pool.subsets),
             identity={
                 "data": dataset.fingerprint,
@@ -136,9 +151,48 @@ class Problem:
                 **({} if labels is None else {"labels": given.tolist()}),
                 **({} if rows is None else {"rows": rows.tolist()}),
                 **({} if most is None else {"models": most}),
+                **({} if surrogate is None else {"surrogate": dict(surrogate.learner.recipe)}),
             },
-            doubts=(1 / (1 + np.exp(pool.margins(train, dataset.targets[train])))).mean(0),
+            doubts=(1 / (1 + np.exp(pool.margins(train, dataset.targets[train])))).mean(0) if classes else None,
             run_of=run_of[:most],
+        )
+
+    @classmethod
+    def of_trained(
+        cls,
+        models: Sequence[Callable[[], nn.Module]],
+        pool: Pool,
+        identity: Mapping[str, Any],
+        labels: NDArray[Any] | None = None,
+        rows: NDArray[np.int64] | None = None,
+        most: int | None = None,
+    ) -> "Problem":
+        """A user's own trained models, made by `models`, on a pool's dataset; its runs, if it has any, measure them.
+
+        identity   what tells these models from others, as plain data. Other parameters as for `of`.
+        """
+        dataset = pool.dataset
+        whole = cls.of(pool, labels, rows) if len(pool) else None
+        train = dataset.rows("train")
+        target = dataset.rows(dataset.target_split) if rows is None else rows
+        given = (
+            dataset.targets[target] if labels is None else checked_labels(labels, len(target), len(dataset.class_names))
+        )
+        return cls(
+            models=tuple(models)[:most],
+            train=Samples.of(dataset, pool.learner, train),
+            target=Samples.of(dataset, pool.learner, target, given),
+            objective=OF_TASK[dataset.task],
+            runs=None if whole is None else whole.runs,
+            identity={
+                "data": dataset.fingerprint,
+                "recipe": dict(pool.learner.recipe),
+                **identity,
+                "seeds": pool.seeds.tolist(),
+                **({} if labels is None else {"labels": given.tolist()}),
+                **({} if rows is None else {"rows": rows.tolist()}),
+                **({} if most is None else {"models": most}),
+            },
         )
 
     @classmethod

@@ -2,7 +2,7 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from .audit import Audit
-from .cards import card, status
+from .cards import card, differences, status
+from .exhibits import Exhibit
 from .findings import Finding, Severity
 from .plots import ROOM, bars, scatter
 from .proof import proportion_interval
@@ -18,8 +19,10 @@ from .proof import proportion_interval
 SHOWN_PER_KIND = 100
 """Findings of one kind that the page shows; the rest is counted and stands in findings.jsonl."""
 PICTURE_EDGE = 112
-PICTURE_BYTES = 3 << 20
-"""Longest edge of a picture, and what all pictures of a page may take together."""
+SIDE_BY_SIDE = 4
+"""Rows of a table that a finding shows."""
+EXHIBIT_BYTES = 3 << 20
+"""Longest edge of a picture, and what all pictures, texts and values of samples may take together."""
 
 STATUSES = ("confirmed", "inconclusive", "refuted", "unverified")
 VERDICTS = {
@@ -60,7 +63,6 @@ def page(template: str, values: dict[str, Any]) -> str:
 def summarize(audit: Audit) -> dict[str, Any]:
     """Everything on the page, as text and numbers ready to show."""
     dataset, learner = audit.dataset, audit.learner
-    accuracy = learner["accuracy"]
     counts = dataset["counts"]
     severities = Counter(finding.severity for finding in audit.findings)
     return {
@@ -77,14 +79,9 @@ def summarize(audit: Audit) -> dict[str, Any]:
             ("Layout", f"{dataset['format']}; splits: {dataset['split_origin']}"),
             (
                 "Learner",
-                f"{learner['recipe']['learner']}, {learner['models']} models on {learner['distinct_subsets']} "
-                f"random halves of {learner['training_rows_per_model']:,} training samples each",
+                _trained(learner),
             ),
-            (
-                "Accuracy",
-                f"{accuracy['mean']:.1%} ± {accuracy['standard_deviation']:.1%} per model on the {accuracy['split']} "
-                f"split, {accuracy['ensemble']:.1%} together",
-            ),
+            *_performance(learner["performance"]),
             ("Versions", ", ".join(f"{name} {version}" for name, version in audit.reproduce["versions"].items())),
             ("Device", audit.reproduce["device"]),
             (
@@ -96,7 +93,8 @@ def summarize(audit: Audit) -> dict[str, Any]:
         "notes": dataset["notes"],
         "splits": list(counts),
         "classes": [(name, [counts[split][name] for split in counts]) for name in dataset["classes"]],
-        "totals": [sum(counts[split].values()) for split in counts],
+        "totals": list(dataset["sizes"].values()),
+        "target": _target(dataset["target_quartiles"]),
         "ignored": [(item["path"], item["reason"]) for item in dataset["ignored"][:20]],
         "ignored_total": len(dataset["ignored"]),
         "trust": _trust(audit),
@@ -105,8 +103,8 @@ def summarize(audit: Audit) -> dict[str, Any]:
         "checks": [
             {
                 "name": check.name,
-                "status": {"ran": "ran", "skipped": "skipped", "error": "could not run"}[check.status],
-                "broken": check.status == "error",
+                "status": {"error": "could not run"}.get(check.status, check.status),
+                "broken": check.status in ("error", "not run"),
                 "coverage": f"{check.examined:,} of {check.total:,}",
                 "findings": check.findings,
                 "notes": [check.reason, *check.notes] if check.reason else check.notes,
@@ -126,7 +124,7 @@ def summarize(audit: Audit) -> dict[str, Any]:
             for kind, shown, total in _groups(audit.findings)
         ],
         **ROOM,
-        "pictures_left_out": len([id for id in shown_samples(audit.findings) if id not in audit.pictures]),
+        "samples_left_out": len([id for id in shown_samples(audit.findings) if id not in audit.exhibits]),
         "limits": audit.limits,
         "command": "dataaudit " + shlex.join(audit.reproduce["arguments"]),
     }
@@ -225,11 +223,69 @@ def _explanation(audit: Audit, kind: str) -> list[tuple[str, str]]:
 
 def _card(audit: Audit, finding: Finding) -> dict[str, Any]:
     pictures, figures = card(finding)
+    shown = [(id, caption, audit.exhibits.get(id)) for id, caption in pictures]
     return {
         "id": finding.id,
         "severity": str(finding.severity),
         "message": finding.message,
         "verification": status(finding),
         "figures": figures,
-        "pictures": [{"id": id, "caption": caption, "uri": audit.pictures.get(id)} for id, caption in pictures],
+        "pictures": [
+            {"id": id, "caption": caption, "uri": one and one.picture, "text": one and one.text}
+            for id, caption, one in shown
+            if one is None or not one.values
+        ],
+        "rows": _side_by_side([(caption, one) for _, caption, one in shown if one is not None and one.values]),
+        "differences": differences(finding),
     }
+
+
+def _side_by_side(shown: list[tuple[str, Exhibit]]) -> dict[str, Any] | None:
+    """Samples of a table as columns, its columns as rows, and whether the first two samples differ there."""
+    if not shown:
+        return None
+    shown = shown[:SIDE_BY_SIDE]
+    lines = zip(*(one.values for _, one in shown), strict=True)
+    return {
+        "captions": [caption for caption, _ in shown],
+        "lines": [
+            {
+                "column": cells[0][0],
+                "values": [value for _, value in cells],
+                "differs": len({v for _, v in cells[:2]}) > 1,
+            }
+            for cells in lines
+        ],
+    }
+
+
+def _trained(learner: Mapping[str, Any]) -> str:
+    words = str(learner["recipe"]["learner"])
+    if learner["checkpoints"]:
+        words += f", {len(learner['checkpoints'])} trained models of yours"
+    if learner["models"]:
+        words += (
+            f", {learner['models']} models on {learner['distinct_subsets']} random halves of "
+            f"{learner['training_rows_per_model']:,} training samples each"
+        )
+    if learner["gradients_of"]:
+        words += f"; attributed by the gradients of models of {learner['gradients_of']!r} on the same halves"
+    return words
+
+
+def _performance(measured: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    if measured is None:
+        return []
+    mean, deviation, together = (
+        f"{measured[name]:.2f}" if measured["measure"] == "R²" else f"{measured[name]:.1%}"
+        for name in ("mean", "standard_deviation", "ensemble")
+    )
+    words = f"{mean} ± {deviation} per model on the {measured['split']} split, {together} together"
+    return [(measured["measure"][0].upper() + measured["measure"][1:], words)]
+
+
+def _target(quartiles: Sequence[float] | None) -> str:
+    if quartiles is None:
+        return ""
+    low, first, median, third, high = (f"{value:,.6g}" for value in quartiles)
+    return f"numbers from {low} to {high} in training, half of them from {first} to {third}, median {median}"

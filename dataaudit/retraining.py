@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .dataset import Dataset, Track
-from .learning import Differentiable
-from .pool import log_odds
+from .learning import LearningAlgorithm
+from .pool import attributed
 from .training import Plan, read_outputs, train_runs
 
 SEARCH_TIMES = (1000, 1001)
@@ -28,7 +28,7 @@ class Retraining:
     """
 
     dataset: Dataset
-    learner: Differentiable
+    learner: LearningAlgorithm
     directory: Path
     seed: int
     times: int
@@ -37,7 +37,7 @@ class Retraining:
     def outputs(
         self, removals: Sequence[NDArray[np.int64]], times: Sequence[int], rows: NDArray[np.int64]
     ) -> NDArray[np.float32]:
-        """Logits (len(removals), len(times), len(rows), c) after training without each set of dataset rows.
+        """Outputs (len(removals), len(times), len(rows), c) after training without each set of dataset rows.
 
         Equal times are equal training seeds, so that differences between sets are paired; times that played no part in
         choosing a set are fresh seeds. An empty set gives the whole training set. Raises as `train_runs` does.
@@ -46,7 +46,7 @@ class Retraining:
         return runs.reshape(len(removals), len(times), *runs.shape[1:])
 
     def runs(self, wanted: Sequence[tuple[NDArray[np.int64], int]], rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Logits (len(wanted), len(rows), c) after training without some dataset rows, at a time; see `outputs`."""
+        """Outputs (len(wanted), len(rows), c) after training without some dataset rows, at a time; see `outputs`."""
         plans = [self._plan(removed, time) for removed, time in wanted]
         distinct = {plan.name: plan for plan in plans}
         train_runs(self.dataset, self.learner, self.directory, self.seed, list(distinct.values()), False, self.track)
@@ -55,9 +55,9 @@ class Retraining:
     def margins(
         self, removals: Sequence[NDArray[np.int64]], times: Sequence[int], rows: NDArray[np.int64]
     ) -> NDArray[np.float32]:
-        """Margins log p / (1 - p) (len(removals), len(times), len(rows)) of the given labels; see `outputs`."""
+        """What is attributed, (len(removals), len(times), len(rows)), under the given labels; see `outputs`."""
         outputs = self.outputs(removals, times, rows)
-        flat = log_odds(outputs.reshape(-1, *outputs.shape[2:]), self.dataset.targets[rows])
+        flat = attributed(self.dataset.task, outputs.reshape(-1, *outputs.shape[2:]), self.dataset.targets[rows])
         return flat.reshape(outputs.shape[:3])
 
     def _plan(self, removed: NDArray[np.int64], time: int) -> Plan:

@@ -1,4 +1,4 @@
-"""The HDF5 layout of scores; the only file that imports h5py.
+"""The HDF5 layout of scores, and arrays in other HDF5 files; the only file that imports h5py.
 
 /scores           float32 (n_train, n_target), chunked by target columns; or, where these are smaller, its factors:
 /left/0, 1, ...   float32 (n_train, k), and
@@ -152,3 +152,28 @@ def _slices(length: int, bytes_each: int) -> Iterator[slice]:
     step = max(1, BLOCK_BYTES // max(1, bytes_each))
     for start in range(0, length, step):
         yield slice(start, min(start + step, length))
+
+
+@contextmanager
+def stored_arrays(path: Path) -> Iterator[dict[str, h5py.Dataset]]:
+    """The arrays of any HDF5 file by their paths in it, `train/x`; slices are read when they are asked for.
+
+    Links to other files are not followed. Raises InputError for a file that is no HDF5 file, and for an array whose
+    values lie in another file.
+    """
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise InputError(f"{path}: not readable as HDF5: {error}") from error
+    with file:
+        found: dict[str, h5py.Dataset] = {}
+
+        def note(name: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset):
+                found[name] = item
+
+        file.visititems(note)
+        for name, array in found.items():
+            if array.external or array.is_virtual:
+                raise InputError(f"{path}: the array {name!r} has its values in another file; copy them into this one")
+        yield found

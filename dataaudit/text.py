@@ -19,14 +19,16 @@ def layout(dataset: Dataset, seconds: float) -> str:
 
 def _layout(dataset: Dataset, seconds: float) -> Iterator[str]:
     counts = dataset.counts()
-    yield f"{dataset.root}: {dataset.layout.format}, {dataset.task}, {len(dataset.class_names)} classes"
+    what = {"classification": "classes", "multilabel": "labels", "regression": "numbers as targets"}[dataset.task]
+    many = f"{len(dataset.class_names)} {what}" if dataset.class_names else what
+    yield f"{dataset.root}: {dataset.layout.format}, {dataset.modality}, {dataset.task}, {many}"
     yield f"splits: {dataset.layout.split_origin}"
     yield "  " + " " * 24 + "".join(f"{split:>9}" for split in counts)
     for name in dataset.class_names[:MOST]:
         yield f"  {name[:24]:<24}" + "".join(f"{counts[split][name]:>9,}" for split in counts)
     if len(dataset.class_names) > MOST:
         yield f"  ... and {len(dataset.class_names) - MOST} more classes"
-    yield f"  {'all':<24}" + "".join(f"{sum(counts[split].values()):>9,}" for split in counts)
+    yield f"  {'all':<24}" + "".join(f"{size:>9,}" for size in dataset.sizes().values())
     yield from (f"note: {note}" for note in dataset.layout.notes)
     for reason, number in Counter(item.reason for item in dataset.layout.ignored).most_common():
         paths = [item.path for item in dataset.layout.ignored if item.reason == reason]

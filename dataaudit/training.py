@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from . import __version__
 from .dataset import Dataset, Track
-from .errors import NumericsError, StaleError
-from .learning import Differentiable
+from .errors import InputError, NumericsError, StaleError
+from .learning import LearningAlgorithm, is_differentiable
 
 MANIFEST = "manifest.json"
 
@@ -45,7 +45,7 @@ class Plan:
 
 def train_runs(
     dataset: Dataset,
-    learner: Differentiable,
+    learner: LearningAlgorithm,
     directory: Path,
     seed: int,
     plans: Sequence[Plan],
@@ -54,10 +54,12 @@ def train_runs(
 ) -> int:
     """Carry out the plans whose result `directory` does not hold yet; how many it held.
 
-    A result has the logits of every row, and with `keep_models` the states of the model that attribution averages over.
+    A result has the outputs for every row, and with `keep_models` the states of a differentiable learner's model that
+    attribution averages over.
 
     Raises StaleError, before training, if what the directory holds was made from other data, by another recipe, seed or
-    version; NumericsError if a model's output is not finite, naming the run and the sample.
+    version; NumericsError if a model's output is not finite, naming the run and the sample; InputError if outputs don't
+    fit the data.
     """
     directory.mkdir(parents=True, exist_ok=True)
     _claim(directory, _manifest(dataset, learner, seed))
@@ -71,7 +73,7 @@ def train_runs(
 
 
 def read_outputs(directory: Path, name: str) -> NDArray[np.float32]:
-    """Logits (n, c) of a finished run on every row."""
+    """Outputs (n, c) of a finished run on every row."""
     outputs: NDArray[np.float32] = _read(directory, name)["outputs"].numpy()
     return outputs
 
@@ -82,22 +84,47 @@ def read_states(directory: Path, name: str) -> list[dict[str, Any]]:
     return states
 
 
-def _train(learner: Differentiable, dataset: Dataset, plan: Plan, keep_models: bool) -> tuple[str, dict[str, Any]]:
+def _train(learner: LearningAlgorithm, dataset: Dataset, plan: Plan, keep_models: bool) -> tuple[str, dict[str, Any]]:
     _end_with_parent()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # runs share the cores, and the result must not depend on how many there are
     try:
-        states = []
-        for model in learner.trajectory(dataset, np.flatnonzero(plan.mask), plan.seed):
-            if keep_models:
-                states.append({name: value.to("cpu", copy=True) for name, value in model.state_dict().items()})
-        outputs = learner.outputs(model, dataset, np.arange(len(dataset)))
+        states, rows = [], np.flatnonzero(plan.mask)
+        model: Any
+        if is_differentiable(learner):
+            for model in learner.trajectory(dataset, rows, plan.seed):
+                if keep_models:
+                    states.append({name: value.to("cpu", copy=True) for name, value in model.state_dict().items()})
+        else:
+            model = learner.fit(dataset, rows, plan.seed)
+        every = np.arange(len(dataset))
+        outputs = require_outputs(learner.outputs(model, dataset, every), dataset, every, plan.name)
     finally:
         torch.set_num_threads(threads)
+    return plan.name, {"states": states, "outputs": torch.from_numpy(outputs)}
+
+
+def require_outputs(found: Any, dataset: Dataset, rows: NDArray[np.int64], where: str) -> NDArray[np.float32]:
+    """Outputs (len(rows), c) float32 as the dataset's task needs them.
+
+    Raises InputError for another shape, NumericsError, naming the sample, for a value that is not finite.
+    """
+    outputs = np.asarray(found, np.float32)
+    width = max(1, len(dataset.class_names))
+    if outputs.shape != (len(rows), width):
+        what = {
+            "classification": f"logits of {width} classes",
+            "regression": "one value",
+            "multilabel": f"logits of {width} labels",
+        }[dataset.task]
+        raise InputError(
+            f"{where}: the model's outputs don't fit the data: expected {what} for each of {len(rows)} samples, "
+            f"{(len(rows), width)}, found {outputs.shape}"
+        )
     broken = np.flatnonzero(~np.isfinite(outputs).all(1))
     if len(broken):
-        raise NumericsError(f"{plan.name}: the model's output for {dataset.ids[broken[0]]!r} is not finite")
-    return plan.name, {"states": states, "outputs": torch.from_numpy(outputs)}
+        raise NumericsError(f"{where}: the model's output for {dataset.ids[rows[broken[0]]]!r} is not finite")
+    return outputs
 
 
 @cache
@@ -115,7 +142,7 @@ def _end_with_parent() -> None:
     Thread(target=watch, daemon=True).start()
 
 
-def _manifest(dataset: Dataset, learner: Differentiable, seed: int) -> dict[str, Any]:
+def _manifest(dataset: Dataset, learner: LearningAlgorithm, seed: int) -> dict[str, Any]:
     return {
         "data": dataset.fingerprint,
         "recipe": dict(learner.recipe),

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from dataaudit.copies import Null, Pairs, connected, level, tail_probability
+from dataaudit.copies import Null, Pairs, connected, labels_agree, level, tail_probability
 from dataaudit.detection import accepted_by_fdr
-from dataaudit.near_duplicates import Matches
+from dataaudit.matching import Candidates, Matches
+
+from .written import dataset_of
 
 
 def pairs_of(scores: list[list[float]], base: list[list[int]], p_values: list[list[float]]) -> Pairs:
@@ -17,7 +19,7 @@ def pairs_of(scores: list[list[float]], base: list[list[int]], p_values: list[li
 def test_exact_copies_come_first_each_of_them_and_once() -> None:
     pairs = pairs_of([[9, 2], [8, 3]], [[10, 11], [12, 13]], [[0.1, 0.6], [0.2, 0.5]])
     contents = ["same", "b", *"........", "same", "k", "l", "m", "same"]
-    pairs = pairs.with_exact(contents, np.arange(10, 15))
+    pairs = pairs.with_exact(contents, np.arange(10, 15), np.zeros(15))
     assert list(zip(pairs.query, pairs.base, pairs.exact, pairs.rank, strict=True)) == [
         (0, 10, True, 1), (0, 14, True, 2), (0, 11, False, 3), (1, 12, False, 1), (1, 13, False, 2)
     ]  # fmt: skip
@@ -31,13 +33,50 @@ def test_pairs_are_judged_by_their_query_and_exact_copies_lend_no_credit_to_othe
     np.testing.assert_allclose(q_values, [0.003, 0.09, 0.09, 1, 0.5, 1])
     contents = [str(row) for row in range(12)]
     contents[2] = contents[11]
-    both = pairs.with_exact(contents, np.arange(10, 12))
+    both = pairs.with_exact(contents, np.arange(10, 12), np.zeros(12))
     accepted, q_values = both.judged(0.8)
     assert list(both.base[accepted & both.exact]) == [11]
     assert (accepted & ~both.exact).sum() == 1
     assert q_values[accepted & ~both.exact] == pytest.approx(0.002)
     assert not (pairs.judged(0.95)[0]).any()
     assert pairs.judged(0.8, untested=100)[0].sum() == 0
+
+
+def test_equal_rows_that_chance_explains_are_no_copies() -> None:
+    pairs = pairs_of([[9], [9], [9]], [[10], [11], [12]], [[0.5]] * 3)
+    contents = [str(row % 10) for row in range(13)]
+    coincidence = np.zeros(13)
+    coincidence[1] = 0.5
+    coincidence[2] = 1e-4
+    both = pairs.with_exact(contents, np.arange(10, 13), coincidence)
+    accepted, q_values = both.judged(0.8)
+    assert both.exact.all()
+    np.testing.assert_array_equal(accepted, [True, False, True])
+    np.testing.assert_allclose(q_values, [0, 1, 3e-4 * 3 / 2])
+
+
+def test_what_chance_explains_is_no_surer_than_that() -> None:
+    candidates = Candidates(np.arange(2), np.array([[10, 11]] * 2), np.zeros((2, 2), "f4"))
+    evidence, chance = np.array([[1.0, 3.0], [4.0, 2.0]]), np.array([[7.0, 0.2], [0.001, 0.5]])
+    matches = Matches.ranked(candidates, np.array([[0.5, 0.9], [0.95, 0.3]]), evidence, chance)
+    np.testing.assert_array_equal(matches.base, [[11, 10], [10, 11]])
+    np.testing.assert_allclose(matches.score, [[5, 1], [6, 2]])
+    pairs = Pairs.of(np.arange(2), matches, np.full((2, 2), 0.01))
+    np.testing.assert_allclose(pairs.p_value, [0.2, 1, 0.01, 0.5])
+    null = Null.of(matches, np.arange(2), 0.93)
+    np.testing.assert_array_equal(null.scores, [5, 2])
+    nothing = Null.of(matches, np.arange(2), 0.2)
+    np.testing.assert_array_equal(nothing.p_values(matches.score, np.arange(2)), 1)
+
+
+def test_numbers_agree_up_to_rounding_and_sets_of_labels_in_every_label() -> None:
+    numbers = dataset_of(np.zeros((4, 2)), 2, "array", [1e6, 1e6 + 1e-4, 1e6 + 1, 0.0], "regression")
+    assert labels_agree(numbers, [0, 1])
+    assert not labels_agree(numbers, [0, 2])
+    assert labels_agree(numbers, [3, 3])
+    sets = dataset_of(np.zeros((3, 2)), 2, "array", [[True, False], [True, False], [True, True]], "multilabel")
+    assert labels_agree(sets, [0, 1])
+    assert not labels_agree(sets, [0, 1, 2])
 
 
 def test_groups_are_connected_by_their_pairs_only() -> None:

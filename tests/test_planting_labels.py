@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dataaudit.planting_labels import plant, planted_flips
+from dataaudit.planting_labels import plant, plant_in_numbers, planted_flips
 
 from .fixtures import MakeDataset
+from .fixtures_tables import make
 
 
 def test_planted_flips_are_another_class_and_only_in_training(make_dataset: MakeDataset) -> None:
@@ -51,3 +52,21 @@ def test_nothing_is_planted_where_nothing_can_be(make_dataset: MakeDataset) -> N
     assert plant(dataset, even, ~everyone, 0) is None
     single = replace(dataset, targets=np.zeros(65, np.int64), class_names=("a",))
     assert plant(single, np.ones((65, 1)), everyone, 0) is None
+
+
+def test_numbers_are_marred_in_three_ways_among_the_trusted() -> None:
+    dataset = make("array", "regression", 400, 100)
+    trusted = np.arange(500) % 2 == 0
+    planted = plant_in_numbers(dataset, trusted, 0)
+    assert planted is not None
+    assert {sort: len(rows) for sort, rows in planted.rows.items()} == {"swapped": 7, "decimal point": 7, "sign": 6}
+    changed = np.flatnonzero(planted.labels != dataset.targets)
+    np.testing.assert_array_equal(changed, np.sort(planted.every))
+    assert trusted[changed].all()
+    assert (dataset.splits[changed] == "train").all()
+    swapped, tenfold, negated = planted.rows.values()
+    assert sorted(planted.labels[swapped]) == sorted(dataset.targets[swapped])
+    np.testing.assert_allclose(np.abs(np.log10(np.abs(planted.labels / dataset.targets)[tenfold])), 1)
+    np.testing.assert_array_equal(planted.labels[negated], -dataset.targets[negated])
+    np.testing.assert_array_equal(plant_in_numbers(dataset, trusted, 0).labels, planted.labels)  # type: ignore[union-attr]
+    assert plant_in_numbers(dataset, np.arange(500) < 5, 0) is None

@@ -12,6 +12,7 @@ import pytest
 
 from dataaudit import plugins
 from dataaudit.audit import Audit, Check, Cost, finding_document, plain
+from dataaudit.exhibits import Exhibit
 from dataaudit.exports.audit_json import SCHEMA
 from dataaudit.findings import Finding, Pair, Severity, Verification, fingerprint
 from dataaudit.gate import judge
@@ -57,12 +58,15 @@ def audit_of(findings: list[Finding], label: str = "shirt", **changes: object) -
         dataset={
             "name": label, "path": f"/data/{label}", "fingerprint": "0" * 64, "format": "image_folder",
             "modality": "image", "task": "classification", "split_origin": "split folders", "target_split": "test",
+            "sizes": {"train": 7, "test": 1}, "target_quartiles": None,
             "classes": [label, "other"], "counts": {"train": {label: 3, "other": 4}, "test": {label: 1, "other": 0}},
             "unreadable": 0, "ignored": [{"path": label, "reason": "hidden"}], "notes": [label],
         },
         learner={
-            "recipe": {"learner": "image"}, "models": 8, "distinct_subsets": 6, "training_rows_per_model": 3,
-            "accuracy": {"split": "test", "mean": 0.8, "standard_deviation": 0.01, "ensemble": 0.85},
+            "recipe": {"learner": "image"}, "gradients_of": None, "checkpoints": [], "models": 8,
+            "distinct_subsets": 6, "training_rows_per_model": 3,
+            "performance": {"measure": "accuracy", "split": "test", "mean": 0.8, "standard_deviation": 0.01,
+                            "ensemble": 0.85},
         },
         trust={
             "lds": 0.5, "interval": (0.4, 0.6), "ceiling": 0.8, "n_subsets": 4, "n_targets": 5, "slope": 2.0,
@@ -75,7 +79,7 @@ def audit_of(findings: list[Finding], label: str = "shirt", **changes: object) -
         cost=Cost({"pool": 1.0}, 100.0, 0),
         samples=({"id": label, "split": "train", "label": label},),
         pairs=(Pair("t", label, 0.9, float("nan"), 1.0, "candidate", 1),),
-        pictures={"t": "data:image/png;base64,AAAA"},
+        exhibits={"t": Exhibit(picture="data:image/png;base64,AAAA")},
         explanations={"leakage": {"summary": "s", "What it finds": "f"}},
     )  # fmt: skip
     return replace(audit, **changes)  # type: ignore[arg-type]
@@ -128,7 +132,7 @@ def test_what_is_left_out_is_counted() -> None:
     page = render(audit_of(findings))
     assert "7 more are in" in page
     assert page.count("<article") == SHOWN_PER_KIND
-    assert "pictures were left out" in page
+    assert "pictures or texts were left out" in page
     assert len(shown_samples(findings)) == 2 * SHOWN_PER_KIND
 
 

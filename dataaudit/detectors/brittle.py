@@ -34,6 +34,8 @@ from ..retraining import SEARCH_TIMES, Retraining
 from ..support import Question, search
 
 KINDS = {"brittle": "Predictions that hang on a few training samples"}
+TASKS = ("classification",)
+NEEDS_POOL = True
 FALSE_DISCOVERY_RATE = 0.05
 STABLE = 0.9
 """Share of trainings that must agree on a prediction before it is asked what flips it."""

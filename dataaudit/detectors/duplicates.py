@@ -1,4 +1,4 @@
-"""Pictures that a split holds more than once.
+"""Samples that a split holds more than once.
 
 ## What it finds
 Exact and near copies within one split, a group of copies being one finding; groups whose labels contradict each other
@@ -6,42 +6,45 @@ are listed apart.
 
 ## Why it matters
 Copies in training count double; copies in a test set make its figures look surer than they are. Where the labels of one
-picture differ, at most one of them is right.
+sample differ, at most one of them is right.
 
 ## How it is checked
-Equal decoded content, and, as for leakage, candidates by descriptors that are then aligned and scored, but with fewer
-warps: some copies that were cropped or moved are missed. A pair is reported if its false-discovery rate
-(Benjamini-Hochberg) is at most 5 %, given how high random pictures score with others of their class. In a large split
-only the pictures most like another are aligned; the check says so.
+Equal content, and, as for leakage, candidates that are then aligned and scored, but fewer, and images with fewer warps:
+some copies that were cropped or moved are missed. A pair is reported if its false-discovery rate (Benjamini-Hochberg)
+is at most 5 %, given how high random samples score with others of their class. In a large split only the samples most
+like another are aligned; the check says so.
+
+Rows of a table that equal each other are reported only if chance doesn't explain it: where a few columns of few values
+are all there is, rows must repeat. The check says how many do.
 
 ## What to do
-Keep one of each group. Where the labels differ, look at the picture first.
+Keep one of each group. Where the labels differ, look at the sample first.
 """
 
 from collections import Counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..copies import MIN_SIMILARITY, Null, Pairs, connected
+from ..copies import MIN_SIMILARITY, Null, Pairs, connected, labels_agree, level, q_among
 from ..dataset import SPLITS, Dataset
 from ..detection import Case, Detection
 from ..findings import Finding, Severity, fingerprint
-from ..near_duplicates import FEW_WARPS, align, matching_pixels, nominate
+from ..matchers import matcher
+from ..matching import KEPT_QUICKLY, Matcher
 
 KINDS = {
-    "duplicate": "Pictures that a split holds more than once",
-    "conflicting_labels": "Copies of one picture with different labels",
+    "duplicate": "Samples that a split holds more than once",
+    "conflicting_labels": "Copies of one sample with different labels",
 }
 NULL_QUERIES = 500
 ALIGNED, ALIGNED_SHARE = 1000, 0.2
-"""Pictures aligned with their candidates: so many of a split, those most like another, and this share of the rest."""
-COUNT = 4
+"""Samples aligned with their candidates: so many of a split, those most like another, and this share of the rest."""
 
 
 class _Link(NamedTuple):
-    """Two rows that show the same picture."""
+    """Two rows that hold the same sample."""
 
     first: int
     second: int
@@ -54,50 +57,65 @@ class _Link(NamedTuple):
 def detect(case: Case) -> Detection:
     """See the module."""
     dataset = case.dataset
-    if dataset.modality != "image":
-        return Detection((), 0, len(dataset), skipped="copies are searched for among images only")
-    pixels = matching_pixels(dataset.pixels)
+    compare = matcher(dataset)
     null: Null | None = None
     pairs, compared, links, notes = [], 0, [], []
     for split in SPLITS:
-        distinct, copies = _by_content(dataset, dataset.rows(split))
+        distinct, copies, by_chance = _by_content(dataset, dataset.rows(split), compare.coincidence)
         links += copies
-        if len(distinct) <= COUNT:
+        notes += [f"{split}: {by_chance}"] * bool(by_chance)
+        if len(distinct) <= KEPT_QUICKLY:
             continue
         label = f"duplicates in {split}"
-        candidates = nominate(pixels, distinct, distinct, case.track, label, FEW_WARPS, COUNT)
+        candidates = compare.nominate(distinct, distinct, case.track, label, quick=True)
         limit = ALIGNED + int(ALIGNED_SHARE * max(0, len(distinct) - ALIGNED))
         chosen = np.argsort(-candidates.nearness[:, 0], kind="stable")[:limit]
         if null is None:
             sample = np.random.default_rng(case.seed).permutation(len(distinct))[:NULL_QUERIES]
             chosen = np.concatenate([sample, np.setdiff1d(chosen, sample)])
         rows = distinct[chosen]
-        matches = align(pixels, candidates.of(chosen), case.track, label)
+        matches = compare.align(candidates.of(chosen), case.track, label)
         if null is None:  # of the training set, and for every split
-            null = Null(matches.score[: len(sample), 0], dataset.targets[rows[: len(sample)]])
-        pairs.append(Pairs.of(rows, matches, null.p_values(matches.score, dataset.targets[rows])))
+            unrelated = matches.of(np.arange(len(sample)))
+            null = Null.of(unrelated, dataset.strata[rows[: len(sample)]], compare.alike)
+        pairs.append(Pairs.of(rows, matches, null.p_values(matches.score, dataset.strata[rows])))
         compared += len(distinct)
         if len(distinct) > limit:
-            notes.append(f"{split}: of {len(distinct)} pictures the {limit} most like another one were aligned")
+            notes.append(f"{split}: of {len(distinct)} samples the {limit} most like another one were aligned")
     links += _near(pairs, compared)
     first, second = np.array([link[:2] for link in links], np.int64).reshape(-1, 2).T
-    findings = tuple(_finding(dataset, [links[i] for i in group]) for group in connected(first, second))
+    findings = tuple(_finding(dataset, compare, [links[i] for i in group]) for group in connected(first, second))
     return Detection(findings, len(dataset), len(dataset), notes=tuple(notes))
 
 
-def _by_content(dataset: Dataset, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[_Link]]:
-    """The first row of every content, and the further rows linked to it."""
-    first: dict[str, int] = {}
+def _by_content(
+    dataset: Dataset, rows: NDArray[np.int64], coincidence: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], list[_Link], str]:
+    """The first row of every content, the further rows linked to it, and how many equal rows chance explains."""
+    of_content: dict[str, list[int]] = {}
+    for row in rows:
+        of_content.setdefault(dataset.contents[row], []).append(int(row))
+    distinct = np.array([own[0] for own in of_content.values()], np.int64)
+    repeated = np.array([len(own) > 1 for own in of_content.values()], bool)
+    p_values = np.where(repeated, (coincidence[distinct] * len(rows)).clip(max=1), 1.0)
+    surprising = repeated & (p_values <= level(p_values))
+    q_values = q_among(p_values, p_values)
     links = [
-        _Link(first[dataset.contents[row]], int(row), True, 1.0, False, 0.0)
-        for row in rows
-        if first.setdefault(dataset.contents[row], int(row)) != row
+        _Link(own[0], row, True, 1.0, False, float(q))
+        for own, q, told in zip(of_content.values(), q_values, surprising, strict=True)
+        for row in own[1:]
+        if told
     ]
-    return np.array(list(first.values()), np.int64), links
+    explained = sum(len(own) - 1 for own, told in zip(of_content.values(), surprising, strict=True) if not told)
+    if not explained:
+        return distinct, links, ""
+    by_chance = -np.expm1(-coincidence[rows] * np.arange(len(rows))).sum()
+    note = f"{explained} of {len(rows)} samples repeat an earlier one and are not reported: by chance alone about "
+    return distinct, links, f"{note}{by_chance:.0f} would, of so few values"
 
 
 def _near(parts: list[Pairs], compared: int) -> list[_Link]:
-    """Near-duplicates of all splits, judged together; a pair that both of its pictures accept is linked once."""
+    """Near-duplicates of all splits, judged together; a pair that both of its samples accept is linked once."""
     if not parts:
         return []
     pairs = parts[0]
@@ -112,13 +130,13 @@ def _near(parts: list[Pairs], compared: int) -> list[_Link]:
     return list(links.values())
 
 
-def _finding(dataset: Dataset, links: list[_Link]) -> Finding:
+def _finding(dataset: Dataset, compare: Matcher[Any], links: list[_Link]) -> Finding:
     rows = sorted({row for link in links for row in link[:2]})
-    split, labels = str(dataset.splits[rows[0]]), [dataset.class_names[dataset.targets[row]] for row in rows]
-    conflicting, exact = len(set(labels)) > 1, all(link.exact for link in links)
+    split, labels = str(dataset.splits[rows[0]]), [dataset.label(row) for row in rows]
+    conflicting, exact = not labels_agree(dataset, rows), all(link.exact for link in links)
     kind = "conflicting_labels" if conflicting else "duplicate"
     contents = [dataset.contents[row] for row in rows]
-    message = f"{split} holds {len(rows)} {'exact' if exact else 'near'} copies of one picture, such as "
+    message = f"{split} holds {len(rows)} {'exact' if exact else 'near'} copies of one sample, such as "
     message += f"{dataset.ids[rows[0]]} and {dataset.ids[rows[1]]}"
     if conflicting:
         message += f"; their labels differ: {', '.join(map(repr, sorted(set(labels))))}"
@@ -141,6 +159,7 @@ def _finding(dataset: Dataset, links: list[_Link]) -> Finding:
                     "similarity": link.similarity,
                     "mirrored": link.mirrored,
                     "q_value": link.q_value,
+                    "differences": [] if link.exact else compare.differences(link.first, link.second),
                 }
                 for link in sorted(links)
             ],

@@ -7,18 +7,20 @@ Groups of training samples whose removal makes predictions on held-out data bett
 Wrong labels, corrupt samples and strays pull the model away from what it is meant to learn: less data would be better.
 
 ## How it is checked
-Half of the audited split selects, the other half confirms. Training samples are ranked by two views: attribution
-(TRAK) on the selecting half's expected error, and how much models that never saw a sample doubt its label. Groups of
-1, 3 and 10 % from the top are left out of training, and the size that lowers the selecting half's Brier score most is
-taken (the squared error of the class probabilities, Brier 1950: proper, and bounded, so that a few hopeless samples
-do not decide). It is claimed only if, under fresh seeds, its removal betters the confirming half's Brier score or its
-accuracy, against removing nothing and against removing as many random samples of the same classes (paired by seed,
-over seeds and samples, at 2.5 % for both measures together). No single sample of the group is claimed to be harmful.
+Half of the audited split selects, the other half confirms. Training samples are ranked by two views: attribution (TRAK)
+on the selecting half's expected error, and how much models that never saw a sample doubt its label. Groups of 1, 3 and
+10 % from the top are left out of training, and the size that lowers the selecting half's Brier score most is taken (the
+squared error of the class probabilities, Brier 1950: proper, and bounded, so that a few hopeless samples do not decide;
+where numbers are predicted, their squared error over the variance). It is claimed only if, under fresh seeds, its
+removal betters the confirming half's Brier score or its accuracy, against removing nothing and against removing as many
+random samples of the same classes (paired by seed, over seeds and samples, at 2.5 % for both measures together). No
+single sample of the group is claimed to be harmful.
 
 ## What to do
 Look at the group, most harmful first. Mend wrong labels; remove what does not belong; keep what is rare but right.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,13 +29,15 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from scipy.stats import rankdata
 
-from ..dataset import stratified_split
+from ..dataset import Dataset, stratified_split
 from ..detection import Case, Detection
 from ..findings import Finding, Severity, Verification, fingerprint
 from ..proof import LEVEL, Effect, effect_over_seeds_and_samples, random_like
 from ..retraining import SEARCH_TIMES, Retraining
 
 KINDS = {"harmful": "Training samples that the model is better without"}
+TASKS = ("classification", "regression")
+NEEDS_POOL = True
 SHARES = (0.01, 0.03, 0.1)
 LEAST_CONFIRMING = 20
 """Fewer held-out samples than this can't confirm anything."""
@@ -76,25 +80,25 @@ def verify(case: Case, detection: Detection, retraining: Retraining) -> Detectio
     if (~selecting).sum() < LEAST_CONFIRMING:
         few = f"{(~selecting).sum()} held-out samples are too few to confirm harm on, expected {LEAST_CONFIRMING}"
         return Detection((), 0, len(train), detection.columns, skipped=few)
-    labels = dataset.targets[target]
     harm = detection.columns["harm"][train]
-    doubt = 1 - case.pool.probabilities[train, dataset.targets[train]]
-    order = np.argsort(-(rankdata(harm) + rankdata(doubt)), kind="stable")
+    order = np.argsort(-(rankdata(harm) + rankdata(_doubts(case))), kind="stable")
     groups = [train[order[:size]] for size in dict.fromkeys(max(1, round(share * len(train))) for share in SHARES)]
     nothing = np.zeros(0, np.int64)
-    scores = _brier_scores(retraining.outputs([nothing, *groups], SEARCH_TIMES, target), labels)
+    scores = _errors(dataset, retraining.outputs([nothing, *groups], SEARCH_TIMES, target), target)
     gains = (scores[0] - scores[1:])[:, :, selecting].mean((1, 2))
     group = groups[int(gains.argmax())]
     searched = ", ".join(f"{gain:+.4f} for {len(one)}" for one, gain in zip(groups, gains, strict=True))
-    note = f"fall of the selecting half's mean Brier score, by size of group: {searched}"
+    note = f"fall of the selecting half's mean {_error_name(dataset)}, by size of group: {searched}"
     if gains.max() <= 0:
         notes = (note, "no group's removal helped, so nothing was put to the proof")
         return Detection((), len(train), len(train), detection.columns, notes=notes)
-    random = random_like(dataset.targets, train, group, case.seed)
+    random = random_like(dataset.strata, train, group, case.seed)
     outputs = retraining.outputs([nothing, group, random], range(retraining.times), target[~selecting])
-    scores = _brier_scores(outputs, labels[~selecting])
-    right = (outputs.argmax(3) == labels[~selecting]).astype(np.float64)
-    measures = [_Measure("Brier score, turned to positive for better", -scores), _Measure("accuracy", right)]
+    scores = _errors(dataset, outputs, target[~selecting])
+    measures = [_Measure(f"{_error_name(dataset)}, turned to positive for better", -scores)]
+    if dataset.task == "classification":
+        right = outputs.argmax(3) == dataset.targets[target[~selecting]]
+        measures.append(_Measure("accuracy", right.astype(np.float64)))
     proof = f"removal of {len(group)}, under fresh seeds, on the confirming half: " + "; ".join(
         f"{one.name} {_words(one.gain)}, {_words(one.than_random)} more than by a random removal" for one in measures
     )
@@ -113,28 +117,51 @@ def _words(effect: Effect) -> str:
 def _selecting(case: Case) -> NDArray[np.bool_]:
     """(n_target,) the half of the audited split that selects."""
     target = case.dataset.rows(case.dataset.target_split)
-    return stratified_split(case.dataset.targets[target], 0.5, case.seed)
+    return stratified_split(case.dataset.strata[target], 0.5, case.seed)
+
+
+def _doubts(case: Case) -> NDArray[np.float64]:
+    """(n_train,) how much models that never saw a sample doubt its target."""
+    dataset, train = case.dataset, case.dataset.rows("train")
+    if dataset.task == "regression":
+        return np.asarray(np.abs(case.pool.predictions[train] - dataset.targets[train]))
+    return np.asarray(1 - case.pool.probabilities[train, dataset.targets[train]])
 
 
 def _harm(case: Case) -> NDArray[np.float64]:
-    """(n_train,) predicted fall of the selecting half's expected error, the mean of 1 - p, when the sample is removed.
+    """(n_train,) predicted fall of the selecting half's expected error, when the sample is removed.
 
-    A margin's fall counts p (1 - p) times: hopeless held-out samples, often wrong themselves, have no say, which they
-    would have in the log-loss.
+    For classes the mean of 1 - p: a margin's fall counts p (1 - p) times, so hopeless held-out samples, often wrong
+    themselves, have no say, which they would have in the log-loss. For numbers the mean squared error.
     """
-    target, selecting = case.dataset.rows(case.dataset.target_split), _selecting(case)
-    right = case.pool.probabilities[target, case.dataset.targets[target]]
-    weights = np.where(selecting, right * (1 - right), 0.0) / max(1, selecting.sum())
+    dataset, selecting = case.dataset, _selecting(case)
+    target = dataset.rows(dataset.target_split)
+    if dataset.task == "regression":
+        gains = 2 * (dataset.targets[target] - case.pool.predictions[target])
+    else:
+        right = case.pool.probabilities[target, dataset.targets[target]]
+        gains = right * (1 - right)
+    weights = np.where(selecting, gains, 0.0) / max(1, selecting.sum())
     harm = np.zeros(case.attribution.shape[0])
     for start, block in case.attribution.blocks():
         harm -= block @ weights[start : start + block.shape[1]]
     return harm
 
 
-def _brier_scores(outputs: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Squared error of the class probabilities, 0 to 2, (removals, seeds, samples), from logits with one axis more."""
+def _errors(dataset: Dataset, outputs: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(removals, seeds, samples) from outputs with one axis more.
+
+    Squared error of the class probabilities, 0 to 2, or of the number, over the variance of the training targets.
+    """
+    if dataset.task == "regression":
+        variance = max(float(dataset.targets[dataset.rows("train")].var()), 1e-300)
+        return np.asarray(np.square(outputs[..., 0].astype(np.float64) - dataset.targets[rows]) / variance)
     probabilities = softmax(outputs.astype(np.float64), axis=3)
-    return np.asarray(np.square(probabilities - np.eye(outputs.shape[3])[labels]).sum(3))
+    return np.asarray(np.square(probabilities - np.eye(outputs.shape[3])[dataset.targets[rows]]).sum(3))
+
+
+def _error_name(dataset: Dataset) -> str:
+    return "squared error" if dataset.task == "regression" else "Brier score"
 
 
 def _finding(
@@ -142,11 +169,11 @@ def _finding(
     seeds: int,
 ) -> Finding:  # fmt: skip
     dataset = case.dataset
-    counts = np.bincount(dataset.targets[group], minlength=len(dataset.class_names))
+    classes = Counter(dataset.label(row) for row in group) if dataset.class_names else Counter[str]()
     own = harm[np.searchsorted(dataset.rows("train"), group)]
     evidence = {
         "size": len(group),
-        "classes": {name: int(count) for name, count in zip(dataset.class_names, counts, strict=True) if count},
+        "classes": {name: classes[name] for name in dataset.class_names if classes[name]},
         "measures": {
             one.name: {
                 "with": float(one.values[0].mean()),
@@ -158,7 +185,7 @@ def _finding(
             for one in measures
         },
         "members": [
-            {"train_id": dataset.ids[row], "label": dataset.class_names[dataset.targets[row]], "harm": float(value)}
+            {"train_id": dataset.ids[row], "label": dataset.label(row), "harm": float(value)}
             for row, value in zip(group, own, strict=True)
         ],
     }

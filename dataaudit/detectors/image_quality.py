@@ -84,7 +84,7 @@ def detect(case: Case) -> Detection:
         for row in np.flatnonzero(blank)
     ]
     seen = np.flatnonzero(~blank)
-    classes = dataset.targets[seen]
+    classes = dataset.strata[seen]
     taken = np.zeros(len(dataset), bool)
     for check in CHECKS:
         values = measures[check.measure][seen]
@@ -106,7 +106,7 @@ def detect(case: Case) -> Detection:
             )
     sizes = _sizes(dataset)
     findings += _odd_sizes(dataset, sizes)
-    unread = int(np.isnan(sizes[:, 0]).sum())
+    unread = int(np.isnan(sizes[:, 0]).sum()) if dataset.sources else 0
     notes = (f"the size of {unread} files could not be read",) if unread else ()
     columns = measures | {"width": sizes[:, 0], "height": sizes[:, 1]}
     return Detection(tuple(findings), len(dataset), len(dataset), columns, notes=notes)
@@ -162,7 +162,7 @@ def _deviations(values: NDArray[np.floating], floor: float) -> NDArray[np.float6
 
 def _sizes(dataset: Dataset) -> NDArray[np.float64]:
     """(n, 2) width and height as the files state them; NaN where they do not."""
-    found = [header(source) for source in dataset.sources]
+    found = [header(source) for source in dataset.sources] or [None] * len(dataset)
     return np.array([size[0] if size else (np.nan, np.nan) for size in found], np.float64).reshape(-1, 2)
 
 
@@ -171,7 +171,7 @@ def _odd_sizes(dataset: Dataset, sizes: NDArray[np.float64]) -> list[Finding]:
     if not len(known):
         return []
     width, height = sizes[known].T
-    classes = dataset.targets[known]
+    classes = dataset.strata[known]
     odd = np.zeros(len(known))
     least_q = np.ones(len(known))
     for measure, bar in ((np.log(width * height), np.log(10)), (np.log(width / height), np.log(2))):
@@ -206,7 +206,7 @@ def _finding(
         fingerprint=fingerprint(kind, [dataset.contents[row]]),
         evidence={
             "split": str(dataset.splits[row]),
-            "label": dataset.class_names[dataset.targets[row]],
+            "label": dataset.label(row),
             **evidence,
         },
     )

@@ -1,7 +1,8 @@
 """Classes that are far rarer in training than the others.
 
 ## What it finds
-Classes whose share of the training samples is below a tenth of an equal share.
+Classes whose share of the training samples is below a tenth of an equal share; where samples have sets of labels,
+labels given to less than a tenth as many training samples as labels are on average.
 
 ## Why it matters
 A model sees too little of such a class to learn it, and an overall accuracy hides that.
@@ -15,54 +16,80 @@ most 5 %) the finding weighs more.
 Collect more samples of the class, weight it up in training, or report its recall on its own.
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
+from ..dataset import Dataset
 from ..detection import Case, Detection, accepted_by_fdr
 from ..findings import Finding, Severity, fingerprint
 
 KINDS = {"class_imbalance": "Classes that are rare in training"}
+TASKS = ("classification", "multilabel")
 FALSE_DISCOVERY_RATE = 0.05
 LEAST_SHARE = 0.1
-"""Of an equal share, one divided by the number of classes."""
+"""Of an equal share, that of all labels divided by the number of classes."""
 
 
 def detect(case: Case) -> Detection:
     """See the module."""
     dataset, train = case.dataset, case.dataset.rows("train")
-    counts = np.bincount(dataset.targets[train], minlength=len(dataset.class_names))
-    bar = LEAST_SHARE / len(dataset.class_names)
-    rare = np.flatnonzero((counts > 0) & (counts < bar * len(train)))
-    right = case.pool.probabilities.argmax(1) == dataset.targets
-    sizes = np.array([(dataset.targets == target).sum() for target in rare])
-    hits = np.array([right[dataset.targets == target].sum() for target in rare])
-    lower, q_values = accepted_by_fdr(
-        np.asarray(hypergeom.cdf(hits, len(dataset), right.sum(), sizes), np.float64), FALSE_DISCOVERY_RATE
+    given = _carried(dataset, dataset.targets)
+    counts = given[train].sum(0)
+    bar = LEAST_SHARE * counts.sum() / len(counts)
+    rare = np.flatnonzero((counts > 0) & (counts < bar))
+    rare = rare[np.argsort(counts[rare], kind="stable")]
+    recalls = _recalls(case, given, rare) if len(case.pool) else [{}] * len(rare)
+    findings = tuple(
+        _finding(dataset, int(target), counts, float(bar), recall) for target, recall in zip(rare, recalls, strict=True)
     )
-    findings = []
-    for place in np.argsort(counts[rare], kind="stable"):
-        target, share = rare[place], counts[rare[place]] / len(train)
-        name, recall = dataset.class_names[target], hits[place] / sizes[place]
-        others = right[dataset.targets != target].mean()
-        findings.append(
-            Finding(
-                kind="class_imbalance",
-                severity=Severity.MEDIUM if lower[place] else Severity.LOW,
-                sample_ids=(),
-                score=float(1 - share / bar),
-                message=f"class {name!r} has {counts[target]} of {len(train)} training samples ({share:.2%}); "
-                f"recall out of sample {recall:.0%}, of all others {others:.0%}",
-                fingerprint=fingerprint("class_imbalance", [], name),
-                evidence={
-                    "class": name,
-                    "train_samples": int(counts[target]),
-                    "train_share": float(share),
-                    "least_share": bar,
-                    "samples": int(sizes[place]),
-                    "recall": float(recall),
-                    "recall_of_others": float(others),
-                    "recall_q_value": float(q_values[place]),
-                },
-            )
-        )
-    return Detection(tuple(findings), len(dataset), len(dataset))
+    return Detection(findings, len(dataset), len(dataset))
+
+
+def _carried(dataset: Dataset, targets: NDArray[Any]) -> NDArray[np.bool_]:
+    """(n, c) which labels targets stand for."""
+    if dataset.task == "multilabel":
+        return targets.astype(bool)
+    return np.asarray(targets[:, None] == np.arange(len(dataset.class_names)))
+
+
+def _recalls(case: Case, given: NDArray[np.bool_], rare: NDArray[np.int64]) -> list[dict[str, float]]:
+    """Recall of each rare class, in figures for the report."""
+    hit = given & _carried(case.dataset, case.pool.predictions)
+    sizes, hits = given.sum(0)[rare], hit.sum(0)[rare]
+    p_values = np.asarray(hypergeom.cdf(hits, given.sum(), hit.sum(), sizes), np.float64)
+    _, q_values = accepted_by_fdr(p_values, FALSE_DISCOVERY_RATE)
+    return [
+        {
+            "samples": int(size),
+            "recall": float(found / size),
+            "recall_of_others": float((hit.sum() - found) / max(1, given.sum() - size)),
+            "recall_q_value": float(q),
+        }
+        for size, found, q in zip(sizes, hits, q_values, strict=True)
+    ]
+
+
+def _finding(dataset: Dataset, target: int, counts: NDArray[np.int64], bar: float, recall: dict[str, float]) -> Finding:
+    name, count, total = dataset.class_names[target], int(counts[target]), len(dataset.rows("train"))
+    learnt = not recall or recall["recall_q_value"] > FALSE_DISCOVERY_RATE
+    told = ""
+    if recall:
+        told = f"; recall out of sample {recall['recall']:.0%}, of all others {recall['recall_of_others']:.0%}"
+    return Finding(
+        kind="class_imbalance",
+        severity=Severity.LOW if learnt else Severity.MEDIUM,
+        sample_ids=(),
+        score=float(1 - count / bar),
+        message=f"class {name!r} has {count} of {total} training samples ({count / total:.2%}){told}",
+        fingerprint=fingerprint("class_imbalance", [], name),
+        evidence={
+            "class": name,
+            "train_samples": count,
+            "train_share": count / total,
+            "least_share": bar / total,
+            **recall,
+        },
+    )

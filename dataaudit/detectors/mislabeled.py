@@ -1,21 +1,23 @@
 """Samples whose label is more likely wrong than right.
 
 ## What it finds
-Samples of every split whose given label is contradicted by models that never saw them.
+Samples of every split whose given label is contradicted by models that never saw them; where samples have sets of
+labels, single labels that are there but should not be, or should be there but are not.
 
 ## Why it matters
 Wrong training labels cost accuracy; wrong test labels make every measured figure wrong.
 
 ## How it is checked
 Three unlike views, each out of sample: the pool's models that were not trained on the sample, a linear model on
-oriented gradients, and the sample's nearest neighbours. How much each is to be believed, and how often labels are
-wrong, at random or between classes that look alike, is fitted to the dataset's own labels; that gives every label a
-probability of being wrong. Then labels are exchanged on purpose in a copy of the training data, half for any class and
-half for the one most easily mistaken, a small pool is trained on it, and the probabilities are corrected by what is
-found. Labels more likely wrong than right are reported, surest first, as long as at most a fifth of them are expected
-to be right after all; q is that share down to the finding. Beside each finding stand the training samples that speak
-most for either label. Last, models are trained without any of the training samples reported: a finding is confirmed if
-they, too, prefer the suggested label.
+descriptors that know no labels (oriented gradients, n-grams, encoded columns, values), and the sample's nearest
+neighbours by these. Labels of sets are judged one by one, as with or without. How much each is to be believed, and how
+often labels are wrong, at random or between classes that look alike, is fitted to the dataset's own labels; that gives
+every label a probability of being wrong. Then labels are exchanged on purpose in a copy of the training data, half for
+any class and half for the one most easily mistaken, a small pool is trained on it, and the probabilities are corrected
+by what is found (not for sets of labels). Labels more likely wrong than right are reported, surest first, as long as at
+most a fifth of them are expected to be right after all; q is that share down to the finding. Beside each finding stand
+the training samples that speak most for either label. Last, models are trained without any of the training samples
+reported: a finding is confirmed if they, too, prefer the suggested label.
 
 ## What to do
 Look at the sample. Relabel it, remove it, or keep it if it is merely hard.
@@ -35,16 +37,19 @@ from ..dataset import Dataset
 from ..detection import Calibration, Case, Detection
 from ..findings import Finding, Severity, Verification, fingerprint
 from ..label_noise import LabelNoise, Verdicts, cautious_shift, fit_noise, judge, log_views, surest
-from ..label_views import descriptors, linear_probabilities, neighbour_probabilities
+from ..label_views import descriptors, linear_probabilities, nearest_training, neighbour_probabilities
 from ..planting_labels import plant
 from ..pool import Pool
 from ..proof import effect_over_seeds, effect_over_seeds_and_samples, random_like
 from ..retraining import Retraining
 
 with warnings.catch_warnings():  # cleanlab silences the importing program's warnings
+    from cleanlab.multilabel_classification.rank import get_label_quality_scores as multilabel_quality_scores
     from cleanlab.rank import get_label_quality_scores
 
 KINDS = {"mislabeled": "Labels more likely wrong than right"}
+TASKS = ("classification", "multilabel")
+NEEDS_POOL = True
 FEWEST = 5
 """Training samples that must carry a label before another sample's can be called wrong."""
 ADVOCATES = 3
@@ -74,6 +79,8 @@ class _Opinion:
 def detect(case: Case) -> Detection:
     """See the module."""
     dataset, labels = case.dataset, case.dataset.targets
+    if dataset.task == "multilabel":
+        return _detect_in_sets(case)
     opinion = _as_it_is(case)
     rival = opinion.verdicts.rival
     wrong = opinion.wrong(_shift(case.calibration))
@@ -100,6 +107,8 @@ def detect(case: Case) -> Detection:
 
 def calibrate(case: Case, retrained: Callable[[NDArray[np.int64]], Pool]) -> Calibration | None:
     """See `detection.Calibrating`. The threshold is the fitted probability that is an even chance once corrected."""
+    if case.dataset.task != "classification":
+        return None
     train = case.dataset.rows("train")
     before = _as_it_is(case)
     trusted = before.able.copy()
@@ -113,7 +122,7 @@ def calibrate(case: Case, retrained: Callable[[NDArray[np.int64]], Pool]) -> Cal
         "Probabilities were corrected so that they add up to the wrong labels there are, on the safe side of chance. "
         "At the same false-discovery rate, fewer are found where fewer are wrong."
     )
-    after = _opinion(retrained(planted.labels), case.seed)
+    after = _of_pool(retrained(planted.labels), case.seed)
     known = before.wrong()
     known[planted.every] = 1.0
     judged = train[before.able[train] & after.able[train]]
@@ -141,22 +150,20 @@ def verify(case: Case, detection: Detection, retraining: Retraining) -> Detectio
         return detection
     at = {id: row for row, id in enumerate(dataset.ids)}
     reported = np.array([at[finding.sample_ids[0]] for finding in detection.findings])
-    suggested = np.array([dataset.class_names.index(one.evidence["suggested_label"]) for one in detection.findings])
     train = dataset.rows("train")
     suspects = np.sort(reported[dataset.splits[reported] == "train"])
-    random = random_like(dataset.targets, train, suspects, case.seed)
+    random = random_like(dataset.strata, train, suspects, case.seed)
     judged = np.setdiff1d(dataset.rows(dataset.target_split), reported)
     outputs = retraining.outputs(
         [np.zeros(0, np.int64), suspects, random], times, np.concatenate([reported, judged])
     ).astype(np.float64)
-    own, count = dataset.targets[reported], np.arange(len(reported))
-    margins = outputs[:, :, count, suggested] - outputs[:, :, count, own]
+    margins = _margins(dataset, detection.findings, outputs, reported)
     findings = tuple(
         replace(finding, verification=_verification(margins[1, :, one], float(margins[2, :, one].mean())))
         for one, finding in enumerate(detection.findings)
     )
     notes = detection.notes
-    if len(suspects) and len(judged):
+    if len(suspects) and len(judged) and dataset.task == "classification":
         notes += tuple(_benefit(dataset, outputs[:, :, len(reported) :], judged, len(suspects)))
     return replace(detection, findings=findings, notes=notes)
 
@@ -164,23 +171,82 @@ def verify(case: Case, detection: Detection, retraining: Retraining) -> Detectio
 def _as_it_is(case: Case) -> _Opinion:
     """The opinion of the data as it is, formed once for calibration and detection."""
     if "mislabeled" not in case.shared:
-        case.shared["mislabeled"] = _opinion(case.pool, case.seed)
+        case.shared["mislabeled"] = _of_pool(case.pool, case.seed)
     opinion: _Opinion = case.shared["mislabeled"]
     return opinion
 
 
-def _opinion(pool: Pool, seed: int) -> _Opinion:
-    dataset, train = pool.dataset, pool.dataset.rows("train")
-    features = descriptors(dataset)
-    views = {
-        "pool": pool.probabilities,
+def _of_pool(pool: Pool, seed: int) -> _Opinion:
+    dataset, train, features = pool.dataset, pool.dataset.rows("train"), descriptors(pool.dataset)
+    views = _views(dataset, pool.probabilities, features, nearest_training(dataset, features), seed)
+    noise = fit_noise(log_views(list(views.values()))[:, train], dataset.targets[train])
+    return _opinion(dataset, features, views, noise)
+
+
+def _views(
+    dataset: Dataset, probabilities: NDArray[np.float64], features: NDArray[np.float32],
+    neighbours: NDArray[np.int64], seed: int,
+) -> dict[str, NDArray[np.float64]]:  # fmt: skip
+    return {
+        "pool": probabilities,
         "linear": linear_probabilities(dataset, features, seed),
-        "neighbours": neighbour_probabilities(dataset, features),
+        "neighbours": neighbour_probabilities(dataset, neighbours),
     }
-    logs = log_views(list(views.values()))
-    noise = fit_noise(logs[:, train], dataset.targets[train])
-    able = np.bincount(dataset.targets[train], minlength=len(dataset.class_names))[dataset.targets] >= FEWEST
-    return _Opinion(features, views, noise, judge(noise, logs, dataset.targets), able)
+
+
+def _opinion(
+    dataset: Dataset, features: NDArray[np.float32], views: dict[str, NDArray[np.float64]], noise: LabelNoise
+) -> _Opinion:
+    counts = np.bincount(dataset.targets[dataset.rows("train")], minlength=len(dataset.class_names))
+    verdicts = judge(noise, log_views(list(views.values())), dataset.targets)
+    return _Opinion(features, views, noise, verdicts, counts[dataset.targets] >= FEWEST)
+
+
+def _detect_in_sets(case: Case) -> Detection:
+    """The same for every label of a set by itself, as two classes: with the label and without it.
+
+    How far views are to be believed, and how often labels are wrong, is taken to be the same for all labels.
+    """
+    dataset, train, features = case.dataset, case.dataset.rows("train"), descriptors(case.dataset)
+    neighbours = nearest_training(dataset, features)
+    alone = [_with_or_without(dataset, place) for place in range(len(dataset.class_names))]
+    views = [
+        _views(one, np.stack([1 - own, own], 1), features, neighbours, case.seed)
+        for one, own in zip(alone, case.pool.probabilities.T, strict=True)
+    ]
+    logs = np.concatenate([log_views(list(own.values()))[:, train] for own in views], 1)
+    noise = fit_noise(logs, dataset.targets[train].T.ravel().astype(np.int64))
+    opinions = [_opinion(one, features, own, noise) for one, own in zip(alone, views, strict=True)]
+    wrong = np.stack([opinion.wrong() for opinion in opinions], 1)
+    able = np.stack([opinion.able for opinion in opinions], 1)
+    surely, q = surest(wrong.ravel())
+    suggested = dataset.targets ^ (wrong > 0.5)
+    columns = {
+        "label_quality": np.where(able.any(1), 1 - wrong.max(1), np.nan),
+        "suggested_label": np.array([dataset.in_words(one) for one in suggested]),
+        "self_confidence": multilabel_quality_scores(
+            [np.flatnonzero(one).tolist() for one in dataset.targets], case.pool.probabilities
+        ),
+    }
+    findings, influence = [], _influence(case)
+    for at, q_value in zip(surely, q, strict=True):
+        row, place = divmod(int(at), len(dataset.class_names))
+        own = {**columns, **influence, "label_quality": 1 - wrong[:, place]}
+        finding = _finding(alone[place], row, opinions[place], own, float(q_value), [], [])
+        findings.append(replace(finding, evidence={**finding.evidence, "label_of_set": dataset.class_names[place]}))
+    note = f"estimated share of wrong training labels, each label of a set counted: {noise.share:.1%}"
+    skipped = "" if able.any() else f"no label has {FEWEST} training samples with it and as many without"
+    return Detection(tuple(findings), int(able.any(1).sum()), len(dataset), columns, notes=(note,), skipped=skipped)
+
+
+def _with_or_without(dataset: Dataset, place: int) -> Dataset:
+    name = dataset.class_names[place]
+    return replace(
+        dataset,
+        targets=dataset.targets[:, place].astype(np.int64),
+        class_names=(f"without {name}", f"with {name}"),
+        task="classification",
+    )
 
 
 def _shift(calibration: Calibration | None) -> float:
@@ -254,7 +320,7 @@ def _finding(
         "for_label": for_label,
         "for_suggested": for_suggested,
     }
-    if split == "train":
+    if split == "train" and "self_influence" in columns:
         own = columns["self_influence"]
         evidence["self_influence"] = float(own[row])
         evidence["self_influence_percentile"] = float((own[dataset.rows("train")] <= own[row]).mean() * 100)
@@ -279,6 +345,19 @@ def _verification(margins: NDArray[np.float64], random: float) -> Verification:
     elif effect.high < 0:
         status = "refuted"
     return Verification(status, MEASURE, effect.mean, (effect.low, effect.high), random, len(margins))
+
+
+def _margins(
+    dataset: Dataset, findings: tuple[Finding, ...], outputs: NDArray[np.float64], reported: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """(removals, seeds, findings) margin of the suggested label over the given one, from logits with one axis more."""
+    count = np.arange(len(reported))
+    if dataset.task == "multilabel":
+        places = np.array([dataset.class_names.index(one.evidence["label_of_set"]) for one in findings])
+        missing = ~dataset.targets[reported, places]
+        return np.where(missing, 1, -1) * outputs[:, :, count, places]
+    suggested = np.array([dataset.class_names.index(one.evidence["suggested_label"]) for one in findings])
+    return np.asarray(outputs[:, :, count, suggested] - outputs[:, :, count, dataset.targets[reported]])
 
 
 def _benefit(dataset: Dataset, outputs: NDArray[np.float64], rows: NDArray[np.int64], removed: int) -> Iterator[str]:

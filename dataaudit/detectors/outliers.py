@@ -1,14 +1,16 @@
 """Samples unlike everything in the training split.
 
 ## What it finds
-Samples of every split that resemble no training sample: pictures of something else, scrambled or synthetic ones.
+Samples of every split that resemble no training sample: pictures of something else, scrambled or synthetic ones; texts
+in another language; rows with values that never occur together.
 
 ## Why it matters
 In training they teach nothing about the task or something wrong; in a test split they measure what was never learnt.
 
 ## How it is checked
-Three label-free views: the mean distance to the nearest training samples by oriented gradients, the same by whitened
-pixels with what their principal components leave unexplained, and how rough or smooth the picture is. How far out a
+The mean distance to the nearest training samples by label-free descriptors: oriented gradients of images, n-grams of
+texts, encoded columns of tables, standardised values of arrays. For images two more views: the same by whitened pixels
+with what their principal components leave unexplained, and how rough or smooth the picture is. How far out a
 sample is counts in robust deviations of the dataset's bulk (medians and upper quantiles of logarithms), so that a few
 outliers do not hide each other. The views' p-values are combined (Fisher), the sum is measured by its own bulk again,
 and a sample is reported if its false-discovery rate (Benjamini-Hochberg) is at most 5 %.
@@ -50,8 +52,9 @@ def detect(case: Case) -> Detection:
     reference = np.sort(np.random.default_rng(case.seed).permutation(train)[:REFERENCE])
     features = descriptors(dataset)
     distance, nearest = _distances(features, reference)
-    deviations = {"gradients": _deviations(np.log(distance + 1e-9))}
-    tails = [norm.logsf(deviations["gradients"])]
+    view = "gradients" if dataset.modality == "image" else "descriptors"
+    deviations = {view: _deviations(np.log(distance + 1e-9))}
+    tails = [norm.logsf(deviations[view])]
     if dataset.modality == "image":
         pixels, rough = _pixel_views(dataset, reference)
         deviations |= {"pixels": _deviations(pixels), "roughness": _deviations(rough)}
@@ -87,7 +90,8 @@ def _pixel_views(dataset: Dataset, reference: NDArray[np.int64]) -> tuple[NDArra
     images = matching_pixels(dataset.pixels).numpy()
     flat = images.reshape(len(images), -1)
     known = flat[reference]
-    pca = PCA(min(COMPONENTS, *known.shape), random_state=0).fit(known)
+    with np.errstate(invalid="ignore"):  # images that are all alike have no variance to take shares of
+        pca = PCA(min(COMPONENTS, *known.shape), random_state=0).fit(known)
     projected = pca.transform(flat)
     centred = np.square(flat - pca.mean_).sum(1)
     rest = np.maximum(centred - np.square(projected).sum(1), 0)
@@ -123,7 +127,7 @@ def _finding(
         fingerprint=fingerprint("outlier", [dataset.contents[row]]),
         evidence={
             "split": str(dataset.splits[row]),
-            "label": dataset.class_names[dataset.targets[row]],
+            "label": dataset.label(row),
             "q_value": q,
             "deviations": {name: float(values[row]) for name, values in deviations.items()},
             "nearest_train_id": dataset.ids[nearest],

@@ -1,1 +1,5 @@
-"""Dataset formats: `matches(path)` and `load(path, seed, track)`, one file a format."""
+"""Dataset formats, one file a format: EVIDENCE, `matches(path)` and `load(path, reading, track)`: `dataset.Format`.
+
+`LAYOUT_KEYS` names the keys of dataaudit.toml's [layout], beside `format`, that a format heeds; without it, `label`. A
+format's first line is shown to users whose data matches none.
+"""

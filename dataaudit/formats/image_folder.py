@@ -5,24 +5,16 @@ class may be called `train`. Without them a stratified fifth of the images becom
 """
 
 import os
-import warnings
-from collections import Counter
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, TypeVar
 
 import numpy as np
-from joblib import Parallel, cpu_count, delayed
-from numpy.typing import NDArray
-from PIL import Image
 
 from ..dataset import (
     EMPTY_CLASS,
     EMPTY_SPLIT,
     HIDDEN,
     NO_FILE,
-    SPLITS,
     STRAY,
     Dataset,
     Ignored,
@@ -32,21 +24,15 @@ from ..dataset import (
     Split,
     Track,
     as_text,
-    stratified_split,
 )
 from ..errors import DatasetError
-from ..images import EXTENSIONS, GREY_MODES, decode, header, resized
+from ..folders import is_hidden, walk
+from ..images import EXTENSIONS
+from ..pictures import ImageFile, read_pictures
+from ..splits import SPLIT_NAMES, one_name_a_split, sampled, settled
 
-SPLIT_NAMES: dict[str, Split] = {
-    "train": "train", "training": "train",
-    "val": "val", "valid": "val", "validation": "val", "dev": "val",
-    "test": "test", "testing": "test", "eval": "test", "evaluation": "test",
-}  # fmt: skip
 EVIDENCE = 1
-TEST_FRACTION = 0.2
-SMALL, LARGE = 32, 64
-"""Edge of the square that images of mixed sizes are brought to: small where most are at most 48 pixels, else large."""
-Result = TypeVar("Result")
+LAYOUT_KEYS: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -59,92 +45,62 @@ class _File:
 
 def matches(path: Path) -> bool:
     """A directory with at least one image in it."""
-    return path.is_dir() and any(Path(name).suffix.lower() in EXTENSIONS for _, name in _walk(path, []))
+    try:
+        return path.is_dir() and any(Path(name).suffix.lower() in EXTENSIONS for _, name in walk(path, []))
+    except (OSError, DatasetError):  # load() says which folder can't be listed
+        return True
 
 
 def load(path: Path, reading: Reading, track: Track) -> Dataset:
     """Read an image folder.
 
-    Raises DatasetError if there is no training image, only one class, images without a class folder, or two
-    folders for one split.
+    Raises DatasetError if a label is named, or there is no training image, only one class, images without a class
+    folder, or two folders for one split.
     """
+    if reading.label is not None:
+        raise DatasetError(
+            f"{path}: labels are the names of class folders here, so --label {reading.label} says nothing"
+        )
     ignored: list[Ignored] = []
     notes: list[str] = []
     files = _files(path, ignored)
     classes = sorted({file.label for file in files})
     if len(classes) < 2:
         raise DatasetError(_too_few_classes(path, classes))
-    targets = [classes.index(file.label) for file in files]
-    splits, origin = _splits(path, files, targets, reading.seed, notes)
-
-    shape = _working_shape(files, notes, track)
-    read = _read_all(files, shape, track)
-    kept = [i for i, item in enumerate(read) if not isinstance(item, str)]
-    pictures = [item for item in read if not isinstance(item, str)]
-    rejected = tuple(
-        Rejected(files[i].id, splits[i], files[i].label, item) for i, item in enumerate(read) if isinstance(item, str)
-    )
-    _require_enough(path, [splits[i] for i in kept], [targets[i] for i in kept], rejected)
+    targets = np.array([classes.index(file.label) for file in files], np.int64)
+    named = [file.split for file in files]
+    splits, origin = settled(path, named, targets, "split folders", "images", reading.seed, notes)
+    rows = sampled(splits, targets, reading, "images", notes)
+    files, targets, splits = [files[i] for i in rows], targets[rows], splits[rows]
+    images = [ImageFile(file.path, file.id, split, file.label) for file, split in zip(files, splits, strict=True)]
+    pictures = read_pictures(images, notes, track)
+    kept = pictures.kept
+    _require_enough(path, [images[i].split for i in kept], targets[kept].tolist(), pictures.rejected)
     return Dataset(
         root=path,
         ids=tuple(files[i].id for i in kept),
-        inputs=np.stack([pixels for pixels, _ in pictures]),
-        targets=np.array([targets[i] for i in kept], np.int64),
-        splits=np.array([splits[i] for i in kept]),
+        inputs=pictures.pixels,
+        targets=targets[kept],
+        splits=splits[kept],
         class_names=tuple(classes),
-        contents=tuple(digest for _, digest in pictures),
+        contents=pictures.contents,
         sources=tuple(files[i].path for i in kept),
         layout=Layout("image_folder", origin, tuple(ignored), tuple(notes)),
-        rejected=rejected,
+        rejected=pictures.rejected,
     )
 
 
-def _walk(root: Path, ignored: list[Ignored]) -> Iterator[tuple[Path, str]]:
-    """(folder, file name) of every file below `root`, sorted; linked folders are followed, loops are not."""
-    seen: set[str] = set()
-    waiting = [root]  # links are followed after the folders themselves, which they must not displace
-    for folder, folders, names in (found for start in waiting for found in os.walk(start, onerror=_refuse)):
-        real = os.path.realpath(folder)
-        here = Path(folder)
-        if real in seen:
-            ignored.append(Ignored(as_text(here.relative_to(root).as_posix()), "a link to a folder already read"))
-            folders.clear()
-            continue
-        seen.add(real)
-        hidden = [name for name in folders if _is_hidden(name)]
-        ignored.extend(Ignored(as_text((here / name).relative_to(root).as_posix()) + "/", HIDDEN) for name in hidden)
-        shown = sorted(set(folders) - set(hidden))
-        waiting.extend(here / name for name in shown if (here / name).is_symlink())
-        folders[:] = [name for name in shown if not (here / name).is_symlink()]
-        for name in sorted(names):
-            yield here, name
-
-
-def _refuse(error: OSError) -> NoReturn:
-    raise DatasetError(
-        f"{error.filename}: expected a folder that can be listed, found: {error.strerror}; "
-        "change its permissions or move it out of the dataset"
-    ) from error
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith((".", "__MACOSX")) or name in ("Thumbs.db", "desktop.ini")
-
-
 def _files(root: Path, ignored: list[Ignored]) -> list[_File]:
-    folders = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not _is_hidden(entry.name))
+    folders = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not is_hidden(entry.name))
     has_splits = bool(folders) and all(name.lower() in SPLIT_NAMES for name in folders)
     if has_splits:
-        for split in SPLITS:
-            same = [name for name in folders if SPLIT_NAMES[name.lower()] == split]
-            if len(same) > 1:
-                raise DatasetError(f"{root}: the folders {' and '.join(same)} both name the {split} split; merge them")
+        one_name_a_split(root, folders, "folders")
     files, filled = [], set()
-    for folder, name in _walk(root, ignored):
+    for folder, name in walk(root, ignored):
         path = folder / name
         parts = path.relative_to(root).parts
         id = as_text("/".join(parts))
-        if _is_hidden(name):
+        if is_hidden(name):
             ignored.append(Ignored(id, HIDDEN))
         elif path.suffix.lower() not in EXTENSIONS:
             ignored.append(Ignored(id, f"not an image: {path.suffix or 'no extension'}"))
@@ -168,7 +124,7 @@ def _files(root: Path, ignored: list[Ignored]) -> list[_File]:
             ignored.append(Ignored(as_text(top.name) + "/", EMPTY_SPLIT))
         for entry in sorted((root / top).iterdir()):
             key = (*top.parts, entry.name)
-            if entry.is_dir() and not _is_hidden(entry.name) and key not in filled:
+            if entry.is_dir() and not is_hidden(entry.name) and key not in filled:
                 ignored.append(Ignored(as_text("/".join(key)) + "/", EMPTY_CLASS))
     files.sort(key=lambda file: file.id)
     return files
@@ -182,59 +138,6 @@ def _too_few_classes(root: Path, classes: list[str]) -> str:
         if deeper:
             hint = f"; it holds the folders {', '.join(deeper[:6])}: did you mean to audit {inside}?"
     return f"{root}: expected at least two class folders, found one, {classes[0]!r}{hint}"
-
-
-def _splits(root: Path, files: list[_File], targets: list[int], seed: int, notes: list[str]) -> tuple[list[Split], str]:
-    present = Counter(file.split for file in files if file.split)
-    if present and not present["train"]:
-        found = ", ".join(sorted(present))
-        raise DatasetError(f"{root}: expected a training split (train/ or training/), found only {found}")
-    if len(present) > 1:
-        if not present["test"]:
-            notes.append("no test split: the validation split is audited in its place")
-        return [file.split or "train" for file in files], "split folders"
-    test = stratified_split(targets, TEST_FRACTION, seed)
-    why = "only a training folder" if present else "no split folders"
-    notes.append(f"{why}: {test.sum()} of {len(files)} images were set aside for testing")
-    return ["test" if marked else "train" for marked in test], f"made here: stratified fifth for testing, seed {seed}"
-
-
-def _working_shape(files: list[_File], notes: list[str], track: Track) -> tuple[int, int, int]:
-    """(channels, height, width) for all images: their own size if they share one, at most 48 pixels; else a square."""
-    heads = [head for head in _in_threads(header, files, track, "reading image sizes") if head is not None]
-    sizes = Counter(size for size, _ in heads)
-    modes = Counter(mode for _, mode in heads)
-    channels = 1 if all(mode in GREY_MODES for mode in modes) else 3
-    edge = SMALL if np.median([min(size) for size in sizes.elements()] or [0]) <= 48 else LARGE
-    width, height = next(iter(sizes)) if len(sizes) == 1 and max(next(iter(sizes))) <= 48 else (edge, edge)
-    common = ", ".join(f"{w}x{h} ({count})" for (w, h), count in sizes.most_common(3))
-    found = f"{len(sizes)} image sizes, most common" if len(sizes) > 1 else "one image size,"
-    notes.append(f"{found} {common}; modes {', '.join(sorted(modes))}")
-    notes.append(f"the learner sees {width}x{height} {'grey' if channels == 1 else 'RGB'} pixels")
-    return channels, height, width
-
-
-def _read_all(
-    files: list[_File], shape: tuple[int, int, int], track: Track
-) -> list[tuple[NDArray[np.uint8], str] | str]:
-    """(pixels, content digest) of every image, or why it can't be read."""
-
-    def read(path: Path) -> tuple[NDArray[np.uint8], str] | str:
-        try:
-            decoded = decode(path)
-        except DatasetError as error:
-            return str(error)
-        return resized(decoded, *shape), decoded.digest
-
-    return _in_threads(read, files, track, "reading images")
-
-
-def _in_threads(read: Callable[[Path], Result], files: list[_File], track: Track, label: str) -> list[Result]:
-    """Read every file; in threads, since Pillow decodes outside the interpreter's lock."""
-    work = Parallel(cpu_count(), prefer="threads", return_as="generator")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # decode() refuses such images
-        return list(track(work(delayed(read)(file.path) for file in files), label, len(files)))
 
 
 def _require_enough(root: Path, splits: list[Split], targets: list[int], rejected: tuple[Rejected, ...]) -> None:

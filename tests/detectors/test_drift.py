@@ -5,14 +5,16 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from dataaudit.dataset import Dataset, silent
+from dataaudit.dataset import Dataset, Modality, Task, silent
 from dataaudit.detection import Case, Detection
 from dataaudit.detectors import drift
 
 from ..fixtures import MakeDataset
+from ..fixtures_tables import make
 
 Pixels = NDArray[np.uint8]
 CHANGES: dict[str, Callable[[Pixels], Pixels]] = {
@@ -112,3 +114,48 @@ def test_one_split_is_skipped_and_small_or_uniform_ones_are_no_crash(make_datase
     assert detect(replace(dataset, inputs=np.full_like(dataset.inputs, 9))).findings == ()
     one_class = replace(dataset, targets=np.where(dataset.splits == "test", 0, dataset.targets))
     assert [finding.evidence["what"] for finding in detect(one_class).findings] == ["class shares"]
+
+
+@pytest.mark.parametrize("task", ["classification", "regression", "multilabel"])
+@pytest.mark.parametrize("modality", ["table", "text", "array"])
+def test_other_inputs_and_targets_drawn_alike_are_left_alone(modality: Modality, task: Task) -> None:
+    assert sum(len(detect(make(modality, task, 240, 120, seed)).findings) for seed in range(6)) <= 1
+
+
+def test_columns_that_differ_are_named() -> None:
+    dataset = make("table", "classification", 240, 120)
+    frame, test = dataset.frame.copy(), dataset.splits == "test"
+    frame["when"] = pd.Timestamp("2020-01-01") + pd.to_timedelta(np.random.default_rng(0).integers(0, 300, 360), "D")
+    assert detect(replace(dataset, inputs=frame.copy())).findings == ()
+    frame.loc[test, "colour"] = "red"
+    frame.loc[test, "size"] *= 4
+    frame.loc[test, "when"] += pd.Timedelta(400, "D")
+    findings = detect(replace(dataset, inputs=frame)).findings
+    messages = {one.evidence["column"]: one.message for one in findings if one.evidence["what"] == "column"}
+    assert set(messages) == {"colour", "size", "when"}
+    assert "'red' in " in messages["colour"]
+    assert "2021" in messages["when"]
+    assert any(one.evidence["what"] == "content" for one in findings)
+    json.dumps([one.evidence for one in findings], allow_nan=False)
+
+
+def test_words_that_differ_are_named() -> None:
+    dataset = make("text", "classification", 240, 120)
+    texts = dataset.inputs.copy()
+    texts[dataset.rows("test")] = [f"{text} sincerely" for text in texts[dataset.rows("test")]]
+    (finding,) = detect(replace(dataset, inputs=texts)).findings
+    assert finding.evidence["words"]["sincerely"] == pytest.approx({"train": 0, "test": 1})
+    assert "'sincerely' (0% of train, 100% of test)" in finding.message
+
+
+def test_numbers_and_labels_that_differ_are_found() -> None:
+    dataset = make("array", "regression", 240, 120)
+    moved = replace(dataset, targets=dataset.targets + 4 * (dataset.splits == "test"))
+    assert "targets" in {finding.evidence["what"] for finding in detect(moved).findings}
+    dataset = make("array", "multilabel", 240, 120)
+    targets = dataset.targets.copy()
+    targets[dataset.rows("test")[:80], 2] = True
+    labels = [
+        one.evidence["label"] for one in detect(replace(dataset, targets=targets)).findings if "label" in one.evidence
+    ]
+    assert labels == ["c"]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from dataaudit.dataset import Dataset, silent
 from dataaudit.detection import Case, Detection
@@ -13,6 +14,7 @@ from dataaudit.pool import train_pool
 from dataaudit.retraining import Retraining
 
 from ..fixtures import LeaveOneOut, MakeDataset, NearestMean, dataset_of
+from ..fixtures_tables import make
 
 N_TRAIN = 200
 SPOILT = 40
@@ -86,3 +88,61 @@ def test_too_few_held_out_samples_are_said_to_be_too_few(make_dataset: MakeDatas
     detection = examine(make_dataset(n_train=40, n_test=20), tmp_path)
     assert detection.findings == ()
     assert "too few to confirm harm on" in detection.skipped
+
+
+class LeastSquares:
+    """A learner of numbers that is trained in no time; the seed leaves a few rows out."""
+
+    recipe = {"learner": "least squares"}  # noqa: RUF012
+
+    def fit(self, dataset: Dataset, rows: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
+        rows = rows[np.random.default_rng(seed).random(len(rows)) < 0.97]
+        known = self._known(dataset, rows)
+        return np.linalg.solve(known.T @ known + 1e-3 * np.eye(known.shape[1]), known.T @ dataset.targets[rows])
+
+    def outputs(self, model: NDArray[np.float64], dataset: Dataset, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        return (self._known(dataset, rows) @ model).astype(np.float32)[:, None]
+
+    def seconds_per_run(self, dataset: Dataset, n_rows: int) -> float:
+        return 0.0
+
+    def _known(self, dataset: Dataset, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.c_[np.asarray(dataset.inputs)[rows].astype(float), np.ones(len(rows))]
+
+
+class Measured:
+    """Stands in for an attribution of numbers: what leaving each training sample out does, seen by doing it."""
+
+    def __init__(self, dataset: Dataset, learner: LeastSquares) -> None:
+        train, target = dataset.rows("train"), dataset.rows("test")
+
+        def predicted(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+            known = learner._known(dataset, rows)
+            model = np.linalg.solve(known.T @ known + 1e-3 * np.eye(known.shape[1]), known.T @ dataset.targets[rows])
+            return learner.outputs(model, dataset, target)[:, 0]
+
+        self._scores = np.stack([predicted(train) - predicted(np.delete(train, i)) for i in range(len(train))])
+        self.shape = self._scores.shape
+
+    def blocks(self) -> list[tuple[int, NDArray[np.float32]]]:
+        return [(0, self._scores)]
+
+
+def examine_numbers(dataset: Dataset, folder: Path) -> Detection:
+    learner = LeastSquares()
+    pool = train_pool(dataset, learner, folder / "pool", 8, 0, silent)
+    case = Case(dataset, pool, Measured(dataset, learner), 0, silent)  # type: ignore[arg-type]
+    retraining = Retraining(dataset, learner, folder / "retrained", 0, 4, silent)
+    return harmful.verify(case, harmful.detect(case), retraining)
+
+
+def test_marred_numbers_are_claimed_to_be_harmful_and_clean_ones_not(tmp_path: Path) -> None:
+    clean = make("array", "regression", 150, 300)
+    assert examine_numbers(clean, tmp_path / "clean").findings == ()
+    targets = clean.targets.copy()
+    targets[:12] *= 10
+    (finding,) = examine_numbers(replace(clean, targets=targets), tmp_path / "marred").findings
+    assert finding.verification.status == "confirmed"
+    assert len({clean.ids[i] for i in range(12)} & set(finding.sample_ids)) >= 0.6 * len(finding.sample_ids)
+    assert list(finding.evidence["measures"]) == ["squared error, turned to positive for better"]
+    assert finding.evidence["members"][0]["label"] == f"{targets[clean.ids.index(finding.sample_ids[0])]:.6g}"

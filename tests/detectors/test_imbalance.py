@@ -12,14 +12,21 @@ from dataaudit.detectors import imbalance
 from dataaudit.findings import Severity
 
 from ..fixtures import MakeDataset
+from ..fixtures_tables import make
 
 
 class PoolOf:
     """Stands in for a pool: right on all rows but those given."""
 
     def __init__(self, dataset: Dataset, wrong: NDArray[np.bool_]) -> None:
-        classes = len(dataset.class_names)
-        self.probabilities = np.eye(classes)[(dataset.targets + wrong) % classes]
+        self.predictions = dataset.targets.copy()
+        if dataset.task == "multilabel":
+            self.predictions[wrong] = False
+        else:
+            self.predictions[wrong] = (self.predictions[wrong] + 1) % len(dataset.class_names)
+
+    def __len__(self) -> int:
+        return 8
 
 
 def detect(dataset: Dataset, wrong: NDArray[np.bool_] | None = None) -> Detection:
@@ -66,3 +73,23 @@ def test_a_class_missing_from_training_is_not_this_detectors_business(make_datas
 def test_the_rarest_class_comes_first(make_dataset: MakeDataset) -> None:
     dataset = with_rare(with_rare(make_dataset(600, 60), 0, 4), 1, 9)
     assert [finding.evidence["class"] for finding in detect(dataset).findings] == ["a", "b"]
+
+
+def test_without_a_pool_classes_are_counted_all_the_same(make_dataset: MakeDataset) -> None:
+    dataset = with_rare(make_dataset(300, 60), 1, 8)
+    (finding,) = imbalance.detect(Case(dataset, (), None, 0, silent)).findings  # type: ignore[arg-type]
+    assert finding.severity == Severity.LOW
+    assert "recall" not in finding.evidence
+    assert finding.message == "class 'b' has 8 of 300 training samples (2.67%)"
+
+
+def test_labels_of_sets_are_counted_one_by_one() -> None:
+    dataset = make("table", "multilabel", 300, 60)
+    assert detect(dataset).findings == ()
+    targets = dataset.targets.copy()
+    targets[np.flatnonzero(targets[:, 1])[5:], 1] = False
+    dataset = replace(dataset, targets=targets)
+    (finding,) = detect(dataset).findings
+    assert (finding.evidence["class"], finding.evidence["train_samples"]) == ("b", 5)
+    (worse,) = detect(dataset, targets[:, 1]).findings
+    assert (worse.severity, worse.evidence["recall"]) == (Severity.MEDIUM, 0)

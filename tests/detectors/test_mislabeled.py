@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from dataaudit.dataset import Dataset, silent
 from dataaudit.detection import Calibration, Case, Detection
 from dataaudit.detectors import mislabeled
-from dataaudit.label_views import descriptors, linear_probabilities, neighbour_probabilities
+from dataaudit.label_views import descriptors, linear_probabilities, nearest_training, neighbour_probabilities
 from dataaudit.learners.image import ImageLearner
 from dataaudit.pool import Pool, train_pool
 from dataaudit.retraining import Retraining
 
 from ..fixtures import MakeDataset
+from ..fixtures_tables import make
 
 QUICK = ImageLearner(epochs=6, batch_size=16)
 FLIPPED = np.array([3, 40, 77, 120, 150, 199, 205, 230])
@@ -195,16 +197,19 @@ def test_views_do_not_see_the_label_of_their_own_row(make_dataset: MakeDataset) 
     dataset = make_dataset(60, 10)
     other = flipped(dataset, np.array([5]))
     features = descriptors(dataset)
-    np.testing.assert_array_equal(features, descriptors(other))
+    np.testing.assert_array_equal(features, descriptors(replace(other, derived={})))
+    neighbours = nearest_training(dataset, features)
+    assert (neighbours != np.arange(len(dataset))[:, None]).all()
+    assert set(neighbours.ravel().tolist()) <= set(dataset.rows("train").tolist())
     for view in (
-        lambda d: neighbour_probabilities(d, features),
+        lambda d: neighbour_probabilities(d, neighbours),
         lambda d: linear_probabilities(d, features, 0),
     ):
         before, after = view(dataset)[5], view(other)[5]
         assert before.argmax() == after.argmax() == dataset.targets[5]
         np.testing.assert_allclose(view(dataset).sum(1), 1, rtol=1e-5)
     np.testing.assert_array_equal(
-        neighbour_probabilities(dataset, features)[5], neighbour_probabilities(other, features)[5]
+        neighbour_probabilities(dataset, neighbours)[5], neighbour_probabilities(other, neighbours)[5]
     )
 
 
@@ -226,3 +231,59 @@ def test_few_rows_few_classes_and_rare_classes_are_no_crash(
         assert detection.examined == len(dataset) - unknown.sum()
         assert bool(detection.skipped) == (detection.examined == 0)
         assert len(detection.findings) <= 1
+
+
+class PoolOfSets:
+    """Stands in for a pool: what the inputs that `make` gives say of their labels, at best."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        noise = 0.25**2
+        seen = np.asarray(dataset.inputs)[:, :3] / (1 + noise)
+        self.probabilities = norm.cdf((seen - 0.3) / np.sqrt(noise / (1 + noise))).clip(1e-4, 1 - 1e-4)
+
+
+class RetrainedAs:
+    """Stands in for retraining: every model gives these labels, the surer the larger the logit."""
+
+    times = 3
+
+    def __init__(self, truth: NDArray[np.bool_]) -> None:
+        self.logits = np.where(truth, 3.0, -3.0)
+
+    def outputs(self, removals: list[object], times: range, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        noise = np.random.default_rng(0).normal(0, 0.1, (len(removals), len(times), len(rows), self.logits.shape[1]))
+        return (self.logits[rows] + noise).astype(np.float32)
+
+
+def test_single_labels_of_sets_are_judged_by_themselves() -> None:
+    for seed in range(3):
+        dataset = make("array", "multilabel", 400, 100, seed)
+        truth, targets = dataset.targets, dataset.targets.copy()
+        pool = PoolOfSets(dataset)
+        scores = AnyAttribution(len(dataset.rows("train")))
+        assert mislabeled.detect(Case(dataset, pool, scores, seed, silent)).findings == ()  # type: ignore[arg-type]
+        rng = np.random.default_rng(seed)
+        planted = {(int(row), int(rng.integers(3))) for row in rng.permutation(500)[:25]}
+        for row, place in planted:
+            targets[row, place] ^= True
+        case = Case(replace(dataset, targets=targets), pool, scores, seed, silent)  # type: ignore[arg-type]
+        detection = mislabeled.detect(case)
+        found = {
+            (dataset.ids.index(one.sample_ids[0]), dataset.class_names.index(one.evidence["label_of_set"]))
+            for one in detection.findings
+        }
+        # Of inputs this noisy a third lies so near the bound that either label is likely.
+        assert len(found & planted) >= 11
+        assert len(found - planted) <= 0.25 * len(found)
+        row, place = next(iter(found & planted))
+        suggested = detection.columns["suggested_label"][row].split(", ")
+        assert (dataset.class_names[place] in suggested) == truth[row, place]
+        verified = mislabeled.verify(case, detection, RetrainedAs(truth))  # type: ignore[arg-type]
+        status = [one.verification.status for one in verified.findings]
+        assert status.count("confirmed") == len(found & planted)
+        assert status.count("refuted") == len(found - planted)
+
+
+def test_nothing_is_planted_into_sets_of_labels() -> None:
+    case = Case(make("array", "multilabel"), None, None, 0, silent)  # type: ignore[arg-type]
+    assert mislabeled.calibrate(case, lambda labels: case.pool) is None

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dataaudit.dataset import Dataset, silent
+from dataaudit.dataset import Dataset, Modality, silent
 from dataaudit.detection import Case, Detection
 from dataaudit.detectors import outliers
 
 from ..fixtures import MakeDataset
+from ..fixtures_tables import make
 
 
 def detect(dataset: Dataset) -> Detection:
@@ -88,3 +89,25 @@ def test_more_training_samples_than_are_compared_with_are_noted(
     detection = detect(make_dataset(120, 20))
     assert detection.notes == ("compared with 60 of the 120 training samples, drawn at random",)
     assert detection.examined == 140
+
+
+@pytest.mark.parametrize("modality", ["table", "text", "array"])
+def test_usual_rows_of_any_modality_are_left_alone(modality: Modality) -> None:
+    found = [len(detect(make(modality, "classification", 200, 80, seed)).findings) for seed in range(8)]
+    assert sum(found) <= 4
+
+
+@pytest.mark.parametrize("modality", ["table", "text", "array"])
+def test_strange_rows_of_any_modality_are_found(modality: Modality) -> None:
+    dataset, rows = make(modality, "regression", 200, 80), np.array([3, 50, 205, 211])
+    if modality == "table":
+        inputs = dataset.frame.copy()
+        inputs.loc[rows, ["x", "y", "z"]] = 30 * (1 + inputs.loc[rows, ["x", "y", "z"]])
+    else:
+        inputs = dataset.inputs.copy()
+        inputs[rows] = ["zxqv wkjy qqzz vvkx"] * 4 if modality == "text" else 9 * (1 + inputs[rows])
+    detection = detect(replace(dataset, inputs=inputs))
+    found = {finding.sample_ids[0] for finding in detection.findings}
+    assert found >= {dataset.ids[row] for row in rows}
+    assert len(found) <= len(rows) + 1
+    json.dumps([finding.evidence for finding in detection.findings], allow_nan=False)

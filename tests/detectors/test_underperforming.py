@@ -7,19 +7,25 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dataaudit.dataset import Dataset, silent
+from dataaudit.dataset import Dataset, Task, silent
 from dataaudit.detection import Case, Detection
 from dataaudit.detectors import underperforming
 
 from ..fixtures import MakeDataset
+from ..fixtures_tables import make
 
 
 class PoolOf:
     """Stands in for a pool: right on all rows but those given."""
 
     def __init__(self, dataset: Dataset, wrong: NDArray[np.bool_]) -> None:
-        classes = len(dataset.class_names)
-        self.probabilities = np.eye(classes)[(dataset.targets + wrong) % classes]
+        if dataset.task == "multilabel":
+            self.predictions = dataset.targets ^ wrong[:, None]
+        elif dataset.task == "regression":
+            noise = np.random.default_rng(99).normal(size=len(dataset))
+            self.predictions = dataset.targets + np.where(wrong, 5, 0.1) * noise
+        else:
+            self.predictions = (dataset.targets + wrong) % len(dataset.class_names)
 
 
 def detect(dataset: Dataset, wrong: NDArray[np.bool_]) -> Detection:
@@ -84,3 +90,26 @@ def test_few_alike_or_lonely_samples_are_no_crash(make_dataset: MakeDataset) -> 
     targets = np.zeros(100, np.int64)
     targets[5] = 2
     assert detect(replace(dataset, targets=targets), np.arange(100) == 5).findings == ()
+
+
+@pytest.mark.parametrize("task", ["classification", "regression", "multilabel"])
+def test_a_kind_of_row_that_models_fail_on_is_found_whatever_the_targets(task: Task) -> None:
+    for seed in range(3):
+        dataset, rng = make("table", task, 400, 200, seed), np.random.default_rng(seed)
+        assert detect(dataset, rng.random(600) < 0.1).findings == ()
+        frame, hard = dataset.frame.copy(), rng.permutation(600)[:80]
+        frame.loc[hard, ["x", "y", "z"]] = [4.0, 4.0, 4.0]
+        wrong = rng.random(600) < 0.1
+        wrong[hard] = rng.random(80) < 0.8
+        changed = replace(dataset, inputs=frame)
+        found = [finding for finding in detect(changed, wrong).findings if "cluster" in finding.message]
+        rows = {changed.ids.index(id) for finding in found for id in finding.sample_ids}
+        assert len(rows & set(hard.tolist())) >= 0.8 * len(rows) > 0
+
+
+def test_a_label_that_is_not_found_is_a_group() -> None:
+    dataset = make("table", "multilabel", 400, 200)
+    pool = PoolOf(dataset, np.zeros(600, bool))
+    pool.predictions[:300, 2] = False
+    case = Case(dataset, pool, None, 0, silent)  # type: ignore[arg-type]
+    assert "class 'c'" in {finding.evidence["group"] for finding in underperforming.detect(case).findings}

@@ -1,0 +1,90 @@
+"""Write the descriptions of Debian packages as texts, labelled by section.
+
+    apt-get -o Acquire::Languages=en update
+    python benchmarks/debian_descriptions.py FOLDER [--each 400]
+
+FOLDER gets `descriptions.jsonl` with the fields text and label: so many packages of each of the ten largest sections
+that go by topic, drawn at random. Packages that repeat another's description (parts of one source) stay in: such copies
+are what an audit is to find. The name of the package is no field; `<FOLDER>_packages.txt`, beside the folder so that an
+audit never reads it, names the package of row N in line N, both counted from 0.
+"""
+
+import argparse
+import json
+import subprocess
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+SECTIONS, LEAST_WORDS = 10, 25
+NOT_BY_TOPIC = ("oldlibs", "debug", "doc", "libs", "libdevel", "misc", "introspection", "localization", "kernel")
+"""Sections that gather packages by form; their descriptions are those of other sections."""
+
+
+def descriptions() -> list[tuple[str, str, str]]:
+    """Package, section and long description of all that apt knows, by name."""
+    english = ("-o", "Acquire::Languages=en", "--format", "$(FILENAME)", "Created-By: Translations")
+    files = told("apt-get", "indextargets", *english).splitlines()
+    long = {
+        stanza["Description-md5"]: stanza["Description-en"]
+        for path in files
+        for stanza in stanzas(told("/usr/lib/apt/apt-helper", "cat-file", path))
+    }
+    found = {}
+    for stanza in stanzas(told("apt-cache", "dumpavail")):
+        text = " ".join(word for word in long.get(stanza.get("Description-md5", ""), "").split() if word != ".")
+        if "Section" in stanza and len(text.split()) >= LEAST_WORDS:
+            found[stanza["Package"]] = stanza["Section"], text
+    return [(name, *found[name]) for name in sorted(found)]
+
+
+def told(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def stanzas(text: str) -> Iterator[dict[str, str]]:
+    """Fields of each package; a description without its first line, the synopsis."""
+    for stanza in text.split("\n\n"):
+        fields: dict[str, str] = {}
+        name = ""
+        for line in stanza.splitlines():
+            if line.startswith(" "):
+                fields[name] += line + "\n"
+            else:
+                name, _, value = line.partition(": ")
+                fields[name] = "" if name == "Description-en" else value
+        if fields:
+            yield fields
+
+
+def write(folder: Path, each: int, seed: int) -> None:
+    by_section = defaultdict(list)
+    for name, section, text in descriptions():
+        if section not in NOT_BY_TOPIC:
+            by_section[section].append((name, text))
+    rng = np.random.default_rng(seed)
+    largest = sorted(by_section, key=lambda section: (-len(by_section[section]), section))[:SECTIONS]
+    if not largest:
+        raise SystemExit("apt knows no long descriptions: run `apt-get -o Acquire::Languages=en update` first")
+    chosen = [
+        (name, section, text)
+        for section in largest
+        for name, text in (by_section[section][i] for i in rng.permutation(len(by_section[section]))[:each])
+    ]
+    chosen = [chosen[i] for i in rng.permutation(len(chosen))]
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [json.dumps({"text": text, "label": section}, ensure_ascii=False) for _, section, text in chosen]
+    (folder / "descriptions.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    names = "\n".join(name for name, _, _ in chosen) + "\n"
+    folder.with_name(folder.name + "_packages.txt").write_text(names, "utf-8")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--each", type=int, default=400)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    write(arguments.folder, arguments.each, arguments.seed)

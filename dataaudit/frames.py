@@ -1,0 +1,141 @@
+"""Frames: the columns of a table as typed values, and a digest of each row."""
+
+import hashlib
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+TEXT_LENGTH, TEXT_WORDS = 25, 3
+"""Characters and words of a text, on average, at least."""
+TEXT_DISTINCT = 0.5
+"""Words of a column are texts or codes, and not categories, if more than this share of the rows are different."""
+BLOCK = 50_000
+KEYS = ("0123456789123456", "fedcba9876543210")
+"""Of the two hashes of 64 bits that stand for a word."""
+ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?(Z|[+-]\d{2}:?\d{2})?")
+
+
+def typed(column: "pd.Series[Any]") -> "pd.Series[Any] | None":
+    """The column in a type that says what it holds, or None if it holds lists or records.
+
+    int64 or float64 for numbers, bool, datetime64 in UTC where every value is an ISO date, category for words of which
+    at most half are different, else object: str, or str and numbers as they came, with nan for what is missing.
+    """
+    kind = column.dtype
+    if isinstance(kind, pd.CategoricalDtype):
+        column = column.astype(kind.categories.dtype)
+        kind = column.dtype
+    if pd.api.types.is_datetime64_any_dtype(kind):
+        return _in_utc(column)
+    if pd.api.types.is_bool_dtype(kind) and not column.hasnans:
+        return column.astype(bool)
+    if pd.api.types.is_timedelta64_dtype(kind):
+        seconds: pd.Series[float] = column.dt.total_seconds()
+        return seconds
+    if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind):
+        whole = pd.api.types.is_signed_integer_dtype(kind) and not column.hasnans
+        return column.astype(np.int64 if whole else np.float64)
+    return _of_objects(column)
+
+
+def _of_objects(column: "pd.Series[Any]") -> "pd.Series[Any] | None":
+    values = column.astype(object)
+    known = values[values.notna()]
+    if not len(known):
+        return pd.Series(np.nan, column.index, np.float64, name=column.name)
+    found = pd.api.types.infer_dtype(known, skipna=True)
+    if found in ("date", "datetime", "datetime64"):
+        return _in_utc(pd.to_datetime(values, utc=True, errors="coerce"))
+    if found in ("integer", "floating", "mixed-integer-float", "decimal"):
+        complete = found == "integer" and len(known) == len(values)
+        try:
+            return values.astype(np.int64 if complete else np.float64)
+        except OverflowError:
+            return values.map(as_number).astype(np.float64)
+    if found == "boolean":
+        return values.astype(bool) if len(known) == len(values) else _category(values.map(str, na_action="ignore"))
+    if found != "string":
+        plain = known.map(lambda value: isinstance(value, str | int | float | np.generic))
+        return values.where(values.notna(), np.nan) if plain.all() else None
+    words = known.unique()
+    if ISO_DATE.fullmatch(words[0]) and all(map(ISO_DATE.fullmatch, words)):
+        dates = pd.to_datetime(values, utc=True, errors="coerce", format="ISO8601")
+        if dates.notna().sum() == len(known):
+            return _in_utc(dates)
+    return values.where(values.notna(), np.nan) if len(words) > TEXT_DISTINCT * len(known) else _category(values)
+
+
+def as_number(value: Any) -> float:
+    """A number of any size as a float; infinite where it is too large for one."""
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+
+
+def _category(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    codes, words = pd.factorize(values, sort=True)
+    return pd.Series(pd.Categorical.from_codes(codes, pd.Index(words, dtype=object)), values.index, name=values.name)
+
+
+def _in_utc(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    return column.dt.tz_convert("UTC").dt.tz_localize(None) if column.dt.tz is not None else column
+
+
+def is_words(column: "pd.Series[Any]") -> bool:
+    """Whether a typed column holds words that are mostly different."""
+    if column.dtype != object:
+        return False
+    known = column.dropna()
+    return len(known) > 0 and all(isinstance(value, str) for value in known)
+
+
+def is_text(column: "pd.Series[Any]") -> bool:
+    """Whether a typed column holds texts: words that are mostly different, long, and several to a value."""
+    if not is_words(column):
+        return False
+    known = [str(value) for value in column.dropna()]
+    words = np.mean([len(value.split()) for value in known])
+    return bool(np.mean([len(value) for value in known]) > TEXT_LENGTH and words >= TEXT_WORDS)
+
+
+def joined(frame: pd.DataFrame) -> NDArray[np.object_]:
+    """(n,) the texts of each row, in the order of the columns, a newline between them; "" for a missing one."""
+    columns = [["" if value is np.nan or value is None else str(value) for value in frame[name]] for name in frame]
+    texts = np.empty(len(frame), object)
+    texts[:] = ["\n".join(row) for row in zip(*columns, strict=True)]
+    return texts
+
+
+def text_digests(texts: NDArray[np.object_]) -> tuple[str, ...]:
+    """SHA-256 of each text."""
+    return tuple(hashlib.sha256(text.encode()).hexdigest() for text in texts)
+
+
+def row_digests(frame: pd.DataFrame) -> tuple[str, ...]:
+    """BLAKE2b-128 of each row's values: equal for equal values, missing ones included."""
+    words = np.zeros((len(frame), 0), np.uint64)
+    parts = [part for place in range(frame.shape[1]) for part in _bits(frame.iloc[:, place])]
+    digests: list[str] = []
+    for start in range(0, len(frame), BLOCK):
+        words = np.stack([part[start : start + BLOCK] for part in parts], 1)
+        digests.extend(hashlib.blake2b(row.tobytes(), digest_size=16).hexdigest() for row in words)
+    return tuple(digests)
+
+
+def _bits(column: "pd.Series[Any]") -> list[NDArray[np.uint64]]:
+    kind = column.dtype
+    if isinstance(kind, pd.CategoricalDtype) or pd.api.types.is_object_dtype(kind):
+        values = column.astype(object).map(str, na_action="ignore").to_numpy(object)
+        codes, words = pd.factorize(values)
+        hashes = [pd.util.hash_array(np.asarray(words, object), hash_key=key, categorize=False) for key in KEYS]
+        return [np.append(hashed, np.uint64(0))[codes] for hashed in hashes]
+    if pd.api.types.is_datetime64_any_dtype(kind):
+        return [column.astype("datetime64[ns]").to_numpy().view(np.uint64)]
+    if kind.kind in "bi":
+        return [column.to_numpy(np.int64).view(np.uint64)]
+    numbers = column.to_numpy(np.float64) + 0.0  # -0.0 is 0.0
+    return [np.where(np.isnan(numbers), np.nan, numbers).view(np.uint64)]

@@ -1,0 +1,45 @@
+"""Texts as numbers: weighted n-grams, rotated into the directions that the training texts span.
+
+A linear model with an l2 penalty has its weights in the span of its training rows, so it is the same model on these
+components as on the n-grams themselves, as long as none of the training set's directions is dropped.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+WORDS, CHARACTERS = 1024, 256
+"""Most components kept of each view."""
+SPANNING = 2000
+"""Training texts whose span is taken at most, evenly spaced (the method of Nyström; Williams & Seeger 2001)."""
+VOCABULARY = 100_000
+
+
+def word_features(texts: Sequence[str] | NDArray[Any], train: NDArray[np.int64]) -> NDArray[np.float32]:
+    """(n, d) components of the weights of words and pairs of words (sublinear tf-idf), fitted on the training rows."""
+    return _components(texts, train, WORDS, analyzer="word", ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b")
+
+
+def character_features(texts: Sequence[str] | NDArray[Any], train: NDArray[np.int64]) -> NDArray[np.float32]:
+    """(n, d) components of the weights of three to five characters within words, fitted on the training rows."""
+    return _components(texts, train, CHARACTERS, analyzer="char_wb", ngram_range=(3, 5))
+
+
+def _components(
+    texts: Sequence[str] | NDArray[Any], train: NDArray[np.int64], most: int, **grams: Any
+) -> NDArray[np.float32]:
+    vectorizer = TfidfVectorizer(sublinear_tf=True, dtype=np.float32, max_features=VOCABULARY, **grams)
+    try:
+        fitted = vectorizer.fit_transform([texts[row] for row in train])
+    except ValueError:  # an empty vocabulary: no training text has a word
+        return np.zeros((len(texts), 1), np.float32)
+    every = vectorizer.transform(texts)
+    spread = np.linspace(0, len(train) - 1, min(SPANNING, len(train))).astype(np.int64)
+    spanning = fitted[spread]
+    values, vectors = np.linalg.eigh((spanning @ spanning.T).toarray().astype(np.float64))
+    kept = np.flatnonzero(values > 1e-6 * values[-1])[::-1][:most]
+    directions = spanning.T @ (vectors[:, kept] / np.sqrt(values[kept])).astype(np.float32)
+    return np.ascontiguousarray(every @ directions, np.float32)
