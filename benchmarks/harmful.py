@@ -22,7 +22,7 @@ from dataaudit.dataset import silent
 from dataaudit.detection import Case
 from dataaudit.detectors import harmful
 from dataaudit.learners.image import ImageLearner
-from dataaudit.planting_labels import planted_flips
+from dataaudit.planting.labels import planted_flips
 from dataaudit.pool import train_pool
 from dataaudit.problem import Problem
 from dataaudit.retraining import Retraining

@@ -26,9 +26,9 @@ from .config import AuditConfig
 from .dataset import Dataset, Track, as_text
 from .errors import DataAuditError, InputError
 from .evaluation import Trust, trust
-from .learner_spec import learner_of
 from .learning import LearningAlgorithm
-from .planting_labels import planted_flips
+from .models.learner_spec import learner_of
+from .planting.labels import planted_flips
 from .pool import BLOCK, Pool, train_pool
 from .problem import Problem
 from .retraining import Retraining

@@ -8,11 +8,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.neighbors import NearestNeighbors
 
-from .columns import encode
 from .dataset import Dataset
-from .image_features import hog
-from .near_duplicates import matching_pixels
-from .text_features import character_features
+from .features.columns import encode
+from .features.images import hog
+from .features.texts import character_features
+from .matching.near_duplicates import matching_pixels
 
 CELLS = 7
 COMPONENTS = 100

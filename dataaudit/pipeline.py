@@ -28,13 +28,13 @@ from .evaluation import trust
 from .exhibits import exhibits
 from .files import replacing
 from .findings import Finding
-from .folders import LAYOUT_FILE, endings
-from .layout_file import read_layout
-from .learner_spec import learner_of
 from .learning import is_differentiable
+from .models.learner_spec import learner_of
+from .models.rehearsal import checkpointed, rehearse
 from .pool import BLOCK, QUALITY, Pool, quality, train_pool
 from .problem import Problem
-from .rehearsal import checkpointed, rehearse
+from .reading.folders import LAYOUT_FILE, endings
+from .reading.layout_file import read_layout
 from .report import EXHIBIT_BYTES, PICTURE_EDGE, shown_samples
 from .retraining import Retraining
 

@@ -11,7 +11,7 @@ hugging_face_text.py.
 from torch import nn
 
 from dataaudit.dataset import Dataset
-from dataaudit.features import features
+from dataaudit.features.vectors import features
 
 
 def net(dataset: Dataset) -> nn.Module:

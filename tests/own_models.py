@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from torch import Tensor, nn
 
 from dataaudit.dataset import Dataset
-from dataaudit.features import features
+from dataaudit.features.vectors import features
 
 
 class Centroids:

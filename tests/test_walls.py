@@ -13,39 +13,14 @@ from dataaudit.detection import explanation
 PACKAGE = Path(dataaudit.__file__).parent
 FLOORS = [
     {"errors", "__init__", "plugins", "files"},
-    {"dataset", "images", "planting_images", "words", "planting_texts", "planting_tables", "matching", "findings"},
-    {"folders", "frames", "row_files", "splits", "targets", "tables", "pictures", "arrays", "layout_file"},
+    {"dataset", "images", "findings"},
     {"learning", "store", "config", "progress", "objectives"},
-    {"training", "columns", "text_features", "exhibits"},
-    {
-        "features",
-        "module_learner",
-        "linear_learner",
-        "vector_learner",
-        "sentence_embeddings",
-        "own_estimator",
-        "own_learner",
-        "own_module",
-        "learner_spec",
-        "rehearsal",
-    },
-    {"pool", "problem", "embeddings", "gradients", "layers", "image_features", "registration", "solvers"},
-    {
-        "attribution",
-        "near_duplicates",
-        "matching_images",
-        "matching_texts",
-        "matching_tables",
-        "matchers",
-        "evaluation",
-        "model_gradients",
-        "curvature",
-        "inverse",
-        "ekfac",
-        "run_rows",
-    },
+    {"training", "exhibits", "reading", "features"},
+    {"models"},
+    {"pool", "problem", "embeddings", "gradients", "layers", "solvers"},
+    {"attribution", "evaluation", "model_gradients", "curvature", "inverse", "ekfac", "run_rows"},
     {"ensemble", "soft_threshold", "retraining", "alignment", "lasso", "prior_regression"},
-    {"detection", "copies", "label_noise", "target_noise", "label_views", "planting_labels", "proof", "support"},
+    {"detection", "label_noise", "target_noise", "label_views", "matching", "planting", "proof", "support"},
     {"formats", "learners", "backends", "detectors", "api", "perturbations"},
     {"audit", "evaluate", "plots", "cards"},
     {"gate", "report", "text", "evaluation_report", "checks"},
@@ -56,6 +31,7 @@ FLOORS = [
 ]
 LAZY = {"api", "attribution", "perturbations", "problem"}  # what the package imports when it is first asked for
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+PLUGINS = {"formats", "learners", "backends", "detectors", "exports"}
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -75,7 +51,7 @@ def imported(path: Path) -> set[str]:
             found.add((node.module or "").split(".")[0])
         elif isinstance(node, ast.ImportFrom) and node.level == depth:
             found |= {node.module.split(".")[0]} if node.module else {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
+        elif isinstance(node, ast.ImportFrom) and room(path) in PLUGINS:
             found.add(f"sibling of {room(path)}")
     return found
 

@@ -36,9 +36,9 @@ from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from ..columns import UNUSED, Column, Values, describe, encode, read
 from ..dataset import Dataset
 from ..detection import Case, Detection, accepted_by_fdr
+from ..features.columns import UNUSED, Column, Values, describe, encode, read
 from ..findings import Finding, Severity, fingerprint
 
 KINDS = {

@@ -33,13 +33,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ..columns import UNUSED, Values, describe, read
 from ..dataset import Dataset, Split
 from ..detection import Case, Detection, accepted_by_fdr
+from ..features.columns import UNUSED, Values, describe, read
+from ..features.texts import character_features
 from ..findings import Finding, Severity, fingerprint
 from ..label_views import descriptors
-from ..near_duplicates import matching_pixels
-from ..text_features import character_features
+from ..matching.near_duplicates import matching_pixels
 
 KINDS = {"drift": "Splits that differ"}
 FALSE_DISCOVERY_RATE = 0.01

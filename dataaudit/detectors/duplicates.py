@@ -27,12 +27,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..copies import MIN_SIMILARITY, Null, Pairs, connected, labels_agree, level, q_among
 from ..dataset import SPLITS, Dataset
 from ..detection import Case, Detection
 from ..findings import Finding, Severity, fingerprint
-from ..matchers import matcher
-from ..matching import KEPT_QUICKLY, Matcher
+from ..matching.choice import matcher
+from ..matching.copies import MIN_SIMILARITY, Null, Pairs, connected, labels_agree, level, q_among
+from ..matching.matcher import KEPT_QUICKLY, Matcher
 
 KINDS = {
     "duplicate": "Samples that a split holds more than once",

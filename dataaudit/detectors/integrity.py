@@ -23,7 +23,7 @@ from pathlib import Path
 from ..dataset import EMPTY_CLASS, EMPTY_SPLIT, HIDDEN, NO_FILE, STRAY, Dataset, Rejected
 from ..detection import Case, Detection
 from ..findings import Finding, Severity, fingerprint
-from ..pictures import NOT_LISTED
+from ..reading.pictures import NOT_LISTED
 
 KINDS = {
     "unreadable": "Unreadable samples",

@@ -47,12 +47,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..copies import MIN_SIMILARITY, Null, Pairs, connected, labels_agree, level
 from ..dataset import SPLITS, Dataset
 from ..detection import Calibration, Case, Detection
 from ..findings import Finding, Pair, Severity, Verification, fingerprint
-from ..matchers import matcher
-from ..matching import Matcher, search
+from ..matching.choice import matcher
+from ..matching.copies import MIN_SIMILARITY, Null, Pairs, connected, labels_agree, level
+from ..matching.matcher import Matcher, search
 from ..pool import Pool, log_odds
 from ..proof import effect_over_seeds, judged, random_like
 from ..retraining import Retraining

@@ -38,7 +38,7 @@ from ..detection import Calibration, Case, Detection
 from ..findings import Finding, Severity, Verification, fingerprint
 from ..label_noise import LabelNoise, Verdicts, cautious_shift, fit_noise, judge, log_views, surest
 from ..label_views import descriptors, linear_probabilities, nearest_training, neighbour_probabilities
-from ..planting_labels import plant
+from ..planting.labels import plant
 from ..pool import Pool
 from ..proof import effect_over_seeds, effect_over_seeds_and_samples, random_like
 from ..retraining import Retraining

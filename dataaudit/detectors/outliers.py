@@ -29,7 +29,7 @@ from ..dataset import Dataset
 from ..detection import Case, Detection, accepted_by_fdr
 from ..findings import Finding, Severity, fingerprint
 from ..label_views import descriptors
-from ..near_duplicates import matching_pixels
+from ..matching.near_duplicates import matching_pixels
 
 KINDS = {"outlier": "Samples unlike all others"}
 FALSE_DISCOVERY_RATE = 0.05

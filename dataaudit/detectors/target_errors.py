@@ -39,7 +39,7 @@ from ..detection import Calibration, Case, Detection
 from ..findings import Finding, Severity, Verification, fingerprint
 from ..label_noise import cautious_shift, surest
 from ..label_views import descriptors
-from ..planting_labels import plant_in_numbers
+from ..planting.labels import plant_in_numbers
 from ..pool import Pool
 from ..proof import effect_over_seeds, random_like
 from ..retraining import Retraining

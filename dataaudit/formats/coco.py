@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from ..dataset import Reading, Track
 from ..errors import DatasetError
-from ..folders import files_at
+from ..reading.folders import files_at
 
 EVIDENCE = 2
 NAMED = re.compile(r"(instances|captions|person_keypoints|stuff|panoptic)_\w+\.json|_annotations\.coco\.json")

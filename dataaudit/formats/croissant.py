@@ -9,10 +9,10 @@ import pandas as pd
 
 from ..dataset import Dataset, Reading, Track
 from ..errors import DatasetError
-from ..folders import inside
-from ..row_files import READERS, read_rows
-from ..splits import SPLIT_NAMES, one_name_a_split
-from ..tables import Part, assembled
+from ..reading.folders import inside
+from ..reading.row_files import READERS, read_rows
+from ..reading.splits import SPLIT_NAMES, one_name_a_split
+from ..reading.tables import Part, assembled
 
 EVIDENCE = 3
 LAYOUT_KEYS = frozenset({"label", "split", "text", "drop"})

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..arrays import dataset_of, has_inputs
 from ..dataset import Dataset, Reading, Track
 from ..errors import DatasetError, InputError
-from ..folders import files_at
+from ..reading.arrays import dataset_of, has_inputs
+from ..reading.folders import files_at
 from ..store import stored_arrays
 
 EVIDENCE = 1

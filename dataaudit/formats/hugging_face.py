@@ -12,10 +12,10 @@ import pandas as pd
 
 from ..dataset import Dataset, Ignored, Layout, Reading, Rejected, Split, Track
 from ..errors import DatasetError
-from ..pictures import ImageFile, read_pictures
-from ..splits import SPLIT_NAMES, one_name_a_split, sampled, settled
-from ..tables import Part, assembled
-from ..targets import label_column, read_targets, require_enough
+from ..reading.pictures import ImageFile, read_pictures
+from ..reading.splits import SPLIT_NAMES, one_name_a_split, sampled, settled
+from ..reading.tables import Part, assembled
+from ..reading.targets import label_column, read_targets, require_enough
 
 EVIDENCE = 3
 LAYOUT_KEYS = frozenset({"label", "split", "text", "drop"})

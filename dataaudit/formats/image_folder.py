@@ -26,10 +26,10 @@ from ..dataset import (
     as_text,
 )
 from ..errors import DatasetError
-from ..folders import is_hidden, walk
 from ..images import EXTENSIONS
-from ..pictures import ImageFile, read_pictures
-from ..splits import SPLIT_NAMES, one_name_a_split, sampled, settled
+from ..reading.folders import is_hidden, walk
+from ..reading.pictures import ImageFile, read_pictures
+from ..reading.splits import SPLIT_NAMES, one_name_a_split, sampled, settled
 
 EVIDENCE = 1
 LAYOUT_KEYS: frozenset[str] = frozenset()

@@ -14,12 +14,12 @@ import pandas as pd
 
 from ..dataset import HIDDEN, Dataset, Ignored, Layout, Reading, Rejected, Split, Track, as_text
 from ..errors import DatasetError
-from ..folders import inside, is_hidden, walk
 from ..images import EXTENSIONS
-from ..pictures import NOT_LISTED, ImageFile, read_pictures
-from ..row_files import read_rows
-from ..splits import SPLIT_NAMES, one_name_a_split, sampled, settled, split_column
-from ..targets import label_column, read_targets, require_enough
+from ..reading.folders import inside, is_hidden, walk
+from ..reading.pictures import NOT_LISTED, ImageFile, read_pictures
+from ..reading.row_files import read_rows
+from ..reading.splits import SPLIT_NAMES, one_name_a_split, sampled, settled, split_column
+from ..reading.targets import label_column, read_targets, require_enough
 
 EVIDENCE = 2
 LAYOUT_KEYS = frozenset({"label", "split"})

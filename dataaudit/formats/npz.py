@@ -12,10 +12,10 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from ..arrays import dataset_of, has_inputs
 from ..dataset import Dataset, Reading, Track
 from ..errors import DatasetError
-from ..folders import files_at
+from ..reading.arrays import dataset_of, has_inputs
+from ..reading.folders import files_at
 
 EVIDENCE = 1
 ENDINGS: Sequence[str] = (".npz",)

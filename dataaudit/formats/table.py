@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..dataset import Dataset, Reading, Track
-from ..folders import files_at
-from ..tables import load_files
+from ..reading.folders import files_at
+from ..reading.tables import load_files
 
 EVIDENCE = 1
 LAYOUT_KEYS = frozenset({"label", "split", "text", "drop", "files"})

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from ..dataset import Reading, Track
 from ..errors import DatasetError
-from ..folders import files_at
+from ..reading.folders import files_at
 
 EVIDENCE = 2
 SHARD = re.compile(r"(.*[-_.])?\d+\.tar", re.DOTALL)

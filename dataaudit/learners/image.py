@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..dataset import Dataset
-from ..module_learner import ModuleLearner, adapt_outputs, ending, n_outputs
+from ..models.module_learner import ModuleLearner, adapt_outputs, ending, n_outputs
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 """A linear model on a row of numbers for every sample: pixels, words, encoded columns or values."""
 
-from ..linear_learner import LinearLearner
+from ..models.linear_learner import LinearLearner
 
 LEARNER = LinearLearner

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..vector_learner import VectorLearner
+from ..models.vector_learner import VectorLearner
 
 
 @dataclass(frozen=True)

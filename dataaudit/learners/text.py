@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dataset import Dataset
-from ..features import features
-from ..linear_learner import LinearLearner
-from ..sentence_embeddings import sentence_embeddings
+from ..features.sentence_embeddings import sentence_embeddings
+from ..features.vectors import features
+from ..models.linear_learner import LinearLearner
 
 
 @dataclass(frozen=True)

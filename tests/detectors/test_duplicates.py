@@ -9,7 +9,7 @@ import torch
 from dataaudit.dataset import Dataset, silent
 from dataaudit.detection import Case, Detection
 from dataaudit.detectors import duplicates
-from dataaudit.registration import blur
+from dataaudit.matching.registration import blur
 
 from ..fixtures import dataset_of
 from ..test_near_duplicates import textures

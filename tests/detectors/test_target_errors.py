@@ -12,10 +12,10 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import cross_val_predict
 
-from dataaudit.columns import encode
 from dataaudit.dataset import Dataset, silent
 from dataaudit.detection import Case
 from dataaudit.detectors import target_errors
+from dataaudit.features.columns import encode
 
 from ..fixtures_tables import dataset_of, make
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dataaudit import arrays
 from dataaudit.dataset import silent
 from dataaudit.errors import DatasetError, InputError
+from dataaudit.reading import arrays
 
 from .reading import recognised
 

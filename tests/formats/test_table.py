@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dataaudit import row_files
 from dataaudit.errors import DatasetError
+from dataaudit.reading import row_files
 
 from .reading import columns, recognised, texts
 

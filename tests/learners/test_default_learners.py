@@ -13,9 +13,9 @@ from dataaudit import plugins
 from dataaudit.backends.trak import Trak
 from dataaudit.dataset import Modality, Task, silent
 from dataaudit.evaluation import trust
-from dataaudit.features import features
-from dataaudit.learner_spec import learner_of
-from dataaudit.linear_learner import LinearLearner
+from dataaudit.features.vectors import features
+from dataaudit.models.learner_spec import learner_of
+from dataaudit.models.linear_learner import LinearLearner
 from dataaudit.pool import quality, train_pool
 from dataaudit.problem import Problem
 

@@ -1,0 +1,1 @@
+"""Samples as rows of numbers, without their labels."""

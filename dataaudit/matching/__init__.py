@@ -1,0 +1,1 @@
+"""Finding samples that are copies of others, in any modality."""

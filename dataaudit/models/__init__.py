@@ -1,0 +1,1 @@
+"""What is trained: the recipes' machinery, and the user's own models."""

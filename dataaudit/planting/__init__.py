@@ -1,0 +1,1 @@
+"""Faults planted on purpose, to see how many are found again."""

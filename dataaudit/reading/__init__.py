@@ -1,0 +1,1 @@
+"""Reading files and folders into datasets: what several formats share."""
