@@ -30,10 +30,14 @@ def status(finding: Finding) -> str:
 
 
 def differences(finding: Finding) -> list[tuple[str, str]]:
-    """What the two texts of a pair share and what only one has: ("equal" or "left" or "right", words)."""
+    """What the two texts of a pair share and what only one has: ("equal" or "left" or "right", words).
+
+    Empty where they are equal, and for other pairs than texts.
+    """
     pairs = finding.evidence.get("copies", finding.evidence.get("pairs", []))
     parts = pairs[0].get("differences", []) if pairs else []
-    return [(str(part[0]), str(part[1])) for part in parts if len(part) == 2]
+    found = [(str(part[0]), str(part[1])) for part in parts if len(part) == 2]
+    return found if any(kind != "equal" for kind, _ in found) else []
 
 
 def _leakage(finding: Finding) -> tuple[Pictures, Figures]:

@@ -76,4 +76,6 @@ def _cut(text: str) -> str:
 def _value(value: object) -> str:
     if pd.isna(value):  # type: ignore[call-overload]
         return "missing"
+    if isinstance(value, pd.Timestamp) and value == value.normalize():
+        return str(value.date())
     return f"{value:.6g}" if isinstance(value, float) else _cut(str(value))

@@ -245,7 +245,8 @@ def _side_by_side(shown: list[tuple[str, Exhibit]]) -> dict[str, Any] | None:
     if not shown:
         return None
     shown = shown[:SIDE_BY_SIDE]
-    lines = zip(*(one.values for _, one in shown), strict=True)
+    lines = list(zip(*(one.values for _, one in shown), strict=True))
+    lines.sort(key=lambda cells: len({value for _, value in cells[:2]}) == 1)  # what differs comes first
     return {
         "captions": [caption for caption, _ in shown],
         "lines": [

@@ -12,7 +12,7 @@ from dataaudit.detectors import duplicates
 from dataaudit.matching.registration import blur
 
 from ..fixtures import dataset_of
-from ..test_near_duplicates import textures
+from ..matching.test_near_duplicates import textures
 from .test_leakage import plant
 
 N_TRAIN, N_TEST = 180, 40

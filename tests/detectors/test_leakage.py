@@ -17,7 +17,7 @@ from dataaudit.pool import Pool
 from dataaudit.problem import Problem
 
 from ..fixtures import dataset_of
-from ..test_near_duplicates import ALTERATIONS, textures
+from ..matching.test_near_duplicates import ALTERATIONS, textures
 
 N_TRAIN, N_TEST = 180, 60
 

@@ -7,7 +7,7 @@ import torch
 from dataaudit.matching.registration import correlation
 from dataaudit.planting.images import ALTERATIONS, alterations, altered_in_turn
 
-from ..test_near_duplicates import textures
+from ..matching.test_near_duplicates import textures
 
 
 @pytest.mark.parametrize("channels", [1, 3])
