@@ -100,8 +100,14 @@ def evaluate(
     """Train a pool, score with every backend, then retrain without what they point at.
 
     Models are kept in the audit's own directory, so `run` and `evaluate` train the pool once. A backend that can't
-    serve is part of the result, with the reason. Raises InputError for an unknown backend.
+    serve is part of the result, with the reason. Raises InputError for an unknown backend, and for other targets than
+    classes.
     """
+    if dataset.task != "classification":
+        raise InputError(
+            f"{dataset.root}: methods are measured on classes so far, found {dataset.task}; `dataaudit run` audits it, "
+            "and measures its own scores"
+        )
     engines = {name: plugins.get("backends", name).BACKEND() for name in backends}
     learner = learner_of(config.learner, dataset.modality)
     directory = config.directory

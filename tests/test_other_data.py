@@ -184,3 +184,12 @@ def test_more_rows_than_asked_for_are_sampled_and_said(tmp_path: Path) -> None:
     document, page, _ = audit(flowers(tmp_path / "flowers"), "--rows", "60")
     assert document["dataset"]["sizes"]["train"] == 60
     assert "sampled" in page
+
+
+def test_methods_are_measured_on_classes_only_and_that_is_said(tmp_path: Path) -> None:
+    root = tmp_path / "prices.csv"
+    dataset = make("table", "regression", 80, 0)
+    dataset.frame.assign(price=dataset.targets).to_csv(root, index=False)
+    ended = CliRunner().invoke(cli, ["evaluate", str(root), "--label", "price", "--runs", "8"])
+    assert isinstance(ended.exception, InputError)
+    assert "measured on classes so far, found regression" in str(ended.exception)
