@@ -1,5 +1,6 @@
 """What a finding's card in the report shows: pictures by sample id with captions, and figures by name, in words."""
 
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -94,7 +95,9 @@ def _mislabeled(finding: Finding) -> tuple[Pictures, Figures]:
         )
         figures.append(("Mean influence on the predictions audited", f"{evidence['mean_influence']:+.4f}"))
     pictures = [(finding.sample_ids[0], f"{evidence['split']}, {evidence['label']}")]
-    for advocate in (*evidence["for_label"], *evidence["for_suggested"]):
+    # By turns, so that the first few speak for both labels.
+    turns = itertools.zip_longest(evidence["for_label"], evidence["for_suggested"])
+    for advocate in (one for pair in turns for one in pair if one is not None):
         how = f"{advocate['influence']:+.2f}" if "influence" in advocate else "nearest"
         pictures.append((advocate["id"], f"for {advocate['label']}: {how}"))
     return pictures, figures

@@ -1,9 +1,12 @@
 """The only place where the stages are chained."""
 
 import hashlib
+import re
 import sys
 import tempfile
 import time
+import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -244,7 +247,14 @@ def _attribute(backend: Backend, problem: Problem, path: Path, track: Track) -> 
             kept = None
         if kept is not None and kept.provenance["identity"] == backend.identity(problem):
             return kept
-    return backend.attribute(problem, path, track)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        scored = backend.attribute(problem, path, track)
+    # One line for what is said of many models alike.
+    said = Counter(re.sub(r"^model \d+: ", "", str(one.message)) for one in caught)
+    for message, count in said.items():
+        warnings.warn(f"{message} ({count} times)" if count > 1 else message, stacklevel=2)
+    return scored
 
 
 def _describe(dataset: Dataset) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from .proof import proportion_interval
 SHOWN_PER_KIND = 100
 """Findings of one kind that the page shows; the rest is counted and stands in findings.jsonl."""
 PICTURE_EDGE = 112
-SIDE_BY_SIDE = 4
+SIDE_BY_SIDE = 3
 """Rows of a table that a finding shows."""
 EXHIBIT_BYTES = 3 << 20
 """Longest edge of a picture, and what all pictures, texts and values of samples may take together."""
@@ -246,14 +246,16 @@ def _side_by_side(shown: list[tuple[str, Exhibit]]) -> dict[str, Any] | None:
         return None
     shown = shown[:SIDE_BY_SIDE]
     lines = list(zip(*(one.values for _, one in shown), strict=True))
-    lines.sort(key=lambda cells: len({value for _, value in cells[:2]}) == 1)  # what differs comes first
+    pair = len(shown) == 2
+    if pair:
+        lines.sort(key=lambda cells: len({value for _, value in cells}) == 1)  # what differs comes first
     return {
         "captions": [caption for caption, _ in shown],
         "lines": [
             {
                 "column": cells[0][0],
                 "values": [value for _, value in cells],
-                "differs": len({v for _, v in cells[:2]}) > 1,
+                "differs": pair and len({value for _, value in cells}) > 1,
             }
             for cells in lines
         ],

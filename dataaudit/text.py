@@ -21,7 +21,8 @@ def _layout(dataset: Dataset, seconds: float) -> Iterator[str]:
     counts = dataset.counts()
     what = {"classification": "classes", "multilabel": "labels", "regression": "numbers as targets"}[dataset.task]
     many = f"{len(dataset.class_names)} {what}" if dataset.class_names else what
-    yield f"{dataset.root}: {dataset.layout.format}, {dataset.modality}, {dataset.task}, {many}"
+    known = dict.fromkeys((dataset.layout.format, dataset.modality, dataset.task))
+    yield f"{dataset.root}: {', '.join(known)}, {many}"
     yield f"splits: {dataset.layout.split_origin}"
     yield "  " + " " * 24 + "".join(f"{split:>9}" for split in counts)
     for name in dataset.class_names[:MOST]:

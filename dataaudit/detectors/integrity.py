@@ -8,7 +8,7 @@ were left out because they are in no class folder.
 What is not read is not audited: a model trained on the rest differs from the one you think you train.
 
 ## How it is checked
-Every file is decoded in full, every row read; classes are counted in each split. More than 20 samples of a split that
+Every file is decoded in full, every row read; classes are counted in each split. More than five samples of a split that
 are unreadable for one reason are one finding.
 
 ## What to do
@@ -45,7 +45,7 @@ LEFT_OUT = (
 )
 """(kind, severity, reason that a format gave for ignoring a path, words) of what is reported once for all paths."""
 
-MANY = 20
+MANY = 5
 """Samples of one split, unreadable for one reason, that are findings of their own; more are one."""
 
 
@@ -101,7 +101,7 @@ def _unreadable(dataset: Dataset) -> Iterator[Finding]:
                 severity=Severity.MEDIUM,
                 sample_ids=tuple(sample.id for sample in samples[:MANY]),
                 score=float(len(samples)),
-                message=f"{len(samples):,} samples of {split} could not be read: {reason}; such as {samples[0].id}",
+                message=f"{len(samples):,} samples of {split} are left out, {reason}: such as {samples[0].id}",
                 fingerprint=fingerprint("unreadable", [sample.id for sample in samples], f"{split}\0{reason}"),
                 evidence={"split": split, "reason": reason, "count": len(samples), "shown": MANY},
             )
@@ -113,7 +113,7 @@ def _unreadable(dataset: Dataset) -> Iterator[Finding]:
                 severity=Severity.MEDIUM,
                 sample_ids=(sample.id,),
                 score=1.0,
-                message=f"{sample.id} ({split}{label}) could not be read: {reason}",
+                message=f"{sample.id} ({split}{label}) is left out: {reason}",
                 fingerprint=fingerprint("unreadable", [_bytes_digest(dataset.root / sample.id)], sample.id),
                 evidence={"split": split, "label": sample.label, "reason": reason},
             )

@@ -51,6 +51,8 @@ with warnings.catch_warnings():  # cleanlab silences the importing program's war
 KINDS = {"target_error": "Numbers more likely wrong than right"}
 TASKS = ("regression",)
 NEEDS_POOL = True
+FAR_OFF = 10
+"""Deviations beyond which numbers are counted even where none is called wrong."""
 FEWEST = 50
 """Training samples below which a scatter can't be told from errors."""
 FOLDS = 5
@@ -124,6 +126,13 @@ def detect(case: Case) -> Detection:
         f"{told} (twice the log-likelihood ratio {noise.ratio:.1f}; degrees of freedom of the tails "
         f"{noise.freedoms[0]:.1f} below, {noise.freedoms[1]:.1f} above)",
     )
+    far = np.flatnonzero(np.abs(opinion.verdicts.deviations) > FAR_OFF)
+    if not noise.told and len(far):
+        worst = far[np.abs(opinion.verdicts.deviations[far]).argmax()]
+        notes += (
+            f"{len(far):,} numbers lie more than {FAR_OFF} deviations from what is predicted all the same, such as "
+            f"{dataset.ids[worst]}: look at target_deviations in samples.csv",
+        )
     if not opinion.able.all():
         value = targets[~opinion.able][0]
         notes += (f"{(~opinion.able).sum():,} samples have the number {value:g}, which is not judged: it is common",)

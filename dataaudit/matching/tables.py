@@ -86,7 +86,8 @@ class _Column:
         both = np.flatnonzero(~np.isnan(x) & ~np.isnan(y))
         x, distance, reach = x[both], np.abs(x[both] - y[both]), self.reach[left[both]]
         within = np.searchsorted(self.ordered, x + distance, "right") - np.searchsorted(self.ordered, x - distance)
-        fine = NEIGHBOURS * np.minimum(1, np.maximum(distance, self.step / 2) / np.maximum(reach, 1e-300))
+        apart = np.maximum(distance, self.step / 2)
+        fine = NEIGHBOURS * np.divide(apart, reach, out=np.ones(len(apart)), where=reach > apart)
         share[both] = np.maximum(within - 2, fine) / n
         return share.clip(SMALLEST, 1)
 

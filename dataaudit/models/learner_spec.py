@@ -65,6 +65,10 @@ def _own(spec: str, found: Any, options: Mapping[str, str]) -> LearningAlgorithm
                 f"--learner {spec}: {found.__name__} can't be made without arguments ({error}); name an instance"
             ) from error
         return OwnLearner(made, spec) if learning else EstimatorLearner(made, spec)
+    if callable(getattr(found, "fit", None)) and not learning and not (is_class and issubclass(found, nn.Module)):
+        raise InputError(
+            f"--learner {spec}: it has fit, but neither outputs, as a learner has, nor predict, as an estimator has"
+        )
     if isinstance(found, nn.Module) or not callable(found):
         raise InputError(
             f"--learner {spec}: expected a learner (fit and outputs), a scikit-learn-compatible estimator (fit and "

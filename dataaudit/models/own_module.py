@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +111,12 @@ def load_checkpoint(module: nn.Module, path: Path, any_code: bool) -> nn.Module:
     weights to be read are refused unless `any_code`.
     Raises InputError for a file that can't be read, or of another architecture.
     """
+    with path.open("rb") as file:
+        start = file.read(4)
+    if not (zipfile.is_zipfile(path) or start.startswith(b"\x80")):
+        raise InputError(
+            f"{path}: not readable as a torch checkpoint: expected what torch.save writes, found {start!r}..."
+        )
     try:
         held = torch.load(path, map_location="cpu", weights_only=not any_code)
     except pickle.UnpicklingError as error:
@@ -133,11 +140,11 @@ def load_checkpoint(module: nn.Module, path: Path, any_code: bool) -> nn.Module:
     extra = [name for name in held if name not in own]
     if wrong or extra:
         name = (wrong or extra)[0]
-        found = tuple(held[name].shape) if name in held else "nothing"
-        expected = tuple(own[name].shape) if name in own else "nothing"
+        found = f"is {tuple(held[name].shape)} in" if name in held else "is missing from"
+        expected = f"is {tuple(own[name].shape)} in" if name in own else "is missing from"
         raise InputError(
-            f"{path}: a checkpoint of another architecture: {name!r} is {found} in the file and {expected} in the "
-            f"module; {len(wrong)} of {len(own)} entries don't fit, {len(extra)} are unknown"
+            f"{path}: a checkpoint of another architecture: {name!r} {found} the file and {expected} the module; "
+            f"{len(wrong)} of {len(own)} entries don't fit, {len(extra)} are unknown"
         )
     module.load_state_dict(held)
     return module.eval()

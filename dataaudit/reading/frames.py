@@ -15,6 +15,8 @@ TEXT_DISTINCT = 0.5
 BLOCK = 50_000
 KEYS = ("0123456789123456", "fedcba9876543210")
 """Of the two hashes of 64 bits that stand for a word."""
+DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)?")
+"""Of numbers as many languages write them; where three digits follow every comma it may part thousands."""
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?(Z|[+-]\d{2}:?\d{2})?")
 
 
@@ -61,6 +63,8 @@ def _of_objects(column: "pd.Series[Any]") -> "pd.Series[Any] | None":
         plain = known.map(lambda value: isinstance(value, str | int | float | np.generic))
         return values.where(values.notna(), np.nan) if plain.all() else None
     words = known.unique()
+    if all(map(DECIMAL_COMMA.fullmatch, words)) and any(len(word.partition(",")[2]) not in (0, 3) for word in words):
+        return values.str.replace(",", ".").astype(np.float64)
     if ISO_DATE.fullmatch(words[0]) and all(map(ISO_DATE.fullmatch, words)):
         dates = pd.to_datetime(values, utc=True, errors="coerce", format="ISO8601")
         if dates.notna().sum() == len(known):

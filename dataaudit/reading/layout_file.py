@@ -14,7 +14,7 @@ describes: nothing in it is run. Its other tables belong to others.
 
 import difflib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,14 +53,18 @@ def read_layout(folder: Path) -> FolderLayout:
     if not folder.is_dir() or not path.is_file():
         return FolderLayout()
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8")).get("layout", {})
+        whole = tomllib.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:  # TOML's and Unicode's errors are ValueErrors
         raise DatasetError(f"{path}: not readable as TOML: {error}") from error
+    astray = [key for key in whole if key in KEYS or (key != "layout" and _near(key, ["layout"]))]
+    if astray:
+        raise DatasetError(f"{path}: expected the layout's keys below a line [layout], found {astray[0]!r} beside it")
+    found = whole.get("layout", {})
     if not isinstance(found, dict):
         raise DatasetError(f"{path}: expected a table [layout], found {type(found).__name__}")
     for key in found:
         if key not in KEYS:
-            near = difflib.get_close_matches(key, KEYS, 1)
+            near = _near(key, KEYS)
             raise DatasetError(
                 f"{path}: [layout] has no key {key!r}{f', did you mean {near[0]!r}?' if near else ''}; it describes "
                 f"the data and names no code to run; its keys are: {', '.join(KEYS)}"
@@ -74,6 +78,10 @@ def read_layout(folder: Path) -> FolderLayout:
         drop=_words(path, "drop", found.get("drop", [])),
         files=_files(folder, path, found.get("files", {})),
     )
+
+
+def _near(key: str, known: Sequence[str]) -> list[str]:
+    return difflib.get_close_matches(key, known, 1)
 
 
 def _word(path: Path, found: Mapping[str, Any], key: str) -> str | None:

@@ -29,7 +29,7 @@ def test_whole_data_have_no_findings() -> None:
 
 def test_a_few_rows_are_a_finding_each() -> None:
     found = findings(*rows(3))
-    assert [one.message for one in found] == [f"train.csv#{i} (train) could not be read: no label" for i in range(3)]
+    assert [one.message for one in found] == [f"train.csv#{i} (train) is left out: no label" for i in range(3)]
     assert len({one.fingerprint for one in found}) == 3
     assert {one.severity for one in found} == {Severity.MEDIUM}
 
@@ -38,9 +38,7 @@ def test_a_few_rows_are_a_finding_each() -> None:
 def test_many_rows_are_one_finding_for_each_reason_and_split(count: int) -> None:
     found = findings(*rows(count), *rows(count, "not a number"), *rows(count, split="test"), *rows(2, "too long"))
     assert len(found) == 5
-    assert f"{count} samples of train could not be read: no label; such as train.csv#0" in {
-        one.message for one in found
-    }
+    assert f"{count} samples of train are left out, no label: such as train.csv#0" in {one.message for one in found}
     assert {len(one.sample_ids) for one in found} == {1, integrity.MANY}
 
 

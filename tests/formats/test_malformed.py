@@ -301,3 +301,11 @@ def test_the_command_ends_with_2_and_one_line_of_explanation(tmp_path: Path) -> 
     for name, line in zip(ON_THE_COMMAND_LINE, lines[::2], strict=True):
         assert line.startswith("error: ")
         assert [word for word in REFUSED[name][1] if word not in line] == []
+
+
+@pytest.mark.parametrize("text", ['label = "y"\n', '[layuot]\nlabel = "y"\n', '[Layout]\nlabel = "y"\n'])
+def test_a_layout_that_would_be_passed_over_is_an_error(tmp_path: Path, text: str) -> None:
+    (tmp_path / "t.csv").write_text("x,y,label\n" + "1,2,a\n3,4,b\n" * 20, encoding="utf-8")
+    (tmp_path / "dataaudit.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"below a line \[layout\]"):
+        recognised(tmp_path)

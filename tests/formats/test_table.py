@@ -327,3 +327,12 @@ def test_half_of_a_surrogate_pair_becomes_text(tmp_path: Path) -> None:
     rows = [f'{{"text": "{text} \\ud800", "label": {at % 2}}}' for at, text in enumerate(texts(20))]
     (tmp_path / "rows.jsonl").write_text("\n".join(rows))
     assert recognised(tmp_path).inputs[0].encode("utf-8")
+
+
+def test_decimal_commas_are_numbers_unless_they_may_part_thousands(tmp_path: Path) -> None:
+    rows = [f"{i},5;1,{i:03d};{'ab'[i % 2]}" for i in range(40)]
+    (tmp_path / "t.csv").write_text("x;z;label\n" + "\n".join(rows), encoding="utf-8")
+    frame = recognised(tmp_path / "t.csv").frame
+    assert frame["x"].dtype == np.float64
+    assert frame["x"].max() == 39.5
+    assert frame["z"].dtype != np.float64

@@ -198,9 +198,9 @@ def test_checkpoints_of_all_common_forms_are_read_and_others_refused(table: Data
     refused("expected weights alone")
     assert load_checkpoint(learner.bare(table), path, True).get_parameter("0.weight").shape == state["0.weight"].shape
     torch.save({**state, "0.weight": torch.zeros(3, 3)}, path)
-    refused("a checkpoint of another architecture: '0.weight' is (3, 3) in the file and (8, ")
+    refused("a checkpoint of another architecture: '0.weight' is (3, 3) in the file and is (8, ")
     torch.save({**state, "9.weight": torch.zeros(3)}, path)
-    refused("'9.weight' is (3,) in the file and nothing in the module")
+    refused("'9.weight' is (3,) in the file and is missing from the module")
     torch.save({"epoch": 3}, path)
     refused("expected a state dict of tensors")
     path.write_bytes(b"hello")
