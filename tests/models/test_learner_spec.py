@@ -94,7 +94,14 @@ def test_a_learner_that_does_not_fit_the_data_fails_before_the_long_work(table: 
 
 
 @pytest.mark.parametrize(
-    "spec", [f"{HERE}:Centroids", "sklearn.ensemble:RandomForestClassifier", "sklearn.svm:LinearSVC", f"{HERE}:net"]
+    "spec",
+    [
+        f"{HERE}:Centroids",
+        "sklearn.ensemble:RandomForestClassifier",
+        "sklearn.svm:LinearSVC",
+        f"{HERE}:net",
+        "examples.torch_module:net",
+    ],
 )
 def test_every_kind_is_trained_on_known_subsets_and_does_well(table: Dataset, spec: str, tmp_path: Path) -> None:
     learner = learner_of(spec, "table")
