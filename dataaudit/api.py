@@ -20,6 +20,7 @@ from . import plugins
 from .attribution import Attribution, Backend, require
 from .dataset import Dataset, Split, silent
 from .errors import InputError
+from .features.vectors import features
 from .objectives import REGRESSION, Objective, PerSample, objective_of
 from .pool import Pool
 from .problem import Problem, Runs, Samples, checked_labels
@@ -231,11 +232,15 @@ def _split(dataset: Dataset, split: Split, labels: ArrayLike | None) -> Samples:
     if not len(rows):
         raise InputError(f"{dataset.root}: expected samples in the split {split!r}, found none")
     given = dataset.targets[rows] if labels is None else checked_labels(labels, len(rows), len(dataset.class_names))
-    return Samples(
-        tuple(dataset.ids[row] for row in rows),
-        given,
-        lambda positions: torch.from_numpy(np.ascontiguousarray(dataset.inputs[rows[positions]])).float(),
-    )
+    if dataset.task == "regression":
+        given = given.astype(np.float32)
+
+    def inputs(positions: NDArray[np.int64]) -> Tensor:
+        known = dataset.inputs if isinstance(dataset.inputs, np.ndarray) and dataset.inputs.dtype != object else None
+        known = features(dataset) if known is None else known  # texts and tables as rows of numbers
+        return torch.from_numpy(np.ascontiguousarray(known[rows[positions]])).float()
+
+    return Samples(tuple(dataset.ids[row] for row in rows), given, inputs)
 
 
 def _digest(samples: list[Samples], modules: list[nn.Module]) -> str:

@@ -68,7 +68,7 @@ def _summary(audit: Audit, report: str) -> Iterator[str]:
     if audit.trust is not None:
         low, high = audit.trust["interval"]
         ceiling = audit.trust["ceiling"]
-        of = f" of at most {ceiling:.2f}" if ceiling is not None else ""
+        of = f" of at most {ceiling:.2f}" if ceiling else ""
         yield f"trust in the scores: LDS {audit.trust['lds']:.2f} (95 % {low:.2f} to {high:.2f}){of}"
         if low <= 0:
             yield "  which can't be told from guessing: don't rely on influences; more --runs measure it better"

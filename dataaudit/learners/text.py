@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dataset import Dataset
+from ..errors import DatasetError
 from ..features.sentence_embeddings import sentence_embeddings
 from ..features.vectors import features
 from ..models.linear_learner import LinearLearner
@@ -25,6 +26,8 @@ class TextLearner(LinearLearner):
 
     def vectors(self, dataset: Dataset) -> NDArray[np.float32]:
         """(n, d) components of the texts' words, or their embeddings."""
+        if dataset.modality != "text":
+            raise DatasetError(f"{dataset.root}: expected texts, found a dataset of the modality {dataset.modality!r}")
         if self.embedding is None:
             return features(dataset)
         folder = self.embedding

@@ -36,3 +36,9 @@ def test_sentence_embeddings_have_length_one_whatever_the_batch(tmp_path: Path) 
     assert learner.vectors(dataset) is vectors  # type: ignore[attr-defined]
     outputs = learner.outputs(learner.fit(dataset, dataset.rows("train"), 0), dataset, dataset.rows("test"))
     assert outputs.shape == (20, 3)
+
+
+def test_it_is_for_texts() -> None:
+    dataset = make("table", "classification", 40, 10)
+    with pytest.raises(InputError, match="expected texts, found a dataset of the modality 'table'"):
+        rehearse(learner_of("text", "table"), dataset, "text")

@@ -9,7 +9,7 @@ import torch
 from sklearn.ensemble import RandomForestClassifier
 
 from dataaudit import attribute
-from dataaudit.dataset import Dataset, silent
+from dataaudit.dataset import Dataset, Modality, silent
 from dataaudit.errors import InputError
 from dataaudit.evaluation import trust
 from dataaudit.learning import is_differentiable
@@ -22,6 +22,7 @@ from dataaudit.pool import quality, train_pool
 from dataaudit.problem import Problem
 
 from ..fixtures_tables import make
+from ..own_models import net
 
 HERE = "tests.own_models"
 
@@ -212,3 +213,9 @@ def test_checkpoints_of_all_common_forms_are_read_and_others_refused(table: Data
     refused("expected a state dict of tensors")
     path.write_bytes(b"hello")
     refused("not readable as a torch checkpoint")
+
+
+@pytest.mark.parametrize("modality", ["table", "text", "array"])
+def test_a_module_of_ones_own_is_attributed_on_a_dataset(modality: Modality) -> None:
+    dataset = make(modality, "classification", 60, 20)
+    assert attribute(net(dataset).eval(), dataset).shape == (60, 20)
