@@ -1,6 +1,7 @@
 """What `--learner SPEC` names: a built-in recipe with options, or an object of the user's own code."""
 
 import difflib
+import hashlib
 import importlib
 import inspect
 import sys
@@ -41,7 +42,8 @@ def learner_of(spec: str | None, modality: str) -> LearningAlgorithm:
             f"image:epochs=20, or an import path as in package.module:name"
         )
     attribute, _, options = rest.partition(":")
-    return _own(spec, _imported(spec, name, attribute), _options(spec, options))
+    found = _imported(spec, name, attribute)
+    return _own(spec, found, _options(spec, options), _source(name))
 
 
 def _recipe(name: str, options: Mapping[str, str]) -> LearningAlgorithm:
@@ -50,7 +52,13 @@ def _recipe(name: str, options: Mapping[str, str]) -> LearningAlgorithm:
     return learner
 
 
-def _own(spec: str, found: Any, options: Mapping[str, str]) -> LearningAlgorithm:
+def _source(module: str) -> str:
+    """A digest of the file that the code stands in: models it trained are not those of an edited one."""
+    path = getattr(sys.modules[module], "__file__", None)
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16] if path else ""
+
+
+def _own(spec: str, found: Any, options: Mapping[str, str], source: str) -> LearningAlgorithm:
     learning, estimating = _has(found, "outputs"), _has(found, "predict")
     is_class = inspect.isclass(found)
     if is_class and issubclass(found, nn.Module):
@@ -64,7 +72,7 @@ def _own(spec: str, found: Any, options: Mapping[str, str]) -> LearningAlgorithm
             raise InputError(
                 f"--learner {spec}: {found.__name__} can't be made without arguments ({error}); name an instance"
             ) from error
-        return OwnLearner(made, spec) if learning else EstimatorLearner(made, spec)
+        return OwnLearner(made, spec, source) if learning else EstimatorLearner(made, spec, source)
     if callable(getattr(found, "fit", None)) and not learning and not (is_class and issubclass(found, nn.Module)):
         raise InputError(
             f"--learner {spec}: it has fit, but neither outputs, as a learner has, nor predict, as an estimator has"
@@ -74,7 +82,7 @@ def _own(spec: str, found: Any, options: Mapping[str, str]) -> LearningAlgorithm
             f"--learner {spec}: expected a learner (fit and outputs), a scikit-learn-compatible estimator (fit and "
             f"predict) or a function or class that makes a torch module, found {type(found).__name__}"
         )
-    return OwnModule(spec=spec, factory=found, **_typed(spec, OwnModule, options))
+    return OwnModule(spec=spec, factory=found, source=source, **_typed(spec, OwnModule, options))
 
 
 def _has(found: Any, asked: str) -> bool:
@@ -111,7 +119,7 @@ def _typed(spec: str, kind: type, options: Mapping[str, str]) -> dict[str, Any]:
     if not options:
         return {}
     hints = get_type_hints(kind)
-    known = [field.name for field in fields(kind) if field.name not in ("spec", "factory")]
+    known = [field.name for field in fields(kind) if field.name not in ("spec", "factory", "source")]
     values: dict[str, Any] = {}
     for name, text in options.items():
         if name not in known:

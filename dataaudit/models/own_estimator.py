@@ -26,13 +26,18 @@ class EstimatorLearner:
     `features`.
     """
 
-    def __init__(self, estimator: Any, spec: str) -> None:
-        self._estimator, self._spec = estimator, spec
+    def __init__(self, estimator: Any, spec: str, source: str = "") -> None:
+        self._estimator, self._spec, self._source = estimator, spec, source
 
     @property
     def recipe(self) -> Mapping[str, Any]:
         settings = {name: repr(value) for name, value in sorted(self._estimator.get_params().items())}
-        return {"learner": self._spec, "settings": settings, "scikit-learn": sklearn.__version__}
+        return {
+            "learner": self._spec,
+            "source": self._source,
+            "settings": settings,
+            "scikit-learn": sklearn.__version__,
+        }
 
     def fit(self, dataset: Dataset, rows: NDArray[np.int64], seed: int) -> Any:
         model = clone(self._estimator)

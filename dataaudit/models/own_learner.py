@@ -17,8 +17,8 @@ class OwnLearner:
     `trajectory`, `build` and `tensors` is attributed by its own models' gradients.
     """
 
-    def __init__(self, own: Any, spec: str) -> None:
-        self._own, self._spec = own, spec
+    def __init__(self, own: Any, spec: str, source: str = "") -> None:
+        self._own, self._spec, self._source = own, spec, source
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -27,7 +27,7 @@ class OwnLearner:
 
     @property
     def recipe(self) -> Mapping[str, Any]:
-        return {"learner": self._spec, **dict(getattr(self._own, "recipe", {}))}
+        return {"learner": self._spec, "source": self._source, **dict(getattr(self._own, "recipe", {}))}
 
     def fit(self, dataset: Dataset, rows: NDArray[np.int64], seed: int) -> Any:
         return self._own.fit(dataset, rows, seed)

@@ -27,6 +27,7 @@ class OwnModule(ModuleLearner):
     """Trains what a factory makes.
 
     spec      how the user named the factory
+    source    digest of the file that it stands in
     factory   called with the dataset if it takes an argument; the module it returns may have a method
               `encode(inputs) -> Tensor` that makes its batches from the inputs as read (strings, a frame, pixels)
     """
@@ -34,6 +35,7 @@ class OwnModule(ModuleLearner):
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
     spec: str = ""
+    source: str = ""
     factory: Callable[..., nn.Module] = nn.Identity
 
     name: ClassVar[str] = "module"
@@ -41,7 +43,7 @@ class OwnModule(ModuleLearner):
     @property
     def recipe(self) -> Mapping[str, Any]:
         settings = {name: getattr(self, name) for name in ("epochs", "batch_size", "learning_rate", "weight_decay")}
-        return {"learner": self.spec, **settings}
+        return {"learner": self.spec, "source": self.source, **settings}
 
     def build(self, dataset: Dataset) -> nn.Module:
         """See `bare`; for regression its outputs are brought to the targets' unit."""

@@ -219,3 +219,22 @@ def test_checkpoints_of_all_common_forms_are_read_and_others_refused(table: Data
 def test_a_module_of_ones_own_is_attributed_on_a_dataset(modality: Modality) -> None:
     dataset = make(modality, "classification", 60, 20)
     assert attribute(net(dataset).eval(), dataset).shape == (60, 20)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "class Own:\n    fit = outputs = lambda *_: None\n",
+        "from sklearn.naive_bayes import GaussianNB\nOwn = GaussianNB()\n",
+        "from torch import nn\ndef Own():\n    return nn.Linear(2, 3)\n",
+    ],
+)
+def test_edited_code_is_another_recipe(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    name = f"edited_{abs(hash(code))}"
+    path = tmp_path / f"{name}.py"
+    path.write_text(code, encoding="utf-8")
+    before = learner_of(f"{name}:Own", "table").recipe
+    assert learner_of(f"{name}:Own", "table").recipe == before
+    path.write_text(code + "# edited\n", encoding="utf-8")
+    assert learner_of(f"{name}:Own", "table").recipe != before
