@@ -32,6 +32,15 @@ class Calibration:
     procedure: str
     threshold: float | None = None
 
+    @classmethod
+    def of(
+        cls, planted: Mapping[str, NDArray[np.int64]], reported: NDArray[np.int64], procedure: str, threshold: float
+    ) -> "Calibration":
+        """From the rows of each sort of fault, and those that are reported only since they were planted."""
+        found = {sort: int(np.isin(rows, reported).sum()) for sort, rows in planted.items()}
+        counts = {sort: len(rows) for sort, rows in planted.items()}
+        return cls(counts, found, len(reported), sum(found.values()), procedure, threshold)
+
 
 @dataclass(frozen=True)
 class Case:

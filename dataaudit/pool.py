@@ -73,15 +73,7 @@ class Pool:
 
         For multilabel the probability of each label; not for regression, see `predictions`.
         """
-        return self._mean_probabilities(~self.masks)
-
-    @cached_property
-    def fitted_probabilities(self) -> NDArray[np.float64]:
-        """(n, c) class probabilities, averaged over the runs that trained on the row; zero in other splits."""
-        return self._mean_probabilities(self.masks)
-
-    def _mean_probabilities(self, counted: NDArray[np.bool_]) -> NDArray[np.float64]:
-        return self._mean(counted, _softmax if self.dataset.task == "classification" else expit)
+        return self._mean(~self.masks, _softmax if self.dataset.task == "classification" else expit)
 
     @cached_property
     def predictions(self) -> NDArray[Any]:

@@ -1,6 +1,7 @@
 """The statistics of claims that are checked by retraining."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +76,17 @@ def random_like(
         for label, count in zip(*np.unique(labels[removed], return_counts=True), strict=True)
     ]
     return np.sort(np.concatenate([*chosen, np.zeros(0, np.int64)]))
+
+
+def preferred(measure: str, margins: NDArray[np.floating], random: float) -> Verification:
+    """Whether margins (seeds,) are above zero: a level, and not a change. `random` is shown beside it."""
+    effect = effect_over_seeds(margins)
+    status: Literal["confirmed", "refuted", "inconclusive"] = "inconclusive"
+    if effect.low > 0:
+        status = "confirmed"
+    elif effect.high < 0:
+        status = "refuted"
+    return Verification(status, measure, effect.mean, (effect.low, effect.high), random, len(margins))
 
 
 def judged(measure: str, effect: Effect, random: float, seeds: int) -> Verification:

@@ -26,7 +26,7 @@ Look at the sample. Relabel it, remove it, or keep it if it is merely hard.
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,12 +35,12 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 from ..dataset import Dataset
 from ..detection import Calibration, Case, Detection
-from ..findings import Finding, Severity, Verification, fingerprint
+from ..findings import Finding, Severity, fingerprint
 from ..label_noise import LabelNoise, Verdicts, cautious_shift, fit_noise, judge, log_views, surest
 from ..label_views import descriptors, linear_probabilities, nearest_training, neighbour_probabilities
 from ..planting.labels import plant
 from ..pool import Pool
-from ..proof import effect_over_seeds, effect_over_seeds_and_samples, random_like
+from ..proof import effect_over_seeds_and_samples, preferred, random_like
 from ..retraining import Retraining
 
 with warnings.catch_warnings():  # cleanlab silences the importing program's warnings
@@ -128,14 +128,7 @@ def calibrate(case: Case, retrained: Callable[[NDArray[np.int64]], Pool]) -> Cal
     judged = train[before.able[train] & after.able[train]]
     shift = cautious_shift(after.verdicts.log_odds[judged], known[judged])
     reported = np.setdiff1d(surest(after.wrong(shift))[0], surest(before.wrong(shift))[0])
-    return Calibration(
-        planted={sort: len(rows) for sort, rows in planted.rows.items()},
-        found={sort: int(np.isin(rows, reported).sum()) for sort, rows in planted.rows.items()},
-        reported=len(reported),
-        right=int(np.isin(reported, planted.every).sum()),
-        procedure=procedure,
-        threshold=float(expit(-shift)),
-    )
+    return Calibration.of(planted.rows, reported, procedure, float(expit(-shift)))
 
 
 def verify(case: Case, detection: Detection, retraining: Retraining) -> Detection:
@@ -159,7 +152,7 @@ def verify(case: Case, detection: Detection, retraining: Retraining) -> Detectio
     ).astype(np.float64)
     margins = _margins(dataset, detection.findings, outputs, reported)
     findings = tuple(
-        replace(finding, verification=_verification(margins[1, :, one], float(margins[2, :, one].mean())))
+        replace(finding, verification=preferred(MEASURE, margins[1, :, one], float(margins[2, :, one].mean())))
         for one, finding in enumerate(detection.findings)
     )
     notes = detection.notes
@@ -334,17 +327,6 @@ def _finding(
         fingerprint=fingerprint("mislabeled", [dataset.contents[row]], f"{given}\0{other}"),
         evidence=evidence,
     )
-
-
-def _verification(margins: NDArray[np.float64], random: float) -> Verification:
-    """From margins (seeds,) of the suggested label over the given one."""
-    effect = effect_over_seeds(margins)
-    status: Literal["confirmed", "refuted", "inconclusive"] = "inconclusive"
-    if effect.low > 0:
-        status = "confirmed"
-    elif effect.high < 0:
-        status = "refuted"
-    return Verification(status, MEASURE, effect.mean, (effect.low, effect.high), random, len(margins))
 
 
 def _margins(

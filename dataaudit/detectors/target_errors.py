@@ -26,7 +26,7 @@ Look up the number at its source. Correct it, remove the sample, or keep it if i
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,12 +36,12 @@ from sklearn.model_selection import KFold
 
 from ..dataset import Dataset
 from ..detection import Calibration, Case, Detection
-from ..findings import Finding, Severity, Verification, fingerprint
+from ..findings import Finding, Severity, fingerprint
 from ..label_noise import cautious_shift, surest
 from ..label_views import descriptors
 from ..planting.labels import plant_in_numbers
 from ..pool import Pool
-from ..proof import effect_over_seeds, random_like
+from ..proof import preferred, random_like
 from ..retraining import Retraining
 from ..target_noise import TargetVerdicts, judge_targets
 
@@ -161,14 +161,7 @@ def calibrate(case: Case, retrained: Callable[[NDArray[Any]], Pool]) -> Calibrat
     judged = train[before.able[train] & after.able[train]]
     shift = cautious_shift(after.verdicts.log_odds[judged], known[judged])
     reported = np.setdiff1d(after.reported(shift)[0], before.reported(shift)[0])
-    return Calibration(
-        planted={sort: len(rows) for sort, rows in planted.rows.items()},
-        found={sort: int(np.isin(rows, reported).sum()) for sort, rows in planted.rows.items()},
-        reported=len(reported),
-        right=int(np.isin(reported, planted.every).sum()),
-        procedure=procedure,
-        threshold=float(expit(-shift)),
-    )
+    return Calibration.of(planted.rows, reported, procedure, float(expit(-shift)))
 
 
 def verify(case: Case, detection: Detection, retraining: Retraining) -> Detection:
@@ -184,7 +177,7 @@ def verify(case: Case, detection: Detection, retraining: Retraining) -> Detectio
     outputs = retraining.outputs([suspects, random], times, reported)[..., 0].astype(np.float64)
     nearer = np.abs(outputs - dataset.targets[reported]) - np.abs(outputs - suggested)
     findings = tuple(
-        replace(finding, verification=_verification(nearer[0, :, one], float(nearer[1, :, one].mean())))
+        replace(finding, verification=preferred(MEASURE, nearer[0, :, one], float(nearer[1, :, one].mean())))
         for one, finding in enumerate(detection.findings)
     )
     return replace(detection, findings=findings)
@@ -328,14 +321,3 @@ def _finding(dataset: Dataset, row: int, opinion: _Opinion, columns: dict[str, N
             "outre_quality": float(columns["outre_quality"][row]),
         },
     )
-
-
-def _verification(nearer: NDArray[np.float64], random: float) -> Verification:
-    """From (seeds,) how much nearer to the suggested number than to the given one the prediction lies."""
-    effect = effect_over_seeds(nearer)
-    status: Literal["confirmed", "refuted", "inconclusive"] = "inconclusive"
-    if effect.low > 0:
-        status = "confirmed"
-    elif effect.high < 0:
-        status = "refuted"
-    return Verification(status, MEASURE, effect.mean, (effect.low, effect.high), random, len(nearer))
