@@ -9,7 +9,7 @@ import numpy as np
 from .exhibits import Exhibit
 from .findings import Finding, Pair
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,61 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Rule:
+    """One line of the policy, and whether the audit keeps to it.
+
+    check    the check it is about; empty for one about the whole audit
+    expects  what the policy allows, in words
+    found    what the audit found, in words
+    kept     None where it could not be told
+    """
+
+    check: str
+    expects: str
+    found: str
+    kept: bool | None
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """The gate's word, and what it rests on."""
+    """The gate's word: the rules of the policy that are broken or open, in words, and all rules."""
 
     status: Literal["PASS", "FAIL", "INCOMPLETE"]
     reasons: tuple[str, ...]
     exit_code: int
+    rules: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A finding that somebody has accepted for a time: a line of a baseline.
+
+    expires   the last day on which it holds, as in 2027-01-31; empty if it always does
+    """
+
+    fingerprint: str
+    id: str
+    message: str
+    reason: str
+    by: str
+    recorded: str
+    expires: str
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What changed since the baseline.
+
+    path      the baseline's file
+    known     by id of finding, what accepts it; it does not fail the verdict
+    expired   those that were found again after their last day
+    gone      those that were not found again
+    """
+
+    path: str
+    known: Mapping[str, Accepted]
+    expired: tuple[Accepted, ...]
+    gone: tuple[Accepted, ...]
 
 
 @dataclass(frozen=True)
@@ -56,6 +105,7 @@ class Audit:
     samples     one mapping for every sample of the dataset, read or not
     exhibits    pictures, texts or values of the samples that the report shows
     kinds       (check, title) of every kind of finding
+    changes     since the baseline; None without one
     """
 
     verdict: Verdict
@@ -72,6 +122,7 @@ class Audit:
     exhibits: Mapping[str, Exhibit] = field(default_factory=dict)
     explanations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     kinds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    changes: Changes | None = None
 
     def document(self) -> dict[str, Any]:
         """The content of audit.json (see exports/audit.schema.json)."""
@@ -83,6 +134,7 @@ class Audit:
                 "learner": self.learner,
                 "trust": self.trust,
                 "checks": [asdict(check) for check in self.checks],
+                "changes": None if self.changes is None else asdict(self.changes),
                 "findings": [finding_document(finding) for finding in self.findings],
                 "reproduce": self.reproduce,
                 "limits": self.limits,
@@ -103,6 +155,7 @@ def finding_document(finding: Finding) -> dict[str, Any]:
         "fingerprint": finding.fingerprint,
         "evidence": finding.evidence,
         "verification": asdict(finding.verification),
+        "remedies": [asdict(remedy) for remedy in finding.remedies],
     }
 
 

@@ -41,12 +41,27 @@ class Verification:
 
 
 @dataclass(frozen=True)
+class Remedy:
+    """One way to mend the dataset if a finding is right.
+
+    action       what happens to the samples: they go, get another label, or another split
+    sample_ids   the samples that change; a part of those that the finding names
+    to           the label's word, or those of a set of labels, or the number; the split; nothing for "remove"
+    """
+
+    action: Literal["remove", "relabel", "move"]
+    sample_ids: tuple[str, ...]
+    to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Finding:
     """One claim about one or more samples.
 
     score        the detector's own measure, larger is worse; comparable within one kind only
     evidence     plain data (numbers, strings, lists, dicts) that the claim rests on
     fingerprint  from the samples' content, so it survives renaming and reordering
+    remedies     what would mend it, the one to propose first; empty where no change of single samples does
     """
 
     kind: str
@@ -57,6 +72,7 @@ class Finding:
     fingerprint: str
     evidence: Mapping[str, Any] = field(default_factory=dict)
     verification: Verification = Verification()
+    remedies: tuple[Remedy, ...] = ()
 
     @property
     def id(self) -> str:

@@ -181,7 +181,7 @@ def _audit(
     detectors = {name: plugins.get("detectors", name) for name in plugins.names("detectors")}
     return Audit(
         verdict=gate.judge(every, findings, config.fail_on),
-        dataset=_describe(dataset),
+        dataset=_describe(config, dataset),
         learner=_describe_learner(config, pool, problem),
         trust=None if measured is None else {**vars(measured), "slope": attribution.provenance["slope"],
                                              "ridge": attribution.provenance["ridge"]},
@@ -257,7 +257,7 @@ def _attribute(backend: Backend, problem: Problem, path: Path, track: Track) -> 
     return scored
 
 
-def _describe(dataset: Dataset) -> dict[str, Any]:
+def _describe(config: AuditConfig, dataset: Dataset) -> dict[str, Any]:
     numbers = dataset.targets[dataset.rows("train")] if dataset.task == "regression" else None
     return {
         "name": as_text(dataset.root.resolve().name),
@@ -275,6 +275,7 @@ def _describe(dataset: Dataset) -> dict[str, Any]:
         "unreadable": len(dataset.rejected),
         "ignored": [{"path": item.path, "reason": item.reason} for item in dataset.layout.ignored],
         "notes": list(dataset.layout.notes),
+        "reading": {"seed": config.seed, "label": config.label, "rows": config.rows},
     }
 
 

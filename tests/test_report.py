@@ -61,6 +61,7 @@ def audit_of(findings: list[Finding], label: str = "shirt", **changes: object) -
             "sizes": {"train": 7, "test": 1}, "target_quartiles": None,
             "classes": [label, "other"], "counts": {"train": {label: 3, "other": 4}, "test": {label: 1, "other": 0}},
             "unreadable": 0, "ignored": [{"path": label, "reason": "hidden"}], "notes": [label],
+            "reading": {"seed": 0, "label": None, "rows": 100_000},
         },
         learner={
             "recipe": {"learner": "image"}, "gradients_of": None, "checkpoints": [], "models": 8,

@@ -1,0 +1,56 @@
+"""`dataaudit evaluate`."""
+
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from .. import gate, plugins, text
+from ..config import AuditConfig
+from ..progress import terminal_track
+
+
+@click.command()
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.option("--backend", "backends", multiple=True, help="Attribution method to measure, repeatable. Default: all.")
+@click.option("--output", type=click.Path(path_type=Path), help="Where results go. Default: DATASET-audit beside it.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of splits, subsets and training.")
+@click.option("--runs", type=int, default=24, show_default=True, help="Models to train on random halves, at least 8.")
+@click.option("--jobs", type=int, help="Training runs at a time. Default: one a core.")
+@click.option("--label", help="Column, field or array that holds the targets. Default: the usual names.")
+@click.option("--learner", metavar="SPEC", help="What is trained: a recipe as in text:C=1, or package.module:name.")
+@click.option("--targets", type=int, default=6, show_default=True, help="Predictions whose top samples are removed.")
+@click.option("--leave-out", type=int, default=10, show_default=True, help="Training samples left out one by one.")
+@click.option("--times", type=int, default=2, show_default=True, help="Trainings of every removal.")
+def evaluate(
+    dataset: Path,
+    backends: tuple[str, ...],
+    output: Path | None,
+    seed: int,
+    runs: int,
+    jobs: int | None,
+    label: str | None,
+    learner: str | None,
+    targets: int,
+    leave_out: int,
+    times: int,
+) -> None:
+    """Measure how well attribution methods say what DATASET's training samples do, by training without them.
+
+    Writes evaluation.html and evaluation.json. Models are shared with `run`; run it again to go on after an
+    interruption. Exit codes: 0 measured, 2 usage or input, 3 a method could not run, 130 interrupted.
+    """
+    config = AuditConfig(dataset, output, seed, runs, jobs, label=label, learner=learner)
+    console = Console(stderr=True)
+    track = terminal_track(console)
+    from .. import evaluate as evaluation
+    from .. import evaluation_report, pipeline
+
+    effort = evaluation.Effort(targets, leave_out, times)
+    names = list(dict.fromkeys(backends)) or plugins.names("backends")
+    found = evaluation.evaluate(config, pipeline.load(config, track), names, effort, track)
+    path = evaluation_report.write_evaluation(found, config.directory)
+    click.echo("\n".join(text.printable(line) for line in evaluation_report.lines(found)))
+    click.echo(f"report: {text.printable(str(path))}")
+    sys.exit(gate.INCOMPLETE if any(one.error for one in found.measured) else 0)
