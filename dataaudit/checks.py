@@ -4,6 +4,7 @@ Whatever a detector raises becomes a check that could not run: a broken one must
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from . import plugins
 from .audit import Check
 from .detection import Calibration, Case, Detection
-from .findings import Finding, Pair
+from .findings import Finding, Pair, fingerprint
 from .pool import Pool
 from .retraining import Retraining
 
@@ -94,9 +95,18 @@ def _verifiable(state: Examined) -> bool:
 
 
 def findings(examined: list[Examined]) -> tuple[Finding, ...]:
-    """All findings, the gravest first."""
+    """All findings, the gravest first.
+
+    Copies of one sample give rise to equal claims on equal content; all but the first get a fingerprint of their own.
+    """
     every = [finding for state in examined if state.detection for finding in state.detection.findings]
-    return tuple(sorted(every, key=lambda one: (-one.severity, one.kind, -one.score, one.sample_ids)))
+    every.sort(key=lambda one: (-one.severity, one.kind, -one.score, one.sample_ids))
+    known = Counter[str]()
+    for place, finding in enumerate(every):
+        if earlier := known[finding.fingerprint]:
+            every[place] = replace(finding, fingerprint=fingerprint(finding.kind, [finding.fingerprint], str(earlier)))
+        known[finding.fingerprint] += 1
+    return tuple(every)
 
 
 def pairs(examined: list[Examined]) -> tuple[Pair, ...]:

@@ -45,7 +45,7 @@ class Remedy:
     """One way to mend the dataset if a finding is right.
 
     action       what happens to the samples: they go, get another label, or another split
-    sample_ids   the samples that change; a part of those that the finding names
+    sample_ids   the samples that change; those that the finding names, or a part of them
     to           the label's word, or those of a set of labels, or the number; the split; nothing for "remove"
     """
 

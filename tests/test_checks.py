@@ -65,6 +65,15 @@ def test_every_stage_that_fails_is_an_error_of_that_check_alone(case: Case, tmp_
     assert len(checks.findings(examined)) == 2
 
 
+def test_equal_claims_on_copies_of_one_sample_have_ids_of_their_own(case: Case) -> None:
+    twins = tuple(Finding("mislabeled", Severity.MEDIUM, (id,), 0.9, "m", "ab" * 32) for id in "cab")
+    found = checks.findings([checks.Examined("x", case, Detection(twins, 3, 3))])
+    assert [one.sample_ids for one in found] == [("a",), ("b",), ("c",)]
+    assert len({one.id for one in found}) == 3
+    assert found[0].fingerprint == "ab" * 32
+    assert found == checks.findings([checks.Examined("x", case, Detection(twins[::-1], 3, 3))])
+
+
 @pytest.mark.usefixtures("detectors")
 def test_the_threshold_of_the_calibration_is_used_and_reported(case: Case) -> None:
     (whole,) = [state for state in checks.examine(case, fail) if state.name == "whole"]

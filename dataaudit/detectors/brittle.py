@@ -116,15 +116,16 @@ def verify(case: Case, detection: Detection, retraining: Retraining) -> Detectio
             if (without[i] < 0).mean() < FLIPPING and k < len(targets[i].order)
         }
     random = _random_removals(case, sets, leads, 2 * retraining.times)
-    p_values = np.array([_p_value(without[i], random[i]) for i in sets])
+    p_values = np.array([_p_value(without[i], random[i][1]) for i in sets])
     accepted, q_values = accepted_by_fdr(p_values, FALSE_DISCOVERY_RATE)
     findings, status = [], dict.fromkeys(map(int, kept), "not found")
     for number, i in enumerate(sets):
         flips = float((without[i] < 0).mean())
         status[i] = "confirmed" if accepted[number] and flips >= FLIPPING else "not confirmed"
         if status[i] == "confirmed":
+            searched = questions[int(np.searchsorted(kept, i))]
             findings.append(
-                _finding(case, targets[i], sets[i], before[i], without[i], random[i],
+                _finding(case, targets[i], searched, sets[i], before[i], without[i], random[i],
                          float(q_values[number]))
             )  # fmt: skip
     changes = [change for one in questions for change in one.changes]
@@ -171,8 +172,9 @@ def _p_value(without: NDArray[np.float32], random: NDArray[np.float32]) -> float
 
 def _random_removals(
     case: Case, sets: dict[int, NDArray[np.int64]], leads: _Leads, times: int
-) -> dict[int, NDArray[np.float32]]:
-    """Leads (times,) after removing at least as many random samples of every class as each set has, by set.
+) -> dict[int, tuple[int, NDArray[np.float32]]]:
+    """How many were removed, and leads (times,), after removing at least as many random samples of every class as
+    each set has, by set.
 
     Sets share removals that are large enough for all of them, which can only make a claim harder.
     """
@@ -199,14 +201,17 @@ def _random_removals(
     if not groups:
         return {}
     seen = leads(runs).reshape(len(groups), times, -1)
-    return {i: own[:, i] for (_, members), own in zip(groups, seen, strict=True) for i in members}
+    sizes = [len(removed) for removed, _ in runs[::times]]
+    return {
+        i: (removed, own[:, i]) for (_, members), removed, own in zip(groups, sizes, seen, strict=True) for i in members
+    }
 
 
 def _finding(
-    case: Case, target: _Target, support: NDArray[np.int64], before: NDArray[np.float32], without: NDArray[np.float32],
-    random: NDArray[np.float32], q: float,
+    case: Case, target: _Target, searched: Question, support: NDArray[np.int64], before: NDArray[np.float32],
+    without: NDArray[np.float32], control: tuple[int, NDArray[np.float32]], q: float,
 ) -> Finding:  # fmt: skip
-    dataset = case.dataset
+    dataset, (removed_at_random, random) = case.dataset, control
     name, id = dataset.class_names[target.predicted], dataset.ids[target.row]
     effect = effect_over_seeds(before - without)
     flips = int((without < 0).sum())
@@ -223,6 +228,11 @@ def _finding(
         "q_value": q,
         "lead": float(before.mean()),
         "lead_without": float(without.mean()),
+        "margins": {
+            **_margins(searched),
+            "fresh": {"removed": [0, len(support)], "lead": [float(before.mean()), float(without.mean())]},
+            "random": {"removed": [0, removed_at_random], "lead": [float(before.mean()), float(random.mean())]},
+        },
         "support": [
             {
                 "train_id": dataset.ids[row],
@@ -245,6 +255,15 @@ def _finding(
                                   effect.mean, (effect.low, effect.high), float(before.mean() - random.mean()),
                                   len(without)),
     )  # fmt: skip
+
+
+def _margins(searched: Question) -> dict[str, list[float]]:
+    """How the mean lead fell with the number removed while the support was searched, by its seeds.
+
+    The evidence adds the same with the support removed under fresh seeds, and after random removals.
+    """
+    leads = {0: searched.lead} | {k: float(seen.mean()) for k, seen in sorted(searched.tried.items())}
+    return {"removed": list(leads), "lead": list(leads.values())}
 
 
 def _most(case: Case) -> int:

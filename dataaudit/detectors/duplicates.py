@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from ..dataset import SPLITS, Dataset
 from ..detection import Case, Detection
-from ..findings import Finding, Severity, fingerprint
+from ..findings import Finding, Remedy, Severity, fingerprint
 from ..matching.choice import matcher
 from ..matching.copies import MIN_SIMILARITY, Null, Pairs, connected, labels_agree, level, q_among
 from ..matching.matcher import KEPT_QUICKLY, Matcher
@@ -164,4 +164,19 @@ def _finding(dataset: Dataset, compare: Matcher[Any], links: list[_Link]) -> Fin
                 for link in sorted(links)
             ],
         },
+        remedies=_remedies(dataset, rows, conflicting),
     )
+
+
+def _remedies(dataset: Dataset, rows: list[int], conflicting: bool) -> tuple[Remedy, ...]:
+    """Of equal labels one copy is enough; of others all are in doubt, unless most agree."""
+    ids = tuple(dataset.ids[row] for row in rows)
+    if not conflicting:
+        return (Remedy("remove", ids[1:]),)
+    removed, labels = Remedy("remove", ids), [dataset.label(row) for row in rows]
+    if dataset.task != "classification":
+        return (removed,)
+    (label, count), *_ = Counter(labels).most_common(1)
+    others = tuple(id for id, own in zip(ids, labels, strict=True) if own != label)
+    agreed = Remedy("relabel", others, (label,))
+    return (agreed, removed) if count > len(rows) / 2 else (removed, agreed)

@@ -31,7 +31,7 @@ from scipy.stats import rankdata
 
 from ..dataset import Dataset, stratified_split
 from ..detection import Case, Detection
-from ..findings import Finding, Severity, Verification, fingerprint
+from ..findings import Finding, Remedy, Severity, Verification, fingerprint
 from ..proof import LEVEL, Effect, effect_over_seeds_and_samples, random_like
 from ..retraining import SEARCH_TIMES, Retraining
 
@@ -201,4 +201,5 @@ def _finding(
         evidence=evidence,
         verification=Verification("confirmed", f"gain of {proven.name}, on held-out samples that did not select the "
                                   "group", gain.mean, (gain.low, gain.high), random, seeds),
+        remedies=(Remedy("remove", tuple(dataset.ids[row] for row in group)),),
     )  # fmt: skip

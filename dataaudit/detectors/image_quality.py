@@ -28,7 +28,7 @@ from scipy.stats import norm
 
 from ..dataset import Dataset
 from ..detection import Case, Detection, accepted_by_fdr
-from ..findings import Finding, Severity, fingerprint
+from ..findings import Finding, Remedy, Severity, fingerprint
 from ..images import header
 
 KINDS = {
@@ -209,4 +209,5 @@ def _finding(
             "label": dataset.label(row),
             **evidence,
         },
+        remedies=(Remedy("remove", (dataset.ids[row],)),),
     )

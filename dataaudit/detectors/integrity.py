@@ -22,7 +22,7 @@ from pathlib import Path
 
 from ..dataset import EMPTY_CLASS, EMPTY_SPLIT, HIDDEN, NO_FILE, STRAY, Dataset, Rejected
 from ..detection import Case, Detection
-from ..findings import Finding, Severity, fingerprint
+from ..findings import Finding, Remedy, Severity, fingerprint
 from ..reading.pictures import NOT_LISTED
 
 KINDS = {
@@ -104,6 +104,7 @@ def _unreadable(dataset: Dataset) -> Iterator[Finding]:
                 message=f"{len(samples):,} samples of {split} are left out, {reason}: such as {samples[0].id}",
                 fingerprint=fingerprint("unreadable", [sample.id for sample in samples], f"{split}\0{reason}"),
                 evidence={"split": split, "reason": reason, "count": len(samples), "shown": MANY},
+                remedies=(Remedy("remove", tuple(sample.id for sample in samples)),),
             )
             continue
         for sample in samples:
@@ -116,6 +117,7 @@ def _unreadable(dataset: Dataset) -> Iterator[Finding]:
                 message=f"{sample.id} ({split}{label}) is left out: {reason}",
                 fingerprint=fingerprint("unreadable", [_bytes_digest(dataset.root / sample.id)], sample.id),
                 evidence={"split": split, "label": sample.label, "reason": reason},
+                remedies=(Remedy("remove", (sample.id,)),),
             )
 
 

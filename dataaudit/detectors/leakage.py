@@ -49,7 +49,7 @@ from numpy.typing import NDArray
 
 from ..dataset import SPLITS, Dataset
 from ..detection import Calibration, Case, Detection
-from ..findings import Finding, Pair, Severity, Verification, fingerprint
+from ..findings import Finding, Pair, Remedy, Severity, Verification, fingerprint
 from ..matching.choice import matcher
 from ..matching.copies import MIN_SIMILARITY, Null, Pairs, connected, labels_agree, level
 from ..matching.matcher import Matcher, search
@@ -338,7 +338,18 @@ def _finding(
             "labels_agree": agree,
             "largest_influencers": influence.largest.get(int(rows[0]), []),
         },
+        remedies=_remedies(dataset, pairs.query[group], pairs.base[group]),
     )
+
+
+def _remedies(dataset: Dataset, queries: NDArray[np.int64], bases: NDArray[np.int64]) -> tuple[Remedy, ...]:
+    """Without the copies under test, without those that models learn from, or all of them on that side."""
+    tested, known = (tuple(dataset.ids[row] for row in dict.fromkeys(rows.tolist())) for rows in (queries, bases))
+    remedies = [Remedy("remove", tested), Remedy("remove", known)]
+    splits = set(dataset.splits[bases].tolist())
+    if len(splits) == 1:
+        remedies.append(Remedy("move", tested, (str(splits.pop()),)))
+    return tuple(remedies)
 
 
 def _notes(case: Case, compare: Matcher[Any], pairs: Pairs, accepted: NDArray[np.bool_]) -> tuple[str, ...]:

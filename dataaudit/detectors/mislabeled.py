@@ -35,7 +35,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 from ..dataset import Dataset
 from ..detection import Calibration, Case, Detection
-from ..findings import Finding, Severity, fingerprint
+from ..findings import Finding, Remedy, Severity, fingerprint
 from ..label_noise import LabelNoise, Verdicts, cautious_shift, fit_noise, judge, log_views, surest
 from ..label_views import descriptors, linear_probabilities, nearest_training, neighbour_probabilities
 from ..planting.labels import plant
@@ -222,11 +222,19 @@ def _detect_in_sets(case: Case) -> Detection:
         ),
     }
     findings, influence = [], _influence(case)
+    reported = np.zeros(dataset.targets.shape, bool)
+    reported.ravel()[surely] = True
     for at, q_value in zip(surely, q, strict=True):
         row, place = divmod(int(at), len(dataset.class_names))
         own = {**columns, **influence, "label_quality": 1 - wrong[:, place]}
         finding = _finding(alone[place], row, opinions[place], own, float(q_value), [], [])
-        findings.append(replace(finding, evidence={**finding.evidence, "label_of_set": dataset.class_names[place]}))
+        findings.append(
+            replace(
+                finding,
+                evidence={**finding.evidence, "label_of_set": dataset.class_names[place]},
+                remedies=tuple(_of_set(dataset, row, place, reported[row])),
+            )
+        )
     note = f"estimated share of wrong training labels, each label of a set counted: {noise.share:.1%}"
     skipped = "" if able.any() else f"no label has {FEWEST} training samples with it and as many without"
     return Detection(tuple(findings), int(able.any(1).sum()), len(dataset), columns, notes=(note,), skipped=skipped)
@@ -326,7 +334,22 @@ def _finding(
         message=f"{dataset.ids[row]} is labelled {given!r} but looks like {other!r}",
         fingerprint=fingerprint("mislabeled", [dataset.contents[row]], f"{given}\0{other}"),
         evidence=evidence,
+        remedies=_remedies(dataset.ids[row], (other,)),
     )
+
+
+def _of_set(dataset: Dataset, row: int, place: int, reported: NDArray[np.bool_]) -> Iterator[Remedy]:
+    """The set with all labels mended that are reported of this sample, so that findings agree, or with this one."""
+    alone = np.arange(len(reported)) == place
+    for wrong in [alone] if reported.sum() == 1 else [reported, alone]:
+        mended = dataset.targets[row] ^ wrong
+        words = tuple(name for name, holds in zip(dataset.class_names, mended, strict=True) if holds)
+        yield Remedy("relabel", (dataset.ids[row],), words)
+    yield Remedy("remove", (dataset.ids[row],))
+
+
+def _remedies(id: str, label: tuple[str, ...]) -> tuple[Remedy, ...]:
+    return Remedy("relabel", (id,), label), Remedy("remove", (id,))
 
 
 def _margins(

@@ -27,7 +27,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from ..dataset import Dataset
 from ..detection import Case, Detection, accepted_by_fdr
-from ..findings import Finding, Severity, fingerprint
+from ..findings import Finding, Remedy, Severity, fingerprint
 from ..label_views import descriptors
 from ..matching.near_duplicates import matching_pixels
 
@@ -132,4 +132,5 @@ def _finding(
             "deviations": {name: float(values[row]) for name, values in deviations.items()},
             "nearest_train_id": dataset.ids[nearest],
         },
+        remedies=(Remedy("remove", (dataset.ids[row],)),),
     )

@@ -36,7 +36,7 @@ from sklearn.model_selection import KFold
 
 from ..dataset import Dataset
 from ..detection import Calibration, Case, Detection
-from ..findings import Finding, Severity, fingerprint
+from ..findings import Finding, Remedy, Severity, fingerprint
 from ..label_noise import cautious_shift, surest
 from ..label_views import descriptors
 from ..planting.labels import plant_in_numbers
@@ -289,17 +289,20 @@ def _outre(targets: NDArray[np.float64], predicted: NDArray[np.float64], seed: i
     return quality
 
 
-def _slip(given: float, predicted: float, spread: float) -> str:
-    """What simple mistake would explain the number, empty if none would."""
+def _slip(given: float, predicted: float, spread: float) -> tuple[str, float]:
+    """What simple mistake would explain the number, and the number without it; no word and the number if none would."""
     undone = {"a slip of the decimal point": (given * 10, given / 10), "a slip of the sign": (-given,)}
-    distance, name = min((abs(one - predicted), name) for name, several in undone.items() for one in several)
-    return name if distance < min(3 * spread, abs(given - predicted) / 4) else ""
+    distance, name, number = min(
+        (abs(one - predicted), name, one) for name, several in undone.items() for one in several
+    )
+    return (name, number) if distance < min(3 * spread, abs(given - predicted) / 4) else ("", given)
 
 
 def _finding(dataset: Dataset, row: int, opinion: _Opinion, columns: dict[str, NDArray[Any]], q: float) -> Finding:
     given, predicted = float(dataset.targets[row]), float(opinion.predicted[row])
     spread, split = float(opinion.spread[row]), str(dataset.splits[row])
-    slip, wrong = _slip(given, predicted, spread), 1 - float(columns["target_quality"][row])
+    slip, undone = _slip(given, predicted, spread)
+    wrong = 1 - float(columns["target_quality"][row])
     like = f", like {slip}" if slip else ""
     return Finding(
         kind="target_error",
@@ -320,4 +323,11 @@ def _finding(dataset: Dataset, row: int, opinion: _Opinion, columns: dict[str, N
             "views": {name: float(view[row]) for name, view in opinion.views.items()},
             "outre_quality": float(columns["outre_quality"][row]),
         },
+        remedies=_remedies(dataset.ids[row], undone if slip else None, predicted),
     )
+
+
+def _remedies(id: str, undone: float | None, predicted: float) -> tuple[Remedy, ...]:
+    """A slip can be undone; else the number is lost, and the models' own guess is no measurement: the last choice."""
+    removed, guessed = Remedy("remove", (id,)), Remedy("relabel", (id,), (f"{predicted:.4g}",))
+    return (removed, guessed) if undone is None else (Remedy("relabel", (id,), (f"{undone:.10g}",)), removed)

@@ -68,6 +68,21 @@ def test_hanging_predictions_are_claimed_with_the_samples_they_hang_on(dataset: 
         assert abs(finding.verification.random or 0) < finding.verification.interval[0]
 
 
+def test_the_fall_of_the_lead_while_searching_is_kept(dataset: Dataset, tmp_path: Path) -> None:
+    for finding in examine(dataset, tmp_path).findings:
+        margins, size = finding.evidence["margins"], finding.evidence["support_size"]
+        removed, lead = margins["removed"], margins["lead"]
+        assert removed[0] == 0
+        assert removed == sorted(set(removed))
+        assert size in removed
+        assert len(lead) == len(removed)
+        assert lead[0] > 0 > lead[removed.index(size)]
+        assert margins["fresh"]["removed"] == [0, size]
+        assert margins["fresh"]["lead"] == [finding.evidence["lead"], finding.evidence["lead_without"]]
+        assert margins["random"]["removed"][1] >= size
+        assert margins["random"]["lead"][1] > 0
+
+
 def test_what_holds_is_said_to_hold_up_to_the_most_tried(dataset: Dataset, tmp_path: Path) -> None:
     detection = examine(dataset, tmp_path)
     states = {one["id"]: one["status"] for one in detection.figures["supports"]}

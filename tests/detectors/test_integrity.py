@@ -40,6 +40,7 @@ def test_many_rows_are_one_finding_for_each_reason_and_split(count: int) -> None
     assert len(found) == 5
     assert f"{count} samples of train are left out, no label: such as train.csv#0" in {one.message for one in found}
     assert {len(one.sample_ids) for one in found} == {1, integrity.MANY}
+    assert {len(one.remedies[0].sample_ids) for one in found} == {1, count}
 
 
 def test_a_class_without_a_row_is_missing() -> None:

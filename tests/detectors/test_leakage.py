@@ -134,6 +134,10 @@ def test_all_copies_of_one_sample_are_one_finding(clean: Dataset) -> None:
     assert set(groups) == expected
     group = groups[frozenset(clean.ids[row] for row in (N_TRAIN, N_TRAIN + 1, 3, 8))]
     assert len(group.evidence["copies"]) == 4
+    tested, known = ({clean.ids[row] for row in rows} for rows in ((N_TRAIN, N_TRAIN + 1), (3, 8)))
+    assert [(one.action, set(one.sample_ids), one.to) for one in group.remedies] == [
+        ("remove", tested, ()), ("remove", known, ()), ("move", tested, ("train",)),
+    ]  # fmt: skip
     assert not group.evidence["labels_agree"]
     assert "2 more of the same sample; their labels differ: 'a', 'b', 'c'" in group.message
     assert detection.notes[0].startswith("3 of 60 test samples (5.0%) have a copy in the training set")

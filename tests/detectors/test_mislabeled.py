@@ -13,6 +13,7 @@ from scipy.stats import norm
 from dataaudit.dataset import Dataset, silent
 from dataaudit.detection import Calibration, Case, Detection
 from dataaudit.detectors import mislabeled
+from dataaudit.findings import Finding
 from dataaudit.label_views import descriptors, linear_probabilities, nearest_training, neighbour_probabilities
 from dataaudit.learners.image import ImageLearner
 from dataaudit.pool import Pool, train_pool
@@ -84,6 +85,9 @@ def test_flips_in_any_split_are_found_and_ranked_first(faulty: Case) -> None:
         row = faulty.dataset.ids.index(finding.sample_ids[0])
         if row in expected:
             assert finding.evidence["suggested_label"] == classes[faulty.dataset.targets[row] - 1]
+            relabel, remove = finding.remedies
+            assert relabel.to == (classes[faulty.dataset.targets[row] - 1],)
+            assert relabel.sample_ids == remove.sample_ids == finding.sample_ids
         assert ("self_influence" in finding.evidence) == (row < 200)
     assert np.isnan(detection.columns["self_influence"][200:]).all()
 
@@ -278,6 +282,16 @@ def test_single_labels_of_sets_are_judged_by_themselves() -> None:
         row, place = next(iter(found & planted))
         suggested = detection.columns["suggested_label"][row].split(", ")
         assert (dataset.class_names[place] in suggested) == truth[row, place]
+        of_row: dict[str, list[Finding]] = {}
+        for one in detection.findings:
+            of_row.setdefault(one.sample_ids[0], []).append(one)
+        for id, several in of_row.items():
+            assert len({one.remedies[0].to for one in several}) == 1  # accepted together, they agree
+            given = {
+                name for name, holds in zip(dataset.class_names, targets[dataset.ids.index(id)], strict=True) if holds
+            }
+            for one in several:
+                assert set(one.remedies[-2].to) ^ given == {one.evidence["label_of_set"]}
         verified = mislabeled.verify(case, detection, RetrainedAs(truth))  # type: ignore[arg-type]
         status = [one.verification.status for one in verified.findings]
         assert status.count("confirmed") == len(found & planted)

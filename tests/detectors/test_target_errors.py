@@ -121,6 +121,8 @@ def test_what_went_wrong_is_told() -> None:
     tenfold = next(one for one in findings if one.sample_ids[0] == dataset.ids[rows["tenfold"][0]])
     assert tenfold.evidence["given"] / tenfold.evidence["suggested"] == pytest.approx(10, rel=0.5)
     assert tenfold.message.endswith("like a slip of the decimal point")
+    assert float(tenfold.remedies[0].to[0]) == pytest.approx(tenfold.evidence["given"] / 10)
+    assert {one.remedies[0].action for one in findings if not one.evidence["like"]} == {"remove"}
 
 
 def test_planted_errors_are_found_again_and_set_the_threshold() -> None:
