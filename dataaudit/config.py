@@ -1,12 +1,12 @@
 """AuditConfig: every choice of one audit, in one frozen value."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from joblib import cpu_count
 
 from .errors import InputError
-from .findings import Severity
+from .policy import Policy
 
 MIN_RUNS = 8
 MIN_VERIFY = 3
@@ -23,7 +23,9 @@ class AuditConfig:
     jobs       training runs at a time; None for one a core
     verify     trainings of every removal that findings are checked by; 0 for no training beyond the pool's
     brittle    predictions whose support is searched by retraining
-    fail_on    the least severity that fails the verdict
+    policy     what the verdict is judged by
+    baseline   file of accepted findings, which do not fail the verdict
+    settings   files that options and policy come from
     label      column or array that holds the targets, where the usual names don't tell
     learner    what is trained, see `learner_spec.learner_of`; the modality's own by default
     rows       training rows audited at most; of more, a sample is drawn
@@ -41,13 +43,16 @@ class AuditConfig:
     jobs: int | None = None
     verify: int = 4
     brittle: int = 2
-    fail_on: Severity = Severity.HIGH
+    policy: Policy = field(default_factory=Policy)
+    baseline: Path | None = None
+    settings: tuple[Path, ...] = ()
     label: str | None = None
     learner: str | None = None
     rows: int = 100_000
     checkpoints: tuple[Path, ...] = ()
     retrain: bool = False
     any_code: bool = False
+    samples: bool = True
 
     def __post_init__(self) -> None:
         if not self.path.exists():
@@ -66,6 +71,8 @@ class AuditConfig:
             raise InputError(f"--brittle {self.brittle}: expected zero or more")
         if self.rows < MIN_ROWS:
             raise InputError(f"--rows {self.rows}: expected at least {MIN_ROWS}")
+        if self.baseline is not None and not self.baseline.is_file():
+            raise InputError(f"--baseline {self.baseline}: no such file; `dataaudit baseline` records one")
         for path in self.checkpoints:
             if not path.is_file():
                 raise InputError(f"--checkpoint {path}: no such file")

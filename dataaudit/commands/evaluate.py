@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -9,39 +10,33 @@ from rich.console import Console
 from .. import gate, plugins, text
 from ..config import AuditConfig
 from ..progress import terminal_track
+from ..settings import read_settings
+
+SHARED = ("output", "seed", "runs", "jobs", "label", "learner")
+"""Options that `run` has, too, and that settings from files may say."""
 
 
 @click.command()
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.option("--backend", "backends", multiple=True, help="Attribution method to measure, repeatable. Default: all.")
 @click.option("--output", type=click.Path(path_type=Path), help="Where results go. Default: DATASET-audit beside it.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of splits, subsets and training.")
-@click.option("--runs", type=int, default=24, show_default=True, help="Models to train on random halves, at least 8.")
+@click.option("--seed", type=int, help="Seed of splits, subsets and training. Default: 0.")
+@click.option("--runs", type=int, help="Models to train on random halves, at least 8. Default: 24.")
 @click.option("--jobs", type=int, help="Training runs at a time. Default: one a core.")
 @click.option("--label", help="Column, field or array that holds the targets. Default: the usual names.")
 @click.option("--learner", metavar="SPEC", help="What is trained: a recipe as in text:C=1, or package.module:name.")
 @click.option("--targets", type=int, default=6, show_default=True, help="Predictions whose top samples are removed.")
 @click.option("--leave-out", type=int, default=10, show_default=True, help="Training samples left out one by one.")
 @click.option("--times", type=int, default=2, show_default=True, help="Trainings of every removal.")
-def evaluate(
-    dataset: Path,
-    backends: tuple[str, ...],
-    output: Path | None,
-    seed: int,
-    runs: int,
-    jobs: int | None,
-    label: str | None,
-    learner: str | None,
-    targets: int,
-    leave_out: int,
-    times: int,
-) -> None:
+def evaluate(dataset: Path, backends: tuple[str, ...], targets: int, leave_out: int, times: int, **flags: Any) -> None:
     """Measure how well attribution methods say what DATASET's training samples do, by training without them.
 
     Writes evaluation.html and evaluation.json. Models are shared with `run`; run it again to go on after an
     interruption. Exit codes: 0 measured, 2 usage or input, 3 a method could not run, 130 interrupted.
     """
-    config = AuditConfig(dataset, output, seed, runs, jobs, label=label, learner=learner)
+    settings = read_settings(dataset, None, ()).options
+    said = {name: settings[name] for name in SHARED if name in settings}
+    config = AuditConfig(dataset, **said | {name: value for name, value in flags.items() if value is not None})
     console = Console(stderr=True)
     track = terminal_track(console)
     from .. import evaluate as evaluation

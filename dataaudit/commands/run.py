@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -10,81 +11,76 @@ from .. import text
 from ..config import AuditConfig
 from ..findings import Severity
 from ..progress import terminal_track
+from ..settings import read_settings
+
+FILE = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("dataset", type=click.Path(path_type=Path))
-@click.option("--output", type=click.Path(path_type=Path), help="Where results go. Default: DATASET-audit beside it.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of splits, subsets and training.")
-@click.option("--runs", type=int, default=24, show_default=True, help="Models to train on random halves, at least 8.")
+@click.argument("dataset", type=FILE)
+@click.option("--output", type=FILE, help="Where results go. Default: DATASET-audit beside it.")
+@click.option("--seed", type=int, help="Seed of splits, subsets and training. Default: 0.")
+@click.option("--runs", type=int, help="Models to train on random halves, at least 8. Default: 24.")
 @click.option("--jobs", type=int, help="Training runs at a time. Default: one a core.")
-@click.option(
-    "--fail-on",
-    type=click.Choice([str(severity) for severity in Severity]),
-    default=str(Severity.HIGH),
-    show_default=True,
-    help="Least severity that fails the verdict.",
-)
 @click.option(
     "--verify",
     type=int,
-    default=4,
-    show_default=True,
-    help="Trainings of every removal that findings are checked by, at least 3; 0 trains nothing beyond the pool.",
+    help="Trainings of every removal that findings are checked by, at least 3; 0 trains nothing beyond the pool. "
+    "Default: 4.",
 )
-@click.option("--brittle", type=int, default=2, show_default=True, help="Predictions whose support is searched.")
+@click.option("--brittle", type=int, help="Predictions whose support is searched. Default: 2.")
 @click.option("--label", help="Column, field or array that holds the targets. Default: the usual names.")
 @click.option("--learner", metavar="SPEC", help="What is trained: a recipe as in text:C=1, or package.module:name.")
-@click.option("--rows", type=int, default=100_000, show_default=True, help="Training rows at most; else a sample.")
+@click.option("--rows", type=int, help="Training rows at most; of more, a sample is drawn. Default: 100000.")
 @click.option(
     "--checkpoint",
     "checkpoints",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=FILE,
     help="Trained weights of the learner's module, repeatable: attribute these, train nothing.",
 )
 @click.option("--retrain", is_flag=True, help="With --checkpoint: let checks train models of the same module.")
 @click.option("--unsafe-checkpoints", "any_code", is_flag=True, help="Read checkpoints that can run code.")
+@click.option(
+    "--fail-on",
+    type=click.Choice([str(severity) for severity in Severity]),
+    help="Least severity that fails the verdict, for checks without a limit of their own. Default: high.",
+)
+@click.option("--min-trust-lds", type=float, help="Least LDS of the influences; below it the verdict fails.")
+@click.option("--baseline", type=FILE, help="Accepted findings, see `dataaudit baseline`: only others fail.")
+@click.option(
+    "--config", "named", type=FILE, help="Settings. Default: dataaudit.toml, or [tool.dataaudit] in pyproject.toml."
+)
+@click.option(
+    "--set", "assigned", multiple=True, metavar="KEY=VALUE", help="One setting, as in leakage.max_fraction=0.0."
+)
+@click.option("--no-samples", is_flag=True, help="Show no picture, text or row of the data in the report.")
 @click.option("--dry-run", is_flag=True, help="Show the layout and an estimate of the time, then stop.")
 def run(
     dataset: Path,
-    output: Path | None,
-    seed: int,
-    runs: int,
-    jobs: int | None,
-    fail_on: str,
-    verify: int,
-    brittle: int,
-    label: str | None,
-    learner: str | None,
-    rows: int,
-    checkpoints: tuple[Path, ...],
-    retrain: bool,
-    any_code: bool,
+    fail_on: str | None,
+    min_trust_lds: float | None,
+    named: Path | None,
+    assigned: tuple[str, ...],
+    no_samples: bool,
     dry_run: bool,
+    **flags: Any,
 ) -> None:
-    """Audit DATASET and write report.html, audit.json, findings.jsonl, samples.csv, pairs.csv and scores.h5.
+    """Audit DATASET and write report.html, audit.json and the other files that the README lists.
 
-    Exit codes: 0 passes, 1 findings at or above --fail-on, 2 usage or input, 3 a check could not run, 130 interrupted.
-    Run it again to go on after an interruption.
+    Flags go before --set, this before settings from files. Exit codes: 0 passes, 1 the policy is broken, 2 usage or
+    input, 3 a check could not run, 130 interrupted. Run it again to go on after an interruption.
     """
-    severity = Severity[fail_on.upper()]
+    settings = read_settings(dataset, named, assigned)
+    given = {name: value for name, value in flags.items() if value is not None}
+    if no_samples:
+        given["samples"] = False
     config = AuditConfig(
         dataset,
-        output,
-        seed,
-        runs,
-        jobs,
-        verify,
-        brittle,
-        severity,
-        label,
-        learner,
-        rows,
-        checkpoints,
-        retrain,
-        any_code,
-    )  # fmt: skip
+        **{**settings.options, **given},
+        policy=settings.judged_by(fail_on=fail_on, min_trust_lds=min_trust_lds),
+        settings=settings.files,
+    )
     console = Console(stderr=True)
     track = terminal_track(console)
     from .. import pipeline  # imports torch, which `--help` can do without

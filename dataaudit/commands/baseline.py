@@ -1,0 +1,72 @@
+"""`dataaudit baseline`."""
+
+from datetime import date
+from pathlib import Path
+
+import click
+
+from .. import text
+from ..audit_file import read_audit
+from ..baseline import accept, day, read_baseline, write_baseline
+from ..decisions import read_decisions
+from ..errors import InputError
+
+FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("audit", type=FILE)
+@click.argument("findings", nargs=-1, metavar="[FINDING]...")
+@click.option("--decisions", type=FILE, help="In place of FINDINGs: those that a reviewer rejected or deferred.")
+@click.option("--reason", help="Why they are accepted; with --decisions, for those that have no reason of their own.")
+@click.option("--by", default="", help="Who accepts them. With --decisions: the reviewer of each.")
+@click.option("--expires", default="", metavar="DATE", help="The last day on which it holds, as in 2027-01-31.")
+@click.option("--output", type=FILE, default=Path("dataaudit-baseline.json"), show_default=True, help="The baseline.")
+def baseline(
+    audit: Path,
+    findings: tuple[str, ...],
+    decisions: Path | None,
+    reason: str | None,
+    by: str,
+    expires: str,
+    output: Path,
+) -> None:
+    """Record findings of AUDIT as accepted: `dataaudit run --baseline FILE` fails on others only.
+
+    AUDIT is the folder of an audit, or its audit.json; FINDING an id such as leakage-0123456789ab, all by default. What
+    the file holds already stays in it.
+    """
+    document, today = read_audit(audit), date.today()
+    if expires and day(expires, "--expires") < today:
+        raise InputError(f"--expires {expires}: expected a day to come")
+    known = read_baseline(output) if output.exists() else ()
+    by_id = {one["id"]: one for one in document["findings"]}
+    before = len(known)
+    if decisions is not None:
+        if findings:
+            raise InputError("expected findings or --decisions, found both")
+        kept = [one for one in read_decisions(decisions).decisions if one.decision in ("reject", "defer")]
+        _known(decisions, [one.finding for one in kept], by_id)
+        for one in kept:
+            why = _reason(one.reason or reason, one.finding)
+            known = accept([by_id[one.finding]], known, why, one.reviewer or by, today, expires)
+        count = len(kept)
+    else:
+        _known(audit, list(findings), by_id)
+        chosen = [by_id[id] for id in dict.fromkeys(findings)] if findings else document["findings"]
+        known = accept(chosen, known, _reason(reason, "--reason"), by, today, expires)
+        count = len(chosen)
+    write_baseline(output, known)
+    click.echo(text.printable(f"{output}: {count} findings accepted, {len(known)} in all, {before} before"))
+
+
+def _known(where: Path, asked: list[str], by_id: dict[str, object]) -> None:
+    unknown = [id for id in asked if id not in by_id]
+    if unknown:
+        raise InputError(f"{where}: {unknown[0]!r} is no finding of the audit; findings.jsonl lists them")
+
+
+def _reason(reason: str | None, where: str) -> str:
+    if not reason or not reason.strip():
+        raise InputError(f"{where}: a finding is accepted for a reason; give one by --reason")
+    return reason.strip()
