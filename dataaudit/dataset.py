@@ -61,6 +61,10 @@ class Rejected:
     reason: str
 
 
+DRAWN = "made here"
+"""How the origin of splits begins that the data does not give."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """How the directory was understood, for the reader to check before anything is trained."""
@@ -69,6 +73,11 @@ class Layout:
     split_origin: str
     ignored: tuple[Ignored, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def splits_drawn(self) -> bool:
+        """Whether the splits were drawn here, so that they change with the samples."""
+        return self.split_origin.startswith(DRAWN)
 
 
 @dataclass(frozen=True)
@@ -246,6 +255,21 @@ class Reading:
     files: Mapping[Split | None, tuple[Path, ...]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Edit:
+    """What becomes of one sample: it goes, or gets another label, another split or both.
+
+    label      its new label in words: one, those of a set, or a number; None if it stays
+    split      its new split; None if it stays
+    findings   ids of the findings behind it, for messages
+    """
+
+    remove: bool = False
+    label: tuple[str, ...] | None = None
+    split: Split | None = None
+    findings: tuple[str, ...] = ()
+
+
 class Format(Protocol):
     """A plugin of `formats`.
 
@@ -260,3 +284,14 @@ class Format(Protocol):
 
     def load(self, path: Path, reading: Reading, track: Track) -> Dataset:
         """Read it. Raises DatasetError when it can't be audited as it is."""
+
+    def rewrite(self, copy: Path, reading: Reading, edits: Mapping[str, Edit]) -> Mapping[str, str]:
+        """Make the edits, by id of sample, in a whole and private copy of a dataset that `load` has read.
+
+        Optional: without it `dataaudit apply` refuses the format. The copy has the dataset's own name, so ids are the
+        same; every label and split in `edits` is there. What no edit is about keeps its bytes wherever the format lets
+        it, and nothing outside the copy is touched.
+
+        Returns the new ids of edited samples that have files of their own and another place now. Raises DatasetError,
+        naming the findings and another way, for an edit that can't be made.
+        """

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TextIO
 
 
@@ -16,3 +17,12 @@ def replacing(path: Path) -> Iterator[TextIO]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def rebuilding(path: Path) -> Iterator[Path]:
+    """Where to write what takes the place of `path` when the block ends: of a link, not of what it leads to."""
+    with TemporaryDirectory(prefix=".dataaudit-", dir=path.parent) as folder:
+        new = Path(folder) / path.name
+        yield new
+        new.replace(path)

@@ -1,15 +1,20 @@
 """Croissant descriptions (croissant.json or metadata.json) of CSV or JSON-lines files that lie beside them."""
 
+import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ..dataset import Dataset, Reading, Track
+from ..dataset import Dataset, Edit, Reading, Track, silent
 from ..errors import DatasetError
+from ..files import rebuilding
 from ..reading.folders import inside
+from ..reading.row_edits import edit_rows, files_of
 from ..reading.row_files import READERS, read_rows
 from ..reading.splits import SPLIT_NAMES, one_name_a_split
 from ..reading.tables import Part, assembled
@@ -19,6 +24,7 @@ LAYOUT_KEYS = frozenset({"label", "split", "text", "drop"})
 NAMES = ("croissant.json", "metadata.json")
 MOST_BYTES = 16 << 20
 """Of a description; a larger JSON file is none."""
+SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 LABEL_TYPES = ("cr:Label", "http://mlcommons.org/croissant/Label")
 
 
@@ -50,6 +56,55 @@ def load(path: Path, reading: Reading, track: Track) -> Dataset:
 
     Raises DatasetError if no record set can be read, or its file is not there.
     """
+    read = _read(path, track)
+    return assembled(path, read.parts, "record sets", "croissant", reading, [], (), read.labels)
+
+
+def rewrite(copy: Path, reading: Reading, edits: Mapping[str, Edit]) -> Mapping[str, str]:
+    """Edit the files' rows; of the description only their checksums change."""
+    read = _read(copy, silent)
+    fields = [field for field in read.fields if read.fields[0] != field]
+    if fields or len(read.files) < len(read.parts):
+        raise DatasetError(
+            f"{read.where}: expected record sets of one file each, with the same names for the same columns; rows of "
+            "others can't be changed: audit the files themselves, without the description"
+        )
+    files = files_of(copy, read.parts, read.files, reading, read.labels, read.fields[0])
+    before = {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in read.files.items()}
+    edit_rows(files, files.raw(), edits)
+    changed = {
+        file: new
+        for name, file in read.files.items()
+        if (new := hashlib.sha256(file.read_bytes()).hexdigest()) != before[name]
+    }
+    text = read.where.read_bytes()
+    for one in _listed(read.description.get("distribution")):
+        file, known = _local_or_none(copy, read.where, one), str(one.get("sha256"))
+        if file in changed and SHA256.fullmatch(known):
+            text = text.replace(known.encode(), changed[file].encode())
+    with rebuilding(read.where) as place:
+        place.write_bytes(text)
+    return {}
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A description and the rows that it describes.
+
+    files    by the names of parts
+    fields   of each part, {field: column}
+    labels   fields that are marked as labels
+    """
+
+    where: Path
+    description: Mapping[str, Any]
+    parts: list[Part]
+    files: dict[str, Path]
+    fields: list[dict[str, str]]
+    labels: list[str]
+
+
+def _read(path: Path, track: Track) -> _Read:
     described = _description(path)
     if described is None:
         raise DatasetError(f"{path}: expected a Croissant description, {' or '.join(NAMES)}; found none")
@@ -71,7 +126,8 @@ def load(path: Path, reading: Reading, track: Track) -> Dataset:
                 f"{', '.join(name for name, _, _ in sets)}"
             )
         one_name_a_split(where, [name for name, _, _ in sets], "record sets")
-    parts, labels = [], []
+    parts, labels, columns = [], [], []
+    files: dict[str, Path] = {}
     for name, file, fields in track(iter(sets), "reading tables", len(sets)):
         rows = read_rows(file)
         missing = [column for column, _ in fields.values() if column not in rows]
@@ -79,8 +135,10 @@ def load(path: Path, reading: Reading, track: Track) -> Dataset:
             raise DatasetError(f"{where}: {name} names the column {missing[0]!r}, which {file.name} has not")
         frame = pd.DataFrame({field: rows[column] for field, (column, _) in fields.items()})
         parts.append(Part(file.relative_to(path).as_posix(), SPLIT_NAMES.get(name.lower()), frame))
+        files[parts[-1].name] = file
+        columns.append({field: column for field, (column, _) in fields.items()})
         labels = [field for field, (_, is_label) in fields.items() if is_label]
-    return assembled(path, parts, "record sets", "croissant", reading, [], (), labels)
+    return _Read(where, description, parts, files, columns, labels)
 
 
 def _record_sets(
@@ -125,6 +183,13 @@ def _local(path: Path, where: Path, described: Mapping[str, Any]) -> Path:
     if file.suffix.lower() not in READERS:
         raise DatasetError(f"{where}: expected a file of rows ({', '.join(READERS)}), found {file.name!r}")
     return file
+
+
+def _local_or_none(path: Path, where: Path, described: Mapping[str, Any]) -> Path | None:
+    try:
+        return _local(path, where, described)
+    except DatasetError:
+        return None
 
 
 def _id(one: Mapping[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """Hugging Face datasets in a folder that save_to_disk wrote (dataset_info.json, state.json and *.arrow)."""
 
+import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..dataset import Dataset, Ignored, Layout, Reading, Rejected, Split, Track
+from ..dataset import Dataset, Edit, Ignored, Layout, Reading, Rejected, Split, Track
 from ..errors import DatasetError
+from ..reading.folders import own_place
 from ..reading.pictures import ImageFile, read_pictures
+from ..reading.row_edits import RowFiles, edit_rows, files_of
 from ..reading.splits import SPLIT_NAMES, one_name_a_split, sampled, settled
 from ..reading.tables import Part, assembled
 from ..reading.targets import label_column, read_targets, require_enough
@@ -156,3 +159,70 @@ def _images(
         rejected=tuple(left_out),
         task=targets.task,
     )
+
+
+def rewrite(copy: Path, reading: Reading, edits: Mapping[str, Edit]) -> Mapping[str, str]:
+    """Save the splits that change anew, in the folders that they had."""
+    tables, _ = _tables(copy)
+    features = next(iter(tables.values())).features
+    pictures = [name for name, feature in features.items() if type(feature).__name__ == "Image"]
+    labels = [name for name, feature in features.items() if type(_inner(feature)).__name__ == "ClassLabel"]
+    columns = [name for name in features if name not in pictures]
+    parts = [Part(name, _split(name), _frame(table, columns)) for name, table in tables.items()]
+    paths = {name: copy / name if (copy / "dataset_dict.json").is_file() else copy for name in tables}
+    for path in paths.values():
+        own_place(copy, path / "state.json", sorted({one for edit in edits.values() for one in edit.findings}))
+    if pictures:
+        frame = pd.concat([part.rows for part in parts], ignore_index=True)
+        files = RowFiles(copy, parts, paths, frame, label_column(columns, reading.label, str(copy), labels), None)
+    else:
+        files = files_of(copy, parts, paths, reading, labels)
+    edit_rows(files, {name: _SavedRows(table) for name, table in tables.items()}, edits)
+    return {}
+
+
+class _SavedRows:
+    """The rows of a split, see `raw_rows.RawRows`; class numbers are spelt as the classes' names."""
+
+    def __init__(self, table: Any) -> None:
+        self.table = table
+        self.put_there: dict[str, dict[int, Any]] = {}
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def values(self, column: str) -> list[Any]:
+        return list(_frame(self.table, [column])[column])
+
+    def put(self, row: int, column: str, value: Any) -> None:
+        inner = _inner(self.table.features[column])
+        if type(inner).__name__ == "ClassLabel":
+            value = [inner.str2int(one) for one in value] if isinstance(value, list) else inner.str2int(value)
+        self.put_there.setdefault(column, {})[row] = value
+
+    def picked(self, rows: Sequence[int]) -> Any:
+        """These rows, with what was put into them."""
+        import datasets
+        import pyarrow
+
+        picked = self.table.with_format("arrow").select(list(rows))
+        stored: Any = picked[:]
+        for column, changes in self.put_there.items():
+            place = stored.column_names.index(column)
+            values = stored[column].to_pylist()
+            values = [changes.get(row, value) for row, value in zip(rows, values, strict=True)]
+            field = stored.schema.field(place)
+            stored = stored.set_column(place, field, pyarrow.array(values, field.type))
+        return datasets.Dataset(datasets.table.InMemoryTable(stored), info=self.table.info, split=self.table.split)
+
+    def write(self, path: Path, rows: Sequence[int], more: Sequence[tuple["_SavedRows", Sequence[int]]]) -> None:
+        import datasets
+
+        whole = datasets.concatenate_datasets([self.picked(rows), *(other.picked(theirs) for other, theirs in more)])
+        with tempfile.TemporaryDirectory(prefix=".dataaudit-", dir=path) as folder:
+            new = Path(folder) / "saved"
+            whole.save_to_disk(new)
+            for one in json.loads((path / "state.json").read_text(encoding="utf-8"))["_data_files"]:
+                (path / Path(one["filename"]).name).unlink(missing_ok=True)
+            for file in new.iterdir():
+                file.replace(path / file.name)

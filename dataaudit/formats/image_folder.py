@@ -5,6 +5,7 @@ class may be called `train`. Without them a stratified fifth of the images becom
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ..dataset import (
     NO_FILE,
     STRAY,
     Dataset,
+    Edit,
     Ignored,
     Layout,
     Reading,
@@ -27,7 +29,7 @@ from ..dataset import (
 )
 from ..errors import DatasetError
 from ..images import EXTENSIONS
-from ..reading.folders import is_hidden, walk
+from ..reading.folders import free_place, is_hidden, own_place, walk
 from ..reading.pictures import ImageFile, read_pictures
 from ..reading.splits import SPLIT_NAMES, one_name_a_split, sampled, settled
 
@@ -37,10 +39,16 @@ LAYOUT_KEYS: frozenset[str] = frozenset()
 
 @dataclass(frozen=True)
 class _File:
+    """folders   the split's, where there are any, and the class's"""
+
     path: Path
     id: str
     split: Split | None
-    label: str
+    folders: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        return as_text(self.folders[-1])
 
 
 def matches(path: Path) -> bool:
@@ -90,6 +98,31 @@ def load(path: Path, reading: Reading, track: Track) -> Dataset:
     )
 
 
+def rewrite(copy: Path, reading: Reading, edits: Mapping[str, Edit]) -> Mapping[str, str]:
+    """Remove files, and move them to the folder of another class or split; a name that is taken gets a number."""
+    files = {file.id: file for file in _files(copy, [])}
+    classes = {file.label: file.folders[-1] for file in files.values()}
+    splits = {file.split: file.folders[0] for file in files.values() if file.split}
+    renamed: dict[str, str] = {}
+    for id, edit in sorted(edits.items(), key=lambda item: (not item[1].remove, item[0])):
+        file = files[id]
+        own_place(copy, file.path, edit.findings)
+        if edit.remove:
+            file.path.unlink()
+            continue
+        folders = list(file.folders)
+        if edit.label is not None:
+            folders[-1] = classes[edit.label[0]]
+        if edit.split is not None:
+            folders[0] = splits[edit.split]
+        rest = file.path.relative_to(copy.joinpath(*file.folders))
+        place = free_place(own_place(copy, copy.joinpath(*folders) / rest, edit.findings))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        file.path.rename(place)
+        renamed[id] = as_text(place.relative_to(copy).as_posix())
+    return renamed
+
+
 def _files(root: Path, ignored: list[Ignored]) -> list[_File]:
     folders = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not is_hidden(entry.name))
     has_splits = bool(folders) and all(name.lower() in SPLIT_NAMES for name in folders)
@@ -111,7 +144,7 @@ def _files(root: Path, ignored: list[Ignored]) -> list[_File]:
         else:
             filled.add(parts[: 1 + has_splits])
             named = SPLIT_NAMES[parts[0].lower()] if has_splits else None
-            files.append(_File(path, id, named, as_text(parts[has_splits])))
+            files.append(_File(path, id, named, parts[: 1 + has_splits]))
     if not files:
         raise DatasetError(
             f"{root}: expected {'split folders with ' if has_splits else ''}class folders with images "

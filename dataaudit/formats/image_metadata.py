@@ -3,6 +3,7 @@
 Its label goes before the names of folders. File names are relative to the metadata file's own folder.
 """
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,13 +13,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..dataset import HIDDEN, Dataset, Ignored, Layout, Reading, Rejected, Split, Track, as_text
+from ..dataset import HIDDEN, Dataset, Edit, Ignored, Layout, Reading, Rejected, Split, Track, as_text
 from ..errors import DatasetError
 from ..images import EXTENSIONS
-from ..reading.folders import inside, is_hidden, walk
+from ..reading.folders import free_place, inside, is_hidden, own_place, walk
 from ..reading.pictures import NOT_LISTED, ImageFile, read_pictures
-from ..reading.row_files import read_rows
+from ..reading.row_edits import RowFiles, edit_rows
+from ..reading.row_files import read_rows, shown
 from ..reading.splits import SPLIT_NAMES, one_name_a_split, sampled, settled, split_column
+from ..reading.tables import Part
 from ..reading.targets import label_column, read_targets, require_enough
 
 EVIDENCE = 2
@@ -101,6 +104,46 @@ def load(path: Path, reading: Reading, track: Track) -> Dataset:
         rejected=tuple(left_out),
         task=targets.task,
     )
+
+
+def rewrite(copy: Path, reading: Reading, edits: Mapping[str, Edit]) -> Mapping[str, str]:
+    """Edit the rows of metadata files, and remove the images of rows that go; between split folders both move."""
+    listed = list(_read(copy))
+    parts = [Part(shown(one.path.relative_to(copy)), one.split, one.rows) for one in listed]
+    frame = pd.concat([one.rows for one in listed], ignore_index=True)
+    label = label_column([str(name) for name in frame if name != FILE_NAME], reading.label, str(copy))
+    column = split_column(copy, frame, reading.split, {label, FILE_NAME})
+    by_folder = len({one.split for one in listed}) > 1
+    split = None if by_folder or column is None else column.name
+    paths = {part.name: one.path for part, one in zip(parts, listed, strict=True)}
+    rows = RowFiles(copy, parts, paths, frame, label, split)
+    names = {
+        as_text(file.relative_to(copy).as_posix()): (f"{part.name}#{row}", file, one)
+        for part, one in zip(parts, listed, strict=True)
+        for row, file in enumerate(_files(copy, one))
+    }
+    cells: dict[str, dict[str, str]] = {}
+    renamed: dict[str, str] = {}
+    for id, edit in sorted(edits.items(), key=lambda item: not item[1].remove):
+        row, file, one = names[id]
+        if edit.remove:
+            own_place(copy, file, edit.findings).unlink(missing_ok=True)
+        elif edit.split is not None and by_folder:
+            folder = next(other.path.parent for other in listed if other.split == edit.split)
+            place = _moved(copy, file, one.path.parent, folder, edit)
+            cells[row] = {FILE_NAME: Path(os.path.relpath(place, folder)).as_posix()}
+            renamed[id] = as_text(place.relative_to(copy).as_posix())
+    edit_rows(rows, rows.raw(), {names[id][0]: edit for id, edit in edits.items()}, cells)
+    return renamed
+
+
+def _moved(copy: Path, file: Path, own: Path, folder: Path, edit: Edit) -> Path:
+    """Where an image lies once it is in another split's folder; one from elsewhere stays where it is."""
+    if not file.is_relative_to(own):
+        return file
+    place = free_place(own_place(copy, folder / file.relative_to(own), edit.findings))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return own_place(copy, file, edit.findings).rename(place)
 
 
 def _metadata(path: Path) -> Iterator[tuple[Path, Split | None]]:

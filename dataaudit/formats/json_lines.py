@@ -1,10 +1,11 @@
 """JSON lines (.jsonl, .ndjson), an object a line: a file, or a folder with one file or with files named by split."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..dataset import Dataset, Reading, Track
+from ..dataset import Dataset, Edit, Reading, Track
 from ..reading.folders import files_at
+from ..reading.row_edits import rewrite_files
 from ..reading.tables import load_files
 
 EVIDENCE = 1
@@ -20,3 +21,9 @@ def matches(path: Path) -> bool:
 def load(path: Path, reading: Reading, track: Track) -> Dataset:
     """Read JSON lines; see `tables.assembled`. Ids are `test.jsonl#17`, counted from 0 without blank lines."""
     return load_files(path, ENDINGS, "json_lines", reading, track)
+
+
+def rewrite(copy: Path, reading: Reading, edits: Mapping[str, Edit]) -> Mapping[str, str]:
+    """Cut rows out, change cells, put rows at the end of another split's file. All other rows keep their bytes."""
+    rewrite_files(copy, ENDINGS, reading, edits)
+    return {}

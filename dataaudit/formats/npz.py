@@ -3,8 +3,8 @@
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -12,8 +12,10 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from ..dataset import Dataset, Reading, Track
+from ..dataset import Dataset, Edit, Reading, Track
 from ..errors import DatasetError
+from ..files import rebuilding
+from ..reading.array_edits import edited_arrays
 from ..reading.arrays import dataset_of, has_inputs
 from ..reading.folders import files_at
 
@@ -42,25 +44,57 @@ def load(path: Path, reading: Reading, track: Track) -> Dataset:
     Stored members are mapped where they lie, compressed ones are unpacked into a temporary file first. Pickled objects
     are refused: reading them could run code.
     """
+    with _opened(_file(path)) as (_, arrays):
+        return dataset_of(path, arrays, "npz", reading, track)
+
+
+def rewrite(copy: Path, reading: Reading, edits: Mapping[str, Edit]) -> Mapping[str, str]:
+    """Write the archive anew with the arrays that change; all other members keep their bytes."""
+    file = _file(copy)
+    with rebuilding(file) as new, _opened(file) as (archive, arrays), zipfile.ZipFile(new, "w") as written:
+        changed = edited_arrays(copy, arrays, reading, edits)
+        for info in archive.infolist():
+            array = changed.get(info.filename.removesuffix(".npy"))
+            with archive.open(info) as before, written.open(_like(info), "w", force_zip64=True) as after:
+                if array is None:
+                    shutil.copyfileobj(before, after, 1 << 20)
+                else:
+                    npy.write_array(after, array, allow_pickle=False)
+    return {}
+
+
+def _like(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
+    new = zipfile.ZipInfo(info.filename, info.date_time)
+    new.compress_type, new.external_attr = info.compress_type, info.external_attr
+    return new
+
+
+def _file(path: Path) -> Path:
     files = [file for file in files_at(path, ENDINGS) if path.is_file() or _serves(file)]
     if len(files) != 1:
         listed = ", ".join(file.name for file in files) or "none"
         raise DatasetError(f"{path}: expected one .npz file with arrays, found {listed}; name the file itself")
+    return files[0]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, NDArray[Any]]]]:
+    """The archive and its arrays, mapped."""
     with ExitStack() as stack:
         try:
-            archive = stack.enter_context(zipfile.ZipFile(files[0]))
+            archive = stack.enter_context(zipfile.ZipFile(path))
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dataaudit-")))
             members = [info for info in archive.infolist() if info.filename.endswith(".npy")]
             room, needed = shutil.disk_usage(folder).free, sum(one.file_size for one in members if one.compress_type)
             if needed > room:
-                raise DatasetError(f"{files[0]}: unpacked it takes {needed:,} bytes, {folder} has room for {room:,}")
+                raise DatasetError(f"{path}: unpacked it takes {needed:,} bytes, {folder} has room for {room:,}")
             arrays = {
-                info.filename.removesuffix(".npy"): _mapped(files[0], archive, info, folder / str(number))
+                info.filename.removesuffix(".npy"): _mapped(path, archive, info, folder / str(number))
                 for number, info in enumerate(members)
             }
         except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-            raise DatasetError(f"{files[0]}: not readable as a NumPy archive: {error}") from error
-        return dataset_of(path, arrays, "npz", reading, track)
+            raise DatasetError(f"{path}: not readable as a NumPy archive: {error}") from error
+        yield archive, arrays
 
 
 def _mapped(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, temporary: Path) -> NDArray[Any]:

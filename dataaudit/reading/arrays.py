@@ -41,16 +41,19 @@ class Stored(Protocol):
 
 
 @dataclass(frozen=True)
-class _Pair:
+class Pair:
+    """Inputs and targets of one split."""
+
     split: Split | None
     name: str
     inputs: Stored
+    target_name: str
     targets: NDArray[Any]
 
 
 def has_inputs(names: Sequence[str]) -> bool:
     """Whether one of these arrays is called like inputs."""
-    return any(_role(name, None)[0] == "inputs" for name in names)
+    return any(role_of(name, None)[0] == "inputs" for name in names)
 
 
 def dataset_of(path: Path, arrays: Mapping[str, Stored], format: str, reading: Reading, track: Track) -> Dataset:
@@ -63,8 +66,8 @@ def dataset_of(path: Path, arrays: Mapping[str, Stored], format: str, reading: R
     Raises DatasetError for missing arrays, other shapes, and anything but numbers.
     """
     notes: list[str] = []
-    pairs, ignored = _pairs(path, arrays, reading)
-    column, one_hot = _target_column(path, pairs, reading)
+    pairs, ignored = paired(path, arrays, reading)
+    column, one_hot = target_column(path, pairs, reading)
     targets = read_targets(column, str(path))
     notes.append(targets.note + (", one of them set in each row" if one_hot else ""))
     named = [pair.split for pair in pairs for _ in range(pair.inputs.shape[0])]
@@ -105,7 +108,7 @@ def _rejected(ids: Sequence[str], splits: NDArray[np.str_], targets: Targets, ro
     return Rejected(ids[row], splits[row], targets.class_names[targets.values[row]] if has_class else "", reason)
 
 
-def _role(name: str, label: str | None) -> tuple[str, Split | None]:
+def role_of(name: str, label: str | None) -> tuple[str, Split | None]:
     """("inputs", "targets" or "", split) that the name of an array says."""
     words = [word for word in re.split(r"[/_.\-]+", name.lower()) if word]
     split = [SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES]
@@ -117,11 +120,12 @@ def _role(name: str, label: str | None) -> tuple[str, Split | None]:
     return role, split[0] if split else None
 
 
-def _pairs(path: Path, arrays: Mapping[str, Stored], reading: Reading) -> tuple[list[_Pair], tuple[Ignored, ...]]:
+def paired(path: Path, arrays: Mapping[str, Stored], reading: Reading) -> tuple[list[Pair], tuple[Ignored, ...]]:
+    """The arrays that belong together, and those that are neither inputs nor targets."""
     roles: dict[tuple[str, Split | None], str] = {}
     ignored = []
     for name in arrays:
-        role, split = _role(name, reading.label)
+        role, split = role_of(name, reading.label)
         if not role:
             ignored.append(Ignored(name, "an array that is not named like inputs or targets"))
         elif (role, split) in roles:
@@ -144,7 +148,7 @@ def _pairs(path: Path, arrays: Mapping[str, Stored], reading: Reading) -> tuple[
         inputs, targets = roles["inputs", split], roles["targets", split]
         _check(path, inputs, arrays[inputs], targets, arrays[targets])
         whole = arrays[targets][0 : arrays[targets].shape[0]]
-        pairs.append(_Pair(split, inputs, arrays[inputs], np.asarray(whole)))
+        pairs.append(Pair(split, inputs, arrays[inputs], targets, np.asarray(whole)))
     first = pairs[0]
     for pair in pairs[1:]:
         if pair.inputs.shape[1:] != first.inputs.shape[1:] or pair.inputs.dtype.kind != first.inputs.dtype.kind:
@@ -170,7 +174,7 @@ def _check(path: Path, inputs_name: str, inputs: Stored, targets_name: str, targ
         raise DatasetError(f"{path}: expected rows in {inputs_name}, found the shape {tuple(inputs.shape)}")
 
 
-def _target_column(path: Path, pairs: Sequence[_Pair], reading: Reading) -> tuple["pd.Series[Any]", bool]:
+def target_column(path: Path, pairs: Sequence[Pair], reading: Reading) -> tuple["pd.Series[Any]", bool]:
     """All targets, one after another, and whether they came as one position set in each row."""
     name = reading.label or "y"
     shapes = {pair.targets.shape[1:] for pair in pairs}
@@ -204,7 +208,7 @@ def _within_memory(inputs: Stored, reading: Reading, notes: list[str]) -> Readin
 
 
 def _read(
-    path: Path, pairs: Sequence[_Pair], rows: NDArray[np.int64], notes: list[str], track: Track
+    path: Path, pairs: Sequence[Pair], rows: NDArray[np.int64], notes: list[str], track: Track
 ) -> tuple[Modality, NDArray[Any], list[str], NDArray[np.object_]]:
     """Modality, inputs of these rows, their digests, and why each is not usable ("" where it is)."""
     shape, kind = pairs[0].inputs.shape[1:], pairs[0].inputs.dtype
@@ -250,7 +254,7 @@ def _image_axes(shape: tuple[int, ...]) -> tuple[int, ...] | None:
 
 
 def _blocks(
-    path: Path, pairs: Sequence[_Pair], rows: NDArray[np.int64], track: Track
+    path: Path, pairs: Sequence[Pair], rows: NDArray[np.int64], track: Track
 ) -> Iterator[tuple[int, NDArray[Any]]]:
     """(place of the first, values) of the wanted rows, in order, a block of each array at a time."""
     each = max(1, int(np.prod(pairs[0].inputs.shape[1:], dtype=np.int64)) * pairs[0].inputs.dtype.itemsize)

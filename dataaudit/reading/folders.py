@@ -1,5 +1,6 @@
 """Folders: what lies in them, without following a loop of links and without leaving them."""
 
+import itertools
 import os
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -85,3 +86,22 @@ def endings(path: Path) -> str:
     if not counts:
         return "an empty folder"
     return "files by ending: " + ", ".join(f"{count} {ending}" for ending, count in counts.most_common(8))
+
+
+def own_place(root: Path, path: Path, findings: Collection[str]) -> Path:
+    """`path`, once it is sure that changing what lies there changes nothing outside `root`.
+
+    Raises DatasetError for a path behind a link that leads outside.
+    """
+    if path != root and not path.parent.resolve().is_relative_to(root.resolve()):
+        raise DatasetError(
+            f"{', '.join(findings)}: {as_text(path.relative_to(root).as_posix())!r} lies behind a link that leads out "
+            "of the dataset, where nothing is changed; put a copy of the linked folder in the place of the link"
+        )
+    return path
+
+
+def free_place(path: Path) -> Path:
+    """`path`, or the first of name-2, name-3, ... where nothing lies yet."""
+    names = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
+    return next(one for one in itertools.chain([path], names) if not os.path.lexists(one))

@@ -50,8 +50,8 @@ def shown(path: Path) -> str:
 
 
 def _delimited(path: Path) -> pd.DataFrame:
-    with _csv_fields_of_any_length():
-        header, separator = _checked(path)
+    with fields_of_any_length():
+        header, separator = header_and_separator(path)
     names = _named(path, header)
     try:
         frame = pd.read_csv(
@@ -65,7 +65,8 @@ def _delimited(path: Path) -> pd.DataFrame:
 
 
 @contextmanager
-def _csv_fields_of_any_length() -> Iterator[None]:
+def fields_of_any_length() -> Iterator[None]:
+    """Lets the csv module read fields of more than 131,072 characters."""
     before = csv.field_size_limit(sys.maxsize)
     try:
         yield
@@ -73,7 +74,7 @@ def _csv_fields_of_any_length() -> Iterator[None]:
         csv.field_size_limit(before)
 
 
-def _checked(path: Path) -> tuple[list[str], str]:
+def header_and_separator(path: Path) -> tuple[list[str], str]:
     """Header and separator, once every row has been seen to have as many fields as the header.
 
     pandas would fill short rows up with nothing.

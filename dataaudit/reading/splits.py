@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..dataset import SPLITS, Reading, Split, stratified_split
+from ..dataset import DRAWN, SPLITS, Reading, Split, stratified_split
 from ..errors import DatasetError
 
 SPLIT_NAMES: dict[str, Split] = {
@@ -91,7 +91,7 @@ def settled(
     thing = origin.removeprefix("split ").removesuffix("s")
     why = f"only a training {thing}" if present else f"no {origin}"
     notes.append(f"{why}: {test.sum()} of {len(named)} {unit} were set aside for testing")
-    return np.where(test, "test", "train"), f"made here: stratified fifth for testing, seed {seed}"
+    return np.where(test, "test", "train"), f"{DRAWN}: stratified fifth for testing, seed {seed}"
 
 
 def sampled(

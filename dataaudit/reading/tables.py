@@ -38,14 +38,19 @@ class Part:
 
 def load_files(path: Path, endings: Sequence[str], format: str, reading: Reading, track: Track) -> Dataset:
     """Read the files at `path` with one of these endings: one file, or files named by split."""
-    notes: list[str] = []
+    given = located(path, endings, reading)
+    parts = [
+        Part(name, split, read_rows(file)) for name, split, file in track(iter(given), "reading tables", len(given))
+    ]
+    return assembled(path, parts, "split files", format, reading, [])
+
+
+def located(path: Path, endings: Sequence[str], reading: Reading) -> list[tuple[str, Split | None, Path]]:
+    """(name that ids begin with, split, file) of the files that hold the rows, in the rows' order."""
     files = reading.files or _by_split(path, files_at(path, endings))
     given = [(split, file) for split in (*SPLITS, None) for file in files.get(split, ())]
-    parts = []
-    for split, file in track(iter(given), "reading tables", len(given)):
-        name = file.relative_to(path).as_posix() if path.is_dir() else file.name
-        parts.append(Part(shown(Path(name)), split, read_rows(file)))
-    return assembled(path, parts, "split files", format, reading, notes)
+    names = [file.relative_to(path).as_posix() if path.is_dir() else file.name for _, file in given]
+    return [(shown(Path(name)), split, file) for name, (split, file) in zip(names, given, strict=True)]
 
 
 def _by_split(path: Path, files: Sequence[Path]) -> Mapping[Split | None, Sequence[Path]]:
@@ -88,12 +93,12 @@ def assembled(
 
     Raises DatasetError if the parts' columns differ, or there is no target, no feature, no training row.
     """
-    frame = _together(path, parts)
+    frame = together(path, parts)
     columns = list(frame.columns)
     label = label_column(columns, reading.label, str(path), known_labels)
     targets = read_targets(frame[label], str(path))
     notes.append(f"the target is the column {label!r}; {targets.note}")
-    named, said_by, origin = _named_splits(path, frame, parts, origin, reading, label)
+    named, said_by, origin = named_splits(path, frame, parts, origin, reading, label)
     features = _features(path, frame, {label} | ({said_by} if said_by else set()), reading, notes)
     ids = [(part.name, row) for part in parts for row in range(len(part.rows))]
     splits, origin = settled(path, named, targets.strata, origin, "rows", reading.seed, notes)
@@ -120,7 +125,8 @@ def assembled(
     )
 
 
-def _together(path: Path, parts: Sequence[Part]) -> pd.DataFrame:
+def together(path: Path, parts: Sequence[Part]) -> pd.DataFrame:
+    """All rows, one part after another. Raises DatasetError if the parts' columns differ."""
     first = parts[0]
     for part in parts[1:]:
         missing = [name for name in first.rows.columns if name not in part.rows.columns]
@@ -142,7 +148,7 @@ def _together(path: Path, parts: Sequence[Part]) -> pd.DataFrame:
     return pd.concat([frame[list(first.rows.columns)] for frame in frames], ignore_index=True)
 
 
-def _named_splits(
+def named_splits(
     path: Path, frame: pd.DataFrame, parts: Sequence[Part], origin: str, reading: Reading, label: str
 ) -> tuple[list[Split | None], str | None, str]:
     """(split of every row, column that says it or would, what named it)."""

@@ -1,0 +1,80 @@
+"""The record of a cleaning: what was changed, by whose decision, and what was not."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..decisions import Decision, Decisions
+from .plan import Plan, Step
+
+SCHEMA_VERSION = 1
+ACTIONS = {"remove": "removed", "relabel": "relabelled", "move": "moved"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a plan.
+
+    before, after   fingerprints of the dataset
+    renamed         new ids of samples that have another place
+    unverified      why the result was not compared with the plan; empty if it was
+    """
+
+    before: str
+    after: str
+    unchanged: int
+    renamed: Mapping[str, str]
+    renumbered: bool
+    unverified: str
+    notes: Sequence[str]
+
+
+def counts(plan: Plan, unchanged: int) -> dict[str, int]:
+    """How many samples were removed, relabelled, moved, or stayed as they are."""
+    made = Counter(step.action for step in plan.steps)
+    return {word: made[action] for action, word in ACTIONS.items()} | {"unchanged": unchanged}
+
+
+def record(decisions: Decisions, plan: Plan, outcome: Outcome, version: str) -> dict[str, Any]:
+    """The content of NEW.changes.json."""
+    notes = list(outcome.notes)
+    if outcome.renumbered:
+        notes.append("ids of rows are positions: rows behind a removed or moved one are counted anew")
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "dataaudit": version,
+        "dataset": {"name": decisions.dataset, "before": outcome.before, "after": outcome.after},
+        "decisions_sha256": decisions.sha256,
+        "signature": None if decisions.signature is None else asdict(decisions.signature),
+        "counts": counts(plan, outcome.unchanged),
+        "verified": not outcome.unverified,
+        "notes": [*([outcome.unverified] if outcome.unverified else []), *notes],
+        "changes": [_step(step) | {"now": _now(step, outcome)} for step in plan.steps],
+        "overridden_by_removal": [_step(step) for step in plan.overridden],
+        "changed_nothing": [_decision(one) | {"decision": one.decision} for one in plan.idle],
+    }
+
+
+def _now(step: Step, outcome: Outcome) -> str | None:
+    """The sample's new id, where it is known."""
+    if step.action == "remove":
+        return None
+    return outcome.renamed.get(step.sample, None if outcome.renumbered else step.sample)
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "sample": step.sample,
+        "action": step.action,
+        "from": step.before,
+        "to": step.after,
+        "because": [_decision(one) for one in step.because],
+    }
+
+
+def _decision(one: Decision) -> dict[str, Any]:
+    return {
+        "finding": one.finding, "kind": one.kind, "message": one.message, "reason": one.reason,
+        "reviewer": one.reviewer, "at": one.at,
+    }  # fmt: skip

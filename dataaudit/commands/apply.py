@@ -1,0 +1,30 @@
+"""`dataaudit apply`."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from .. import text
+from ..progress import terminal_track
+
+
+@click.command()
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.argument("decisions", type=click.Path(path_type=Path))
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="Where the cleaned dataset goes.")
+def apply(dataset: Path, decisions: Path, output: Path) -> None:
+    """Write a copy of DATASET, in its own format, in which the remedies that DECISIONS accepts are applied.
+
+    DECISIONS is what the report exports. DATASET stays as it is. What was changed and why is recorded beside the new
+    dataset, in NAME.changes.json. Exit codes: 0 written, 2 refused: nothing was written, 130 interrupted.
+    """
+    track = terminal_track(Console(stderr=True))
+    from .. import apply as cleaning  # imports torch, which `--help` can do without
+
+    done = cleaning.apply(dataset, decisions, output, track)
+    click.echo(", ".join(f"{word} {count:,}" for word, count in done.counts.items()))
+    for note in done.notes:
+        click.echo(f"note: {text.printable(note)}")
+    click.echo(f"record: {text.printable(str(done.record))}")
+    click.echo(f"next: dataaudit run {text.printable(str(output))}")

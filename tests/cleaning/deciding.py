@@ -1,0 +1,83 @@
+"""Decisions about small datasets, as the report exports them, and what applying them gives."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from dataaudit.apply import Applied, apply
+from dataaudit.dataset import Dataset, silent
+
+from ..formats.reading import recognised
+
+AT = "2026-11-26T12:00:00.000Z"
+
+
+def remedy(action: str, *ids: str, to: tuple[str, ...] | str = ()) -> dict[str, Any]:
+    return {"action": action, "sample_ids": list(ids), "to": [to] if isinstance(to, str) else list(to)}
+
+
+def decision(remedy: dict[str, Any] | None, number: int = 0, word: str = "accept") -> dict[str, Any]:
+    fingerprint = hashlib.sha256(str(number).encode()).hexdigest()
+    return {
+        "finding": f"mislabeled-{fingerprint[:12]}", "fingerprint": fingerprint, "kind": "mislabeled",
+        "message": "the label is wrong", "decision": word, "remedy": remedy, "reason": f"seen by eye, {number}",
+        "reviewer": "R. Eviewer", "at": AT,
+    }  # fmt: skip
+
+
+def document(
+    fingerprint: str, *decisions: dict[str, Any], label: str | None = None, rows: int = 100_000
+) -> dict[str, Any]:
+    return {
+        "schema_version": 1,
+        "dataset": {
+            "name": "a", "fingerprint": fingerprint, "reading": {"seed": 0, "label": label, "rows": rows},
+        },
+        "signature": {"name": "R. Eviewer", "at": AT, "outcome": "approved", "comment": ""},
+        "decisions": list(decisions),
+    }  # fmt: skip
+
+
+def decide(path: Path, *remedies: dict[str, Any], label: str | None = None, rows: int = 100_000) -> Path:
+    """A file of accepted remedies, one finding each, about the dataset at `path`."""
+    fingerprint = recognised(path, label, rows=rows).fingerprint
+    decisions = [decision(one, number) for number, one in enumerate(remedies)]
+    file = path.parent / "decisions.json"
+    file.write_text(json.dumps(document(fingerprint, *decisions, label=label, rows=rows)))
+    return file
+
+
+def cleaned(path: Path, *remedies: dict[str, Any], label: str | None = None) -> tuple[Path, Dataset, dict[str, Any]]:
+    """The new dataset, as it is read, and the record; the old one must not have changed."""
+    before = tree(path)
+    new = path.with_name(f"clean{path.suffix}")
+    done: Applied = apply(path, decide(path, *remedies, label=label), new, silent)
+    assert tree(path) == before
+    assert sorted(one.name for one in path.parent.iterdir() if one.name.startswith(".")) == []
+    return new, recognised(new, label), json.loads(done.record.read_text())
+
+
+def tree(path: Path) -> dict[str, str]:
+    """Every file, folder and link below a path, with what it holds."""
+    if path.is_file():
+        return {"": hashlib.sha256(path.read_bytes()).hexdigest()}
+    found = {}
+    for folder, folders, names in os.walk(path):
+        for name in [*folders, *names]:
+            one = Path(folder) / name
+            place = one.relative_to(path).as_posix()
+            if one.is_symlink():
+                found[place] = f"-> {one.readlink()}"
+            elif one.is_file():
+                found[place] = hashlib.sha256(one.read_bytes()).hexdigest()
+            else:
+                found[place] = "folder" if one.is_dir() else "neither file nor folder"
+    return found
+
+
+def samples(dataset: Dataset) -> list[tuple[str, str, str]]:
+    """(split, label, content) of every sample, sorted."""
+    rows = zip(dataset.splits, dataset.contents, strict=True)
+    return sorted((str(split), dataset.label(row), content) for row, (split, content) in enumerate(rows))
