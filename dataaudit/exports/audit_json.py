@@ -2,15 +2,22 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from ..audit import Audit
 from ..files import replacing
+from ..summary import summarize
 
 SCHEMA = Path(__file__).with_name("audit.schema.json")
+
+
+def document(audit: Audit) -> dict[str, Any]:
+    """The content of audit.json."""
+    return {**audit.document(), "summary": summarize(audit).headline()}
 
 
 def write(audit: Audit, directory: Path) -> None:
     """Write audit.json."""
     with replacing(directory / "audit.json") as file:
-        json.dump(audit.document(), file, indent=2, ensure_ascii=False, allow_nan=False)
+        json.dump(document(audit), file, indent=2, ensure_ascii=False, allow_nan=False)
         file.write("\n")

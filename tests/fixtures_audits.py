@@ -1,0 +1,92 @@
+"""Finished audits made by hand, for tests of what is written of them."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import date
+
+from dataaudit.audit import Accepted, Audit, Changes, Check, Cost, Rule, Verdict
+from dataaudit.findings import Finding, Remedy, Severity, Verification, fingerprint
+
+HOSTILE = [
+    '"><img src=x onerror=alert(1)>.png',
+    "<script>alert(1)</script>",
+    "![x](http://evil.example/x.png) [click](javascript:alert(1))",
+    "@everyone see #1, org/repo#2 and www.evil.example or a@evil.example",
+    "` `` ``` | \\| a | b |\n\n# heading\n\n<b>",
+    "]]><failure/>&amp; &#0; \x00\x08\x1b[31m \ufffe",
+    "=HYPERLINK(\"http://evil.example\";'x'!A1)",
+    "{0} {{1}} {name} %s %(x)s",
+    "right-to-left \u202e override\r\n::error::",
+    "naïve 猫/ü#17 ?query=1&b#fragment",
+    "`" * 5000,
+    "|\\" * 5000,
+]
+
+
+def found(
+    kind: str, *ids: str, severity: Severity = Severity.HIGH, message: str = "", remedies: tuple[Remedy, ...] = ()
+) -> Finding:
+    """A finding on these samples, which retraining confirmed."""
+    verification = Verification("confirmed", "fall of the margin", 0.5, (0.25, 0.75), 0.01, 4)
+    message = message or f"{kind}: {', '.join(ids)}"
+    return Finding(kind, severity, ids, 0.5, message, fingerprint(kind, ids or [message]), {}, verification, remedies)
+
+
+def wrong(id: str, label: str = "other") -> Finding:
+    """A wrong label, and what it should be."""
+    return found("mislabeled", id, severity=Severity.MEDIUM, remedies=(Remedy("relabel", (id,), (label,)),))
+
+
+def accepted(finding: Finding, reason: str = "known", expires: str = "2099-01-31") -> Accepted:
+    """The line of a baseline that accepts a finding."""
+    return Accepted(finding.fingerprint, finding.id, finding.message, reason, "a reviewer", "2026-01-31", expires)
+
+
+def changes(known: list[Finding], gone: list[Finding] | None = None, reason: str = "known") -> Changes:
+    """Since a baseline that accepts these."""
+    lines = {finding.id: accepted(finding, reason) for finding in known}
+    past = str(date(2020, 1, 31))
+    return Changes("baseline.json", lines, (), tuple(accepted(finding, reason, past) for finding in gone or ()))
+
+
+def audit_of(findings: list[Finding], status: str = "FAIL", name: str = "photos", **other: object) -> Audit:
+    """An audit of a folder of images with these findings, of the checks leakage, mislabeled and columns."""
+    kinds = {
+        "leakage": ("leakage", "Test samples with a copy"),
+        "mislabeled": ("mislabeled", "Wrong labels"),
+        "constant_column": ("columns", "Constant columns"),
+    }
+    found_by = Counter(kinds[finding.kind][0] for finding in findings if finding.kind in kinds)
+    counts = {check: found_by[check] for check, _ in kinds.values()}
+    rules = tuple(
+        Rule(check, f"no finding of {check} of severity high", f"{count} found", not count)
+        for check, count in counts.items()
+    )
+    code = {"PASS": 0, "FAIL": 1, "INCOMPLETE": 3}[status]
+    audit = Audit(
+        verdict=Verdict(status, (f"{len(findings)} findings in {name}",), code, rules),  # type: ignore[arg-type]
+        dataset={
+            "name": name, "path": f"data/{name}", "fingerprint": "0" * 64, "format": "image_folder",
+            "modality": "image", "task": "classification", "split_origin": "split folders", "target_split": "test",
+            "sizes": {"train": 7, "test": 1}, "target_quartiles": None,
+            "classes": [name, "other"], "counts": {"train": {name: 3, "other": 4}, "test": {name: 1, "other": 0}},
+            "unreadable": 2, "ignored": [{"path": name, "reason": "hidden"}], "notes": [name],
+            "reading": {"seed": 0, "label": None, "rows": 100_000},
+        },
+        learner={
+            "recipe": {"learner": "image"}, "gradients_of": None, "checkpoints": [], "models": 8,
+            "distinct_subsets": 6, "training_rows_per_model": 3,
+            "performance": {"measure": "accuracy", "split": "test", "mean": 0.8, "standard_deviation": 0.01,
+                            "ensemble": 0.85},
+        },
+        trust={"lds": 0.5, "interval": (0.4, 0.6), "ceiling": None, "n_subsets": 4, "n_targets": 5, "slope": 2.0,
+               "ridge": 0.1},
+        checks=tuple(Check(check, "ran", 5, 5, count) for check, count in counts.items()),
+        findings=tuple(findings),
+        reproduce={"arguments": ["run", f"data/{name}"], "versions": {"dataaudit": "0.3.0"}, "device": "cpu"},
+        limits=("a limit",),
+        cost=Cost({"pool": 1.0, "leakage": 2.5}, 100.0, 0),
+        explanations={"leakage": {"summary": "Copies.", "What it finds": "Copies of test samples."}},
+        kinds=kinds,
+    )  # fmt: skip
+    return replace(audit, **other)  # type: ignore[arg-type]
