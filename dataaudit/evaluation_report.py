@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from .alignment import LeaveOneOut, Removal
 from .evaluate import Evaluation, Measured
 from .files import replacing
-from .plots import ROOM, SIDE, place, scatter, signed, span
+from .plots import correlation, curve, scatter, signed
 from .report import page
 
 RANDOM = "random, same class"
-DASHES = ("none", "9 3", "4 3", "1 3", "12 3 2 3", "9 3 2 3 2 3", "2 7", "16 6")
 
 
 def write_evaluation(evaluation: Evaluation, directory: Path) -> Path:
@@ -70,17 +70,10 @@ def summarize_evaluation(evaluation: Evaluation) -> dict[str, Any]:
         "rows": rows,
         "warnings": [(one.backend, text) for one in usable for text in one.warnings],
         "curve": _curve(usable),
-        "removals": [
-            {"name": one.backend, **scatter(one.removal.predicted, one.removal.actual)} for one in usable if one.removal
-        ],
-        "left_out": [
-            {"name": one.backend, **scatter(one.left_out.predicted, one.left_out.actual)}
-            for one in usable
-            if one.left_out
-        ],
+        "removals": [_drops("removal", one.backend, one.removal) for one in usable if one.removal],
+        "left_out": [_drops("left-out", one.backend, one.left_out) for one in usable if one.left_out],
         "reproducible": signed(usable[0].left_out.reproducible) if usable and usable[0].left_out else None,
         "confidence": f"{evaluation.self_confidence_auc:.3f}",
-        **ROOM,
     }
 
 
@@ -110,29 +103,24 @@ def _row(one: Measured, sizes: Sequence[int]) -> dict[str, Any]:
     return {"name": one.backend, "cells": cells, "error": ""}
 
 
-def _curve(measured: Sequence[Measured]) -> dict[str, Any] | None:
+def _drops(name: str, backend: str, measured: Removal | LeaveOneOut) -> dict[str, str]:
+    """Predicted against actual drops, with their correlation in words."""
+    predicted, actual = measured.predicted, measured.actual
+    words = correlation(predicted, actual)
+    title = f"{backend}: predicted against actual drop, correlation {words}"
+    return {
+        "name": backend,
+        "correlation": words,
+        "chart": scatter(f"{name}-{backend}", title, predicted, actual, "predicted drop", "actual drop"),
+    }
+
+
+def _curve(measured: Sequence[Measured]) -> str | None:
     """Mean drop by how many are removed, a line for every backend and for random removals."""
-    drops = {one.backend: one.removal.actual.mean(0) for one in measured if one.removal}
+    drops = {one.backend: [0.0, *one.removal.actual.mean(0)] for one in measured if one.removal}
     removal = next((one.removal for one in measured if one.removal), None)
     if removal is None:
         return None
-    drops[RANDOM] = removal.random.mean(0)
-    sizes = np.array([0, *removal.sizes])
-    across, up = (0.0, float(sizes.max())), span(np.concatenate([[0.0], *drops.values()]))
-    return {
-        "lines": [
-            {
-                "name": name,
-                "points": " ".join(
-                    f"{place(size, across)},{SIDE - place(drop, up)}"
-                    for size, drop in zip(sizes, [0.0, *values], strict=True)
-                ),
-                "dash": DASHES[at % len(DASHES)],
-                "random": name == RANDOM,
-            }
-            for at, (name, values) in enumerate(drops.items())
-        ],
-        "x": ["0", str(sizes.max())],
-        "y": [f"{end:.2g}" for end in up],
-        "zero": SIDE - place(0, up),
-    }
+    drops[RANDOM] = [0.0, *removal.random.mean(0)]
+    title = "Mean drop of the margin by samples removed; the figures are in the table"
+    return curve("removals", title, [0, *removal.sizes], drops, "samples removed", "drop")

@@ -65,7 +65,8 @@ def test_every_backend_is_measured_or_says_why_not(measured: Evaluation, tmp_pat
 
     page = write_evaluation(measured, tmp_path).read_text(encoding="utf-8")
     assert "no &lt;b&gt;layers&lt;/b&gt; here" in page
-    assert page.count("<circle") == 2 * (2 * 2) + 2 * (3 * 20)
+    figures = page.split("<figure")[1:]
+    assert [figure.count("h0") for figure in figures] == [9, 4, 4, 60, 60]  # three lines of three sizes, then pairs
     data = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
     assert [one["backend"] for one in data["measured"]] == ["tracin", "similarity", "unable"]
     assert np.shape(data["measured"][0]["left_out"]["actual"]) == (3, 20)
