@@ -90,6 +90,22 @@ class Changes:
 
 
 @dataclass(frozen=True)
+class HeatMap:
+    """Where a training image gets its influence on a target from.
+
+    sample_id   the training image
+    target_id   the sample whose prediction it moves
+    uri         to be laid over the image: the stronger, the more of the influence comes from there
+    words       what it shows, and how well it was borne out
+    """
+
+    sample_id: str
+    target_id: str
+    uri: str
+    words: str
+
+
+@dataclass(frozen=True)
 class Cost:
     """What the run took. Kept out of audit.json, which is the same however often a run was cut off and resumed."""
 
@@ -106,6 +122,9 @@ class Audit:
     exhibits    pictures, texts or values of the samples that the report shows
     kinds       (check, title) of every kind of finding
     changes     since the baseline; None without one
+    heat_maps   by id of finding, for a few of them
+    lines       by id of a sample that findings name, the line of its file on which it begins; of rows of text files
+    shows_samples   whether the report may show what is in the samples, beside their ids and labels
     """
 
     verdict: Verdict
@@ -123,6 +142,9 @@ class Audit:
     explanations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     kinds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     changes: Changes | None = None
+    heat_maps: Mapping[str, HeatMap] = field(default_factory=dict)
+    lines: Mapping[str, int] = field(default_factory=dict)
+    shows_samples: bool = True
 
     def document(self) -> dict[str, Any]:
         """The content of audit.json (see exports/audit.schema.json)."""

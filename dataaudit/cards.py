@@ -1,23 +1,43 @@
-"""What a finding's card in the report shows: pictures by sample id with captions, and figures by name, in words."""
+"""What a finding's card in the report shows: samples side by side with captions, and figures by name, in words."""
 
-import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from .findings import Finding, Verification
-
-Pictures = list[tuple[str, str]]
-Figures = list[tuple[str, str]]
+from .findings import Finding, Remedy, Verification
 
 SHOWN = 8
-"""Most pictures of one finding."""
+"""Most samples of one finding."""
+WORDS = 900
+"""Characters of two texts' comparison, before it is cut."""
 
 
-def card(finding: Finding) -> tuple[Pictures, Figures]:
-    """What the card of a finding of any kind shows."""
-    pictures, figures = CARDS.get(finding.kind, _plain)(finding)
-    retrained = _seen_in_retraining(finding.verification)
-    return pictures, [*figures, ("Seen in retraining", retrained)] if retrained else figures
+@dataclass(frozen=True)
+class Column:
+    """Samples that stand together: (id, caption) of each.
+
+    large   whether they are what the finding is about
+    """
+
+    title: str
+    samples: tuple[tuple[str, str], ...]
+    large: bool = False
+
+
+Figures = list[tuple[str, str]]
+Columns = list[Column]
+
+
+def card(finding: Finding) -> tuple[Columns, Figures]:
+    """Columns and figures on the card of a finding of any kind; a column without samples is left out."""
+    columns, figures = CARDS.get(finding.kind, _plain)(finding)
+    return [column for column in columns if column.samples], figures
+
+
+def shown_ids(finding: Finding) -> list[str]:
+    """The samples on the card, those that matter most first."""
+    columns, _ = card(finding)
+    return [id for column in sorted(columns, key=lambda one: not one.large) for id, _ in column.samples]
 
 
 def status(finding: Finding) -> str:
@@ -38,17 +58,37 @@ def differences(finding: Finding) -> list[tuple[str, str]]:
     pairs = finding.evidence.get("copies", finding.evidence.get("pairs", []))
     parts = pairs[0].get("differences", []) if pairs else []
     found = [(str(part[0]), str(part[1])) for part in parts if len(part) == 2]
-    return found if any(kind != "equal" for kind, _ in found) else []
+    if all(kind == "equal" for kind, _ in found):
+        return []
+    room, kept = WORDS, list[tuple[str, str]]()
+    for kind, words in found:
+        if room <= 0:
+            return [*kept, ("equal", "…")]
+        kept.append((kind, words if len(words) <= room else words[:room] + " …"))
+        room -= len(words)
+    return kept
 
 
-def _leakage(finding: Finding) -> tuple[Pictures, Figures]:
-    """The samples and their copies."""
+def remedy_in_words(remedy: Remedy) -> str:
+    """What it does, as a short imperative."""
+    many = len(remedy.sample_ids)
+    what = remedy.sample_ids[0] if many == 1 else f"{many:,} samples"
+    to = ", ".join(map(repr, remedy.to))
+    return {
+        "remove": f"Remove {what}",
+        "relabel": f"Relabel {what} as {to or 'nothing'}",
+        "move": f"Move {what} to {', '.join(remedy.to)}",
+    }[remedy.action]
+
+
+def _leakage(finding: Finding) -> tuple[Columns, Figures]:
+    """The samples, and beside them their copies."""
     evidence = finding.evidence
-    captions: dict[str, str] = {}
+    held: dict[str, str] = {}
+    copies: dict[str, str] = {}
     for copy in evidence["copies"]:
-        captions.setdefault(copy["test_id"], f"{copy['splits'][0]}, {copy['test_label']}")
-        mirrored = ", mirrored" if copy["mirrored"] else ""
-        captions.setdefault(copy["train_id"], f"{copy['splits'][1]}, {copy['train_label']}{mirrored}")
+        held.setdefault(copy["test_id"], copy["test_label"])
+        copies.setdefault(copy["train_id"], copy["train_label"] + (", mirrored" if copy["mirrored"] else ""))
     best = evidence["copies"][0]
     figures = [
         ("Similarity once aligned", f"{best['similarity']:.3f}"),
@@ -68,11 +108,16 @@ def _leakage(finding: Finding) -> tuple[Pictures, Figures]:
             for one in evidence["largest_influencers"]
         ]
         figures.append((f"Largest influences on {best['test_id']}", ", ".join(largest)))
-    return list(captions.items())[:SHOWN], figures
+    splits = best["splits"]
+    few = SHOWN // 2
+    return [
+        Column(f"In {splits[0]}", tuple(held.items())[:few], large=True),
+        Column(f"Its copy in {splits[1]}", tuple(copies.items())[:few], large=True),
+    ], figures
 
 
-def _mislabeled(finding: Finding) -> tuple[Pictures, Figures]:
-    """The sample, and who speaks for either label."""
+def _mislabeled(finding: Finding) -> tuple[Columns, Figures]:
+    """The sample between the training samples that speak for either label."""
     evidence = finding.evidence
     views = "; ".join(
         f"{name} {view['label']:.0%} against {view['suggested']:.0%}" for name, view in evidence["views"].items()
@@ -94,20 +139,23 @@ def _mislabeled(finding: Finding) -> tuple[Pictures, Figures]:
             )
         )
         figures.append(("Mean influence on the predictions audited", f"{evidence['mean_influence']:+.4f}"))
-    pictures = [(finding.sample_ids[0], f"{evidence['split']}, {evidence['label']}")]
-    # By turns, so that the first few speak for both labels.
-    turns = itertools.zip_longest(evidence["for_label"], evidence["for_suggested"])
-    for advocate in (one for pair in turns for one in pair if one is not None):
-        how = f"{advocate['influence']:+.2f}" if "influence" in advocate else "nearest"
-        pictures.append((advocate["id"], f"for {advocate['label']}: {how}"))
-    return pictures, figures
+    return [
+        Column(f"Speak for {evidence['label']!r}", _advocates(evidence["for_label"])),
+        Column("The sample", ((finding.sample_ids[0], f"{evidence['split']}, {evidence['label']}"),), large=True),
+        Column(f"Speak for {evidence['suggested_label']!r}", _advocates(evidence["for_suggested"])),
+    ], figures
 
 
-def _target_error(finding: Finding) -> tuple[Pictures, Figures]:
+def _advocates(side: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
+    return tuple((one["id"], f"{one['influence']:+.2f}" if "influence" in one else "nearest") for one in side)
+
+
+def _target_error(finding: Finding) -> tuple[Columns, Figures]:
     """The sample, its number, and what the views say instead."""
     evidence = finding.evidence
     views = ", ".join(f"{name} {value:.6g}" for name, value in evidence["views"].items())
-    return [(finding.sample_ids[0], f"{evidence['split']}, {evidence['given']:.6g}")], [
+    caption = f"{evidence['split']}, {evidence['given']:.6g}"
+    return [Column("The sample", ((finding.sample_ids[0], caption),), large=True)], [
         ("Given", f"{evidence['given']:.6g}"),
         ("Suggested", f"{evidence['suggested']:.6g}"),
         *[("As if", evidence["like"])] * bool(evidence["like"]),
@@ -119,15 +167,16 @@ def _target_error(finding: Finding) -> tuple[Pictures, Figures]:
     ]
 
 
-def _brittle(finding: Finding) -> tuple[Pictures, Figures]:
+def _brittle(finding: Finding) -> tuple[Columns, Figures]:
     """The prediction, and the most influential of the samples it hangs on."""
     evidence = finding.evidence
-    pictures = [(evidence["test_id"], f"predicted {evidence['predicted']}, labelled {evidence['label']}")]
-    pictures += [
-        (one["train_id"], f"{one['label']}, influence {one['influence']:+.2f}")
-        for one in evidence["support"][: SHOWN - 1]
-    ]
-    return pictures, [
+    support = evidence["support"][: SHOWN - 1]
+    return [
+        Column("The prediction", ((evidence["test_id"], f"{evidence['predicted']}, labelled {evidence['label']}"),),
+               large=True),
+        Column(f"Hangs on {evidence['support_size']:,}, such as",
+               tuple((one["train_id"], f"{one['label']}, {one['influence']:+.2f}") for one in support)),
+    ], [
         (
             "Training samples removed",
             f"{evidence['support_size']:,}, an upper bound; at most {SHOWN - 1} are shown, all are in findings.jsonl",
@@ -140,14 +189,14 @@ def _brittle(finding: Finding) -> tuple[Pictures, Figures]:
         ),
         ("Lead over the best other class", f"{evidence['lead']:.2f} with them, {evidence['lead_without']:.2f} without"),
         ("False-discovery rate", f"{evidence['q_value']:.1%}"),
-    ]
+    ]  # fmt: skip
 
 
-def _harmful(finding: Finding) -> tuple[Pictures, Figures]:
+def _harmful(finding: Finding) -> tuple[Columns, Figures]:
     """The most harmful of the group."""
     evidence = finding.evidence
-    pictures = [(one["train_id"], f"labelled {one['label']}") for one in evidence["members"][:SHOWN]]
-    return pictures, [
+    worst = tuple((one["train_id"], f"labelled {one['label']}") for one in evidence["members"][:SHOWN])
+    return [Column("The most harmful of the group", worst)], [
         ("Samples in the group", f"{evidence['size']:,}"),
         *[("By class", ", ".join(f"{name} {count}" for name, count in evidence["classes"].items()))]
         * bool(evidence["classes"]),
@@ -155,17 +204,17 @@ def _harmful(finding: Finding) -> tuple[Pictures, Figures]:
     ]
 
 
-def _plain(finding: Finding) -> tuple[Pictures, Figures]:
+def _plain(finding: Finding) -> tuple[Columns, Figures]:
     """Any other kind: its first samples, and every single value of its evidence."""
-    pictures = [(id, id.rsplit("/", 1)[-1]) for id in finding.sample_ids[:SHOWN]]
-    return pictures, [
+    samples = tuple((id, id.rsplit("/", 1)[-1]) for id in finding.sample_ids[:SHOWN])
+    return [Column("", samples, large=len(samples) <= 2)], [
         (name.replace("_", " ").capitalize(), _words(value))
         for name, value in finding.evidence.items()
         if isinstance(value, str | bool | int | float) or (isinstance(value, Mapping) and len(value) <= SHOWN)
     ]
 
 
-CARDS: dict[str, Callable[[Finding], tuple[Pictures, Figures]]] = {
+CARDS: dict[str, Callable[[Finding], tuple[Columns, Figures]]] = {
     "leakage": _leakage,
     "mislabeled": _mislabeled,
     "target_error": _target_error,
@@ -174,14 +223,14 @@ CARDS: dict[str, Callable[[Finding], tuple[Pictures, Figures]]] = {
 }
 
 
-def _seen_in_retraining(verification: Verification) -> str:
-    """The effect in words, empty where nothing was retrained."""
+def seen_in_retraining(verification: Verification) -> tuple[str, str]:
+    """The effect with its interval, and of what it is; both empty where nothing was retrained."""
     if verification.effect is None or verification.interval is None:
-        return ""
-    words = f"{verification.measure}: {_interval(verification.effect, *verification.interval)}"
+        return "", ""
+    about = verification.measure
     if verification.random is not None:
-        words += f"; {verification.random:+.3g} after a random removal of the same size and classes"
-    return f"{words}; {verification.seeds} seeds each"
+        about += f"; {verification.random:+.3g} after a random removal of the same size and classes"
+    return _interval(verification.effect, *verification.interval), f"{about}; {verification.seeds} seeds each"
 
 
 def _gain(measure: Mapping[str, Any]) -> str:

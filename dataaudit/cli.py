@@ -7,8 +7,13 @@ import traceback
 import click
 
 from . import __version__, gate, text
+from .commands.apply import apply
+from .commands.baseline import baseline
+from .commands.completion import completion
+from .commands.diff import diff
 from .commands.evaluate import evaluate
 from .commands.explain import explain
+from .commands.init import init
 from .commands.run import run
 from .errors import DataAuditError, InputError
 
@@ -19,7 +24,7 @@ def cli() -> None:
     """Audit a labelled dataset by asking what each training sample does to the model."""
 
 
-for command in (run, evaluate, explain):
+for command in (run, apply, baseline, diff, evaluate, explain, init, completion):
     cli.add_command(command)
 
 

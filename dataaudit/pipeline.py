@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ from numpy.typing import NDArray
 
 from . import __version__, checks, gate, plugins
 from .attribution import Attribution, Backend
-from .audit import Audit, Cost
+from .audit import Accepted, Audit, Cost, HeatMap
+from .baseline import compared, read_baseline
 from .checks import Examined
 from .config import AuditConfig
 from .dataset import Dataset, Rejected, Track, as_text
@@ -31,6 +33,7 @@ from .evaluation import trust
 from .exhibits import exhibits
 from .files import replacing
 from .findings import Finding
+from .heat_maps import heat_maps
 from .learning import is_differentiable
 from .models.learner_spec import learner_of
 from .models.rehearsal import checkpointed, rehearse
@@ -38,6 +41,7 @@ from .pool import BLOCK, QUALITY, Pool, quality, train_pool
 from .problem import Problem
 from .reading.folders import LAYOUT_FILE, endings
 from .reading.layout_file import read_layout
+from .reading.line_numbers import line_numbers
 from .report import EXHIBIT_BYTES, PICTURE_EDGE, shown_samples
 from .retraining import Retraining
 
@@ -118,8 +122,10 @@ def estimate(config: AuditConfig, dataset: Dataset) -> float:
 def run(config: AuditConfig, dataset: Dataset, track: Track) -> Audit:
     """Audit a dataset and write every export into the output directory.
 
-    Raises StaleError before any training if the directory holds work on other data, by another recipe or version.
+    Raises StaleError before any training if the directory holds work on other data, by another recipe or version, and
+    InputError if the baseline can't be read.
     """
+    accepted = () if config.baseline is None else read_baseline(config.baseline)
     directory = _output_directory(config)
     seconds: dict[str, float] = {}
     with joblib.parallel_config(n_jobs=config.workers):
@@ -143,11 +149,15 @@ def run(config: AuditConfig, dataset: Dataset, track: Track) -> Audit:
                     config.brittle)  # fmt: skip
         prove = bool(config.verify) and config.pooled
         examined = checks.examine(case, retrained if prove else None)
-        audit = _audit(config, pool, attribution, whole, examined, seconds)
+        with _timed(seconds, "heat maps"):
+            asked = checks.findings(examined) if config.samples else ()
+            mapped = heat_maps(dataset, problem, asked, PICTURE_EDGE)
+        audit = _audit(config, accepted, pool, attribution, whole, mapped, examined, seconds)
         if prove:
             _export(replace(audit, verdict=gate.unfinished(audit.verdict)), directory)
             retraining = Retraining(dataset, learner, directory / "retrained", config.seed, config.verify, track)
-            audit = _audit(config, pool, attribution, whole, checks.verify(examined, retraining), seconds)
+            proven = checks.verify(examined, retraining)
+            audit = _audit(config, accepted, pool, attribution, whole, mapped, proven, seconds)
     _export(audit, directory)
     return audit
 
@@ -172,29 +182,36 @@ def _problems(config: AuditConfig, pool: Pool, track: Track) -> Callable[..., Pr
 
 
 def _audit(
-    config: AuditConfig, pool: Pool, attribution: Attribution, problem: Problem, examined: list[Examined],
-    seconds: Mapping[str, float],
+    config: AuditConfig, accepted: tuple[Accepted, ...], pool: Pool, attribution: Attribution, problem: Problem,
+    mapped: tuple[Mapping[str, HeatMap], tuple[str, ...]], examined: list[Examined], seconds: Mapping[str, float],
 ) -> Audit:  # fmt: skip
     dataset, findings = pool.dataset, checks.findings(examined)
     every = tuple(state.check for state in examined)
     measured = None if problem.runs is None else trust(problem.runs, attribution.held_out)
     detectors = {name: plugins.get("detectors", name) for name in plugins.names("detectors")}
+    kinds = {kind: (name, title) for name, one in detectors.items() for kind, title in one.KINDS.items()}
+    changes = None if config.baseline is None else compared(config.baseline, accepted, findings, date.today())
+    told = None if measured is None else vars(measured)
     return Audit(
-        verdict=gate.judge(every, findings, config.fail_on),
+        verdict=gate.judge(config.policy, every, findings, kinds, told, changes.known if changes else ()),
         dataset=_describe(config, dataset),
         learner=_describe_learner(config, pool, problem),
-        trust=None if measured is None else {**vars(measured), "slope": attribution.provenance["slope"],
+        trust=None if told is None else {**told, "slope": attribution.provenance["slope"],
                                              "ridge": attribution.provenance["ridge"]},
         checks=every,
         findings=findings,
         reproduce=_reproduce(config),
-        limits=LIMITS,
+        limits=(*LIMITS, *mapped[1]),
         cost=Cost({**seconds, **{state.name: state.seconds for state in examined}}, _peak_megabytes(), pool.resumed),
         samples=tuple(_samples(dataset, pool, checks.columns(examined), findings)),
         pairs=checks.pairs(examined),
-        exhibits=exhibits(dataset, shown_samples(findings), PICTURE_EDGE, EXHIBIT_BYTES),
+        exhibits=exhibits(dataset, shown_samples(findings), PICTURE_EDGE, EXHIBIT_BYTES) if config.samples else {},
+        shows_samples=config.samples,
         explanations={name: explanation(detector) for name, detector in detectors.items()},
-        kinds={kind: (name, title) for name, one in detectors.items() for kind, title in one.KINDS.items()},
+        kinds=kinds,
+        changes=changes,
+        heat_maps=mapped[0],
+        lines=line_numbers(dataset.root, (id for finding in findings for id in finding.sample_ids)),
     )  # fmt: skip
 
 
@@ -305,10 +322,12 @@ def _reproduce(config: AuditConfig) -> dict[str, Any]:
     own += [("--checkpoint", as_text(str(path))) for path in config.checkpoints]
     chosen = [part for name, value in own if value is not None for part in (name, value)]
     chosen += ["--retrain"] * config.retrain + ["--unsafe-checkpoints"] * config.any_code
+    chosen += ["--no-samples"] * (not config.samples)
     return {
         "arguments": ["run", as_text(str(config.path)), "--seed", str(config.seed), "--runs", str(config.runs),
-                      "--verify", str(config.verify), "--brittle", str(config.brittle), "--fail-on",
-                      str(config.fail_on), "--rows", str(config.rows), *chosen],
+                      "--verify", str(config.verify), "--brittle", str(config.brittle), "--rows", str(config.rows),
+                      *chosen, *_policy(config)],
+        "settings": [as_text(str(path)) for path in config.settings],
         "versions": {
             "dataaudit": __version__,
             "python": ".".join(map(str, sys.version_info[:3])),
@@ -317,6 +336,20 @@ def _reproduce(config: AuditConfig) -> dict[str, Any]:
         },
         "device": "cuda" if torch.cuda.is_available() else "cpu",
     }  # fmt: skip
+
+
+def _policy(config: AuditConfig) -> Iterator[str]:
+    """The flags that say it."""
+    policy = config.policy
+    yield from ("--fail-on", str(policy.fail_on))
+    if policy.min_trust_lds is not None:
+        yield from ("--min-trust-lds", str(policy.min_trust_lds))
+    for check, limit in policy.limits.items():
+        for name, value in vars(limit).items():
+            if value is not None:
+                yield from ("--set", f"{check}.{name}={value}")
+    if config.baseline is not None:
+        yield from ("--baseline", as_text(str(config.baseline)))
 
 
 def _samples(

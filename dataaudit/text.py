@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from .audit import Audit
 from .dataset import SPLITS, Dataset
-from .findings import Severity
+from .summary import Summary, in_all, summarize
 
 MOST = 12
 """Classes, and ignored paths of one reason, that are listed before the rest is counted."""
@@ -45,33 +45,35 @@ def _layout(dataset: Dataset, seconds: float) -> Iterator[str]:
 
 def summary(audit: Audit, report: str) -> str:
     """Verdict, checks and where the report is."""
-    return "\n".join(printable(line) for line in _summary(audit, report))
+    return "\n".join(printable(line) for line in _summary(audit, summarize(audit), report))
 
 
-def _summary(audit: Audit, report: str) -> Iterator[str]:
-    yield f"{audit.verdict.status}: {'; '.join(audit.verdict.reasons)}"
-    for check in audit.checks:
-        done = f"{check.examined:,} of {check.total:,} examined, findings: {check.findings}"
-        yield f"  {check.name:<15} {done if check.status == 'ran' else f'{check.status}: {check.reason}'}"
-        if check.calibration and check.calibration["planted"]:
-            found, planted = (sum(check.calibration[key].values()) for key in ("found", "planted"))
-            right, reported = check.calibration["right"], check.calibration["reported"]
-            yield f"  {'':<15} planted faults found: {found} of {planted}; {right} of {reported} reports were right"
-        yield from (f"  {'':<15} {note}" for note in check.notes)
-    severities = Counter(finding.severity for finding in audit.findings)
-    yield "findings: " + (
-        ", ".join(f"{severities[s]} {s}" for s in sorted(Severity, reverse=True) if severities[s]) or "none"
-    )
-    statuses = Counter[str](finding.verification.status for finding in audit.findings)
-    if statuses.keys() - {"unverified"}:
-        yield "by retraining: " + ", ".join(f"{count} {status}" for status, count in statuses.most_common())
-    if audit.trust is not None:
-        low, high = audit.trust["interval"]
-        ceiling = audit.trust["ceiling"]
-        of = f" of at most {ceiling:.2f}" if ceiling else ""
-        yield f"trust in the scores: LDS {audit.trust['lds']:.2f} (95 % {low:.2f} to {high:.2f}){of}"
-        if low <= 0:
-            yield "  which can't be told from guessing: don't rely on influences; more --runs measure it better"
+def _summary(audit: Audit, said: Summary, report: str) -> Iterator[str]:
+    yield f"{said.status}: {'; '.join(said.reasons)}"
+    planted = {one.check: one for one in said.planted}
+    for check in said.coverage:
+        ran = check.status == "ran"
+        notes = check.notes if ran else check.notes[1:]
+        done = (
+            f"{check.examined} examined, findings: {check.findings}"
+            if ran
+            else ": ".join([check.status, *check.notes[:1]])
+        )
+        yield f"  {check.check:<15} {done}"
+        if check.check in planted and planted[check.check].found[1]:
+            made = planted[check.check]
+            (found, of), (right, reported) = made.found, made.right
+            yield f"  {'':<15} planted faults found: {found} of {of}; {right} of {reported} reports were right"
+        yield from (f"  {'':<15} {note}" for note in notes)
+    yield f"findings: {in_all(said.severities)}"
+    if said.proven:
+        yield f"by retraining: {said.proven}"
+    if said.changes:
+        yield f"since the baseline: {said.changes.words}"
+    if said.trust is not None:
+        yield f"trust in the scores: {said.trust.short}"
+        if said.trust.warning:
+            yield f"  {said.trust.warning}"
     if audit.cost.resumed_runs:
         yield f"models kept from an earlier run: {audit.cost.resumed_runs} of {audit.learner['models']}"
     yield f"report: {report}"

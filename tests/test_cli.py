@@ -22,7 +22,8 @@ from dataaudit.errors import InputError, NumericsError
 
 from .test_images import bomb
 
-OUTPUTS = ["audit.json", "cost.json", "findings.jsonl", "pairs.csv", "report.html", "samples.csv", "scores.h5"]
+OUTPUTS = ["audit.json", "audit.sarif", "cost.json", "findings.csv", "findings.jsonl", "junit.xml", "metrics.json",
+           "pairs.csv", "report.html", "samples.csv", "scores.h5", "summary.md"]  # fmt: skip
 
 
 def picture(path: Path, seed: int, bright: bool, mode: str = "L") -> None:
@@ -466,7 +467,7 @@ def test_a_check_that_cannot_run_makes_the_audit_incomplete(
     monkeypatch.setattr(integrity, "detect", broken)
     ended = dataaudit("run", plain.root, "--output", again, *QUICK)
     assert ended.code == 3
-    assert ended.out.startswith("INCOMPLETE: the check 'integrity' could not run: ZeroDivisionError: no such luck")
+    assert ended.out.startswith("INCOMPLETE: integrity: could not run: ZeroDivisionError: no such luck")
     assert json.loads((again / "audit.json").read_text(encoding="utf-8"))["verdict"]["exit_code"] == 3
 
 
@@ -534,13 +535,16 @@ def test_hostile_names_are_escaped_in_the_report(hostile: Audited) -> None:
     assert "{{ 7 * 7 }}&lt;b&gt;" in page
 
 
-def test_the_report_runs_no_script_and_fetches_nothing(hostile: Audited) -> None:
+def test_the_report_runs_its_own_script_alone_and_fetches_nothing(hostile: Audited) -> None:
     tags = Tags()
     tags.feed((hostile.output / "report.html").read_text(encoding="utf-8"))
     pictures = [attributes["src"] or "" for tag, attributes in tags.seen if tag == "img"]
     assert len(pictures) >= 2 * len(HOSTILE)
     assert [source for source in pictures if not source.startswith("data:image/")] == []
-    assert {tag for tag, _ in tags.seen} & {"script", "iframe", "object", "embed", "link", "base", "form"} == set()
+    assert {tag for tag, _ in tags.seen} & {"iframe", "object", "embed", "link", "base", "form"} == set()
+    assert [dict(attributes) for tag, attributes in tags.seen if tag == "script"] == [
+        {"type": "application/json", "id": "data"}, {},
+    ]  # fmt: skip
     assert [name for _, attributes in tags.seen for name in attributes if name.startswith("on")] == []
     assert all((attributes.get("href") or "#").startswith("#") for _, attributes in tags.seen)
 

@@ -1,5 +1,7 @@
 """The page holds what the audit holds, escaped, self-contained and bounded; the documents keep to their schema."""
 
+import base64
+import hashlib
 import json
 import re
 from dataclasses import replace
@@ -10,145 +12,205 @@ import jsonschema
 import pandas as pd
 import pytest
 
-from dataaudit import plugins
-from dataaudit.audit import Audit, Check, Cost, finding_document, plain
+from dataaudit import plugins, report
+from dataaudit.audit import Accepted, Changes, Check, HeatMap, finding_document, plain
 from dataaudit.exhibits import Exhibit
-from dataaudit.exports.audit_json import SCHEMA
-from dataaudit.findings import Finding, Pair, Severity, Verification, fingerprint
-from dataaudit.gate import judge
-from dataaudit.report import SHOWN_PER_KIND, render, shown_samples
+from dataaudit.exports.audit_json import SCHEMA, document
+from dataaudit.findings import Finding, Pair, Severity, fingerprint
+from dataaudit.gallery import Room
+from dataaudit.report import MOST_BYTES, render, shown_samples
+from dataaudit.showing import visible
 
-HOSTILE = [
-    '"><img src=x onerror=alert(1)>.png',
-    "<script>alert(1)</script>",
-    "{{ 7 * 7 }}{% raw %}",
-    "</style><style>*{display:none}",
-    "javascript:alert(1)",
-    "&lt;already escaped&gt;",
-    "right-to-left \u202e override",
-    "a" * 5000,
-]
-
-
-def leak(test: str, train: str, label: str) -> Finding:
-    copy = {"test_id": test, "train_id": train, "splits": ["test", "train"], "test_label": label, "train_label": label,
-            "labels_agree": True, "exact": False, "similarity": 0.99, "mirrored": True, "score": 12.0, "q_value": 0.01,
-            "influence": 0.5, "influence_deviations": 40.0, "influence_place": 1}  # fmt: skip
-    largest = [{"id": train, "influence": 0.5, "influence_deviations": 40.0}]
-    evidence = {"copies": [copy], "labels_agree": True, "largest_influencers": largest}
-    print_ = fingerprint("leakage", [test, train])
-    return Finding("leakage", Severity.HIGH, (test, train), 12.0, f"{test} has a copy {train}", print_, evidence)
-
-
-def wrong(id: str, label: str) -> Finding:
-    evidence = {"split": "train", "label": label, "suggested_label": "other", "probability_wrong": 0.9,
-                "q_value": 0.05, "self_confidence": 0.02, "views": {"pool": {"label": 0.1, "suggested": 0.8}},
-                "self_influence": 1.0, "self_influence_percentile": 99.0, "mean_influence": float("nan"),
-                "for_label": [{"id": label, "label": label, "influence": 0.3}],
-                "for_suggested": [{"id": f"like {label}", "label": "other", "similarity": 0.8}]}  # fmt: skip
-    return Finding(
-        "mislabeled", Severity.MEDIUM, (id,), 0.9, f"{id} {label}", fingerprint("mislabeled", [id]), evidence
-    )
-
-
-def audit_of(findings: list[Finding], label: str = "shirt", **changes: object) -> Audit:
-    checks = (Check("leakage", "ran", 5, 5, len(findings), notes=(f"note about {label}",)),)
-    audit = Audit(
-        verdict=judge(checks, findings, Severity.HIGH),
-        dataset={
-            "name": label, "path": f"/data/{label}", "fingerprint": "0" * 64, "format": "image_folder",
-            "modality": "image", "task": "classification", "split_origin": "split folders", "target_split": "test",
-            "sizes": {"train": 7, "test": 1}, "target_quartiles": None,
-            "classes": [label, "other"], "counts": {"train": {label: 3, "other": 4}, "test": {label: 1, "other": 0}},
-            "unreadable": 0, "ignored": [{"path": label, "reason": "hidden"}], "notes": [label],
-            "reading": {"seed": 0, "label": None, "rows": 100_000},
-        },
-        learner={
-            "recipe": {"learner": "image"}, "gradients_of": None, "checkpoints": [], "models": 8,
-            "distinct_subsets": 6, "training_rows_per_model": 3,
-            "performance": {"measure": "accuracy", "split": "test", "mean": 0.8, "standard_deviation": 0.01,
-                            "ensemble": 0.85},
-        },
-        trust={
-            "lds": 0.5, "interval": (0.4, 0.6), "ceiling": 0.8, "n_subsets": 4, "n_targets": 5, "slope": 2.0,
-            "ridge": 0.1,
-        },
-        checks=checks,
-        findings=tuple(findings),
-        reproduce={"arguments": ["run", f"/data/{label}"], "versions": {"dataaudit": "0"}, "device": "cpu"},
-        limits=("a limit",),
-        cost=Cost({"pool": 1.0}, 100.0, 0),
-        samples=({"id": label, "split": "train", "label": label},),
-        pairs=(Pair("t", label, 0.9, float("nan"), 1.0, "candidate", 1),),
-        exhibits={"t": Exhibit(picture="data:image/png;base64,AAAA")},
-        explanations={"leakage": {"summary": "s", "What it finds": "f"}},
-    )  # fmt: skip
-    return replace(audit, **changes)  # type: ignore[arg-type]
+from .fixtures_findings import HOSTILE, PIXEL, audit_of, group, hanging, leak, wrong
 
 
 class Tags(HTMLParser):
-    """Every tag with its attributes, and all text."""
+    """Every tag with its attributes, and all text outside of scripts and styles."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
+        self.within = ""
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        self.within = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self.within = ""
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        if self.within not in ("script", "style"):
+            self.text += data
 
 
-@pytest.mark.parametrize("string", HOSTILE, ids=lambda string: string[:20])
+def data_of(page: str) -> dict[str, object]:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
+    assert found
+    data: dict[str, object] = json.loads(found[1])
+    return data
+
+
+@pytest.mark.parametrize("string", HOSTILE, ids=lambda string: ascii(string[:20]))
 def test_strings_from_the_data_are_text_and_nothing_else(string: str) -> None:
     harmless = Tags(render(audit_of([leak("t", "x", "x"), wrong("w", "x")], "x")))
     hostile = Tags(render(audit_of([leak("t", string, string), wrong(string, string)], string)))
     assert [tag for tag, _ in hostile.tags] == [tag for tag, _ in harmless.tags]
     assert not any(name.startswith("on") for _, attributes in hostile.tags for name in attributes)
-    assert string in hostile.text
+    assert visible(string)[:70].replace("\t", "\u2409").split("\n")[0] in hostile.text.replace("\t", "\u2409")
 
 
-def test_the_page_loads_nothing_and_forbids_it() -> None:
-    page = Tags(render(audit_of([leak("t", "b", "c")])))
+@pytest.mark.parametrize("string", HOSTILE, ids=lambda string: ascii(string[:20]))
+def test_proof_planted_faults_and_charts_are_shown_and_escaped(string: str) -> None:
+    findings = [hanging(string, ["a.png", "b.png"], string), group([string, "c.png"], string)]
+    planted = {"planted": {string: 10}, "found": {string: 9}, "reported": 9, "right": 9, "procedure": string,
+               "threshold": None}  # fmt: skip
+    figures = {
+        "counterfactual": {"predicted": [1.0, 2.0, 4.0], "actual": [0.5, 2.5, 3.5], "correlation": 0.95},
+        "supports": [
+            {"id": string, "size": 2, "status": "confirmed"},
+            {"id": "x", "size": None, "status": "not found"},
+        ],
+        "most": 80,
+    }
+    check = Check("brittle", "ran", 2, 5, 1, calibration=planted, figures=figures)
+    kinds = {"brittle": ("brittle", "Hanging"), "harmful": ("harmful", "Harm")}
+    page = render(audit_of(findings, checks=(check,), kinds=kinds))
+    for words in ("9 of 10 (60% to 98%)", "0.8000 with the group, 0.8300 without", "Pearson +0.9", "by influence",
+                  "<strong>+3.75 (95 % +3 to +4.5)</strong> fall of the lead; +0.1 after a random"):  # fmt: skip
+        assert words in page
+    assert "<img src=x" not in page
+    assert page.count("<script") == 2
+    assert shown_samples(findings) == list(dict.fromkeys([string, "a.png", "b.png", "c.png"]))
+
+
+def test_the_page_loads_nothing_forbids_it_and_runs_its_own_script_only() -> None:
+    text = render(audit_of([leak("t", "b", "c")]))
+    page = Tags(text)
     sources = [value for _, attributes in page.tags for name, value in attributes.items() if name in ("src", "href")]
     assert all(value and value.startswith(("data:", "#")) for value in sources)
-    assert not any(tag in ("script", "link", "iframe", "object") for tag, _ in page.tags)
-    policies = [a["content"] for tag, a in page.tags if tag == "meta" and "Content-Security-Policy" in a.values()]
-    assert policies[0] is not None
-    assert policies[0].startswith("default-src 'none'")
+    assert not any(tag in ("link", "iframe", "object", "form") for tag, _ in page.tags)
+    policy = next(str(a["content"]) for tag, a in page.tags if "Content-Security-Policy" in a.values())
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    script = text.rsplit("<script>", 1)[1].split("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert rules == {"default-src": "'none'", "img-src": "data:", "style-src": "'unsafe-inline'",
+                     "script-src": f"'sha256-{digest}'", "base-uri": "'none'", "form-action": "'none'"}  # fmt: skip
+    assert not re.search(r"innerHTML|eval\(|document\.write|fetch\(|XMLHttp", script)
 
 
 def test_every_number_a_reviewer_needs_is_on_the_page() -> None:
     text = Tags(render(audit_of([leak("test/a.png", "train/b.png", "coat")]))).text
-    for needed in ("FAIL", "1 leakage finding of severity high", "LDS 0.50 (95 % interval 0.40 to 0.60)", "80.0%",
-                   "test/a.png has a copy train/b.png", "5 of 5", "unverified", "a limit", "(+40 robust"):  # fmt: skip
-        assert needed in text
+    for needed in ("FAIL", "LDS 0.50 (95 % interval 0.40 to 0.60)", "80.0%", "0" * 64, "7 train, 1 test", "accuracy",
+                   "test/a.png has a copy train/b.png", "5 of 5", "unverified", "a limit", "(+40 robust",
+                   "Remove test/a.png; or remove train/b.png"):  # fmt: skip
+        assert needed.lower() in text.lower()
 
 
-def test_what_is_left_out_is_counted() -> None:
-    findings = [leak(f"t{i}", f"b{i}", "c") for i in range(SHOWN_PER_KIND + 7)]
+def test_the_rules_of_the_policy_stand_first_those_that_are_broken_in_sight() -> None:
+    page = render(audit_of([leak("t", "b", "c")]))
+    first = page.index('id="verdict"')
+    assert first < page.index('<tr class="broken">') < page.index('id="audited"')
+    assert "broken: leakage" in Tags(page).text
+
+
+def test_what_is_left_out_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "Room", lambda: Room(cards=10, exhibits=10))
+    findings = [leak(f"t{i}", f"b{i}", "c") for i in range(17)]
     page = render(audit_of(findings))
     assert "7 more are in" in page
-    assert page.count("<article") == SHOWN_PER_KIND
-    assert "pictures or texts were left out" in page
-    assert len(shown_samples(findings)) == 2 * SHOWN_PER_KIND
+    assert "This page shows 10 of them; 7 more" in page
+    assert page.count("<article") == 10
+    assert "20 samples&#39; pictures" in page or "20 samples' pictures" in page
+    assert set(data_of(page)["findings"]) == {finding.id for finding in findings[:10]}  # type: ignore[call-overload]
+
+
+def test_a_page_stays_below_its_size_whatever_the_audit() -> None:
+    long = "n" * 5000
+    findings = [leak(f"{i}{long}", f"b{i}{long}", long) for i in range(1500)]
+    findings += [replace(wrong(f"w{i}", long), kind=f"kind_{i % 12}") for i in range(1500)]
+    exhibits = {id: Exhibit(text=long) for finding in findings for id in finding.sample_ids}
+    classes = [f"{i} {long}" for i in range(1000)]
+    audit = audit_of(findings, exhibits=exhibits)
+    counts = {split: dict.fromkeys(classes, 1) for split in ("train", "test")}
+    ignored = [{"path": long, "reason": "hidden"}] * 5000
+    dataset = {**audit.dataset, "classes": classes, "counts": counts, "ignored": ignored, "notes": [long] * 1000}
+    page = render(replace(audit, dataset=dataset))
+    assert len(page.encode()) <= MOST_BYTES
+    assert page.count("<article") > 100
+    assert "more classes are in" in page
+    assert len(set(re.findall(r'id="kind-(\w+?)"', page))) == 13
+
+
+def test_samples_can_be_left_out_and_the_page_says_so() -> None:
+    finding = leak("t", "b", "c")
+    finding = replace(finding, evidence={**finding.evidence, "copies": [
+        {**finding.evidence["copies"][0], "differences": [["left", "secret words"], ["right", "other"]]}]})  # fmt: skip
+    shown = audit_of([finding], heat_maps={finding.id: HeatMap("t", "b", "data:image/png;base64,BBBB", "hot")})
+    assert "secret words" in render(shown)
+    assert "data:image/png;base64,BBBB" in render(shown)
+    page = render(replace(shown, shows_samples=False, exhibits={}))
+    assert "secret words" not in page
+    assert "data:image" not in page
+    assert "were left out of this page, as asked" in page
+    assert "t has a copy b" in page
+
+
+def test_changes_since_the_baseline_are_on_the_cards_and_in_sum() -> None:
+    known, fresh = leak("t", "b", "c"), leak("t2", "b2", "c")
+    line = Accepted(known.fingerprint, known.id, known.message, "a known one", "Ada", "2026-01-01", "2027-01-31")
+    gone = replace(line, message="one that went")
+    text = Tags(render(audit_of([known, fresh], changes=Changes("base.json", {known.id: line}, (), (gone,))))).text
+    assert "1 new, 1 known, 0 expired, 1 gone" in text
+    assert "accepted by Ada until 2027-01-31: a known one" in text
+    assert "one that went" in text
 
 
 def test_no_trust_and_no_findings_are_said() -> None:
     page = render(audit_of([], trust=None))
     assert "PASS" in page
     assert "Not measured" in page
+    assert "<p>None.</p>" in page
 
 
 def test_ids_in_the_page_are_unique_anchors_and_all_links_lead_somewhere() -> None:
-    page = Tags(render(audit_of([leak("t", "b", "c"), wrong("w", "c")])))
+    audit = audit_of([leak("t", "b", "c"), wrong("w", "c"), hanging("h", ["b"], "c"), hanging("i", ["b"], "c")],
+                     samples=({"label_quality": 0.5}, {"label_quality": 0.9}))  # fmt: skip
+    page = Tags(render(audit))
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
-    targets = {str(attributes["href"])[1:] for tag, attributes in page.tags if tag == "a"}
+    targets = {str(attributes["href"])[1:] for tag, attributes in page.tags if tag in ("a", "use")}
     assert targets <= set(ids)
+
+
+def test_what_a_decision_names_is_on_the_page_in_full() -> None:
+    finding = wrong("folder/</script>.png", "cat")
+    data = data_of(render(audit_of([finding])))
+    assert data["dataset"] == {"name": "shirt", "fingerprint": "0" * 64,
+                               "reading": {"seed": 0, "label": None, "rows": 100_000}}  # fmt: skip
+    known = data["findings"][finding.id]  # type: ignore[index]
+    assert known["fingerprint"] == finding.fingerprint
+    assert known["remedies"][0] == {
+        "words": "Relabel folder/</script>.png as 'other'",
+        "remedy": {"action": "relabel", "sample_ids": ["folder/</script>.png"], "to": ["other"]},
+    }
+
+
+def test_severity_and_verdict_are_never_told_by_colour_alone() -> None:
+    page = render(audit_of([leak("t", "b", "c")]))
+    assert re.search(r'class="severity"><svg [^>]*><use href="#icon-high"/></svg>high<', page)
+    assert re.search(r'<p class="status">FAIL</p>', page)
+
+
+def test_a_kind_that_no_card_was_made_for_shows_its_plain_evidence() -> None:
+    odd = Finding("odd", Severity.LOW, ("x/y.png",), 1.0, "odd", fingerprint("odd", ["x"]),
+                  {"q_value": 0.0123, "split": "train", "deviations": {"pixels": 4.5}, "list": [1, 2]})  # fmt: skip
+    large = PIXEL + "A" * 8000
+    page = render(audit_of([odd], kinds={"odd": ("odd", "Odd ones")}, exhibits={"x/y.png": Exhibit(picture=large)}))
+    for words in ("Odd ones", "Q value", "0.0123", "pixels 4.5", large):
+        assert words in page
 
 
 def test_documents_keep_to_the_published_schema() -> None:
@@ -156,10 +218,11 @@ def test_documents_keep_to_the_published_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
     audit = audit_of([leak("t", "b", "c"), wrong("w", "c")])
-    validator.validate(audit.document())
-    validator.validate(replace(audit, trust=None).document())
+    audit = replace(audit, reproduce={**audit.reproduce, "settings": []})
+    validator.validate(document(audit))
+    validator.validate(document(replace(audit, trust=None)))
     with pytest.raises(jsonschema.ValidationError):
-        validator.validate({**audit.document(), "surprise": 1})
+        validator.validate({**document(audit), "surprise": 1})
 
 
 def test_exports_write_whole_files_only(tmp_path: Path) -> None:
@@ -167,7 +230,7 @@ def test_exports_write_whole_files_only(tmp_path: Path) -> None:
     for name in plugins.names("exports"):
         plugins.get("exports", name).write(audit, tmp_path)
     written = {path.name for path in tmp_path.iterdir()}
-    assert written == {"audit.json", "cost.json", "findings.jsonl", "pairs.csv", "report.html", "samples.csv"}
+    assert {"audit.json", "cost.json", "findings.jsonl", "pairs.csv", "report.html", "samples.csv"} <= written
     lines = [json.loads(line) for line in (tmp_path / "findings.jsonl").read_text(encoding="utf-8").splitlines()]
     assert lines == [plain(finding_document(finding)) for finding in audit.findings]
     assert lines[1]["evidence"]["mean_influence"] is None
@@ -178,64 +241,3 @@ def test_exports_write_whole_files_only(tmp_path: Path) -> None:
         plugins.get("exports", "findings_jsonl").write(broken, tmp_path)
     assert (tmp_path / "findings.jsonl").read_bytes() == before
     assert not list(tmp_path.glob("*.tmp"))
-
-
-def test_severity_and_verdict_are_never_told_by_colour_alone() -> None:
-    page = render(audit_of([leak("t", "b", "c")]))
-    assert re.search(r'class="severity">high<', page)
-    assert re.search(r"FAIL\s*</p>", page)
-
-
-def hanging(id: str, support: list[str], label: str) -> Finding:
-    evidence = {"test_id": id, "label": label, "predicted": label, "support_size": len(support), "flips": 4,
-                "trainings": 4, "flips_after_random_removal": 0, "random_trainings": 8, "q_value": 0.002, "lead": 2.5,
-                "lead_without": -1.25, "support": [{"train_id": one, "label": label, "influence": 0.5}
-                                                   for one in support]}  # fmt: skip
-    verification = Verification("confirmed", "fall of the lead", 3.75, (3.0, 4.5), 0.1, 4)
-    return Finding("brittle", Severity.LOW, (id, *support), 0.5, f"{id} flips", fingerprint("brittle", [id]), evidence,
-                   verification)  # fmt: skip
-
-
-def group(ids: list[str], label: str) -> Finding:
-    measure = {"with": 0.8, "without": 0.83, "after_random_removal": 0.79, "gain": [0.03, 0.02, 0.04],
-               "more_than_random": [0.04, 0.03, 0.05]}  # fmt: skip
-    evidence = {"size": len(ids), "classes": {label: len(ids)}, "measures": {"accuracy": measure},
-                "members": [{"train_id": id, "label": label, "harm": 0.1} for id in ids]}  # fmt: skip
-    return Finding("harmful", Severity.MEDIUM, tuple(ids), 0.03, "harm", fingerprint("harmful", ids), evidence)
-
-
-@pytest.mark.parametrize("hostile", HOSTILE)
-def test_proof_planted_faults_and_plots_are_shown_and_escaped(hostile: str) -> None:
-    findings = [hanging(hostile, ["a.png", "b.png"], hostile), group([hostile, "c.png"], hostile)]
-    planted = {"planted": {hostile: 10}, "found": {hostile: 9}, "reported": 9, "right": 9, "procedure": hostile,
-               "threshold": None}  # fmt: skip
-    figures = {
-        "counterfactual": {"predicted": [1.0, 2.0, 4.0], "actual": [0.5, 2.5, 3.5], "correlation": 0.95},
-        "supports": [
-            {"id": hostile, "size": 2, "status": "confirmed"},
-            {"id": "x", "size": None, "status": "not found"},
-        ],
-        "most": 80,
-    }
-    check = Check("brittle", "ran", 2, 5, 1, calibration=planted, figures=figures)
-    audit = audit_of(
-        findings, checks=(check,), kinds={"brittle": ("brittle", "Hanging"), "harmful": ("harmful", "Harm")}
-    )
-    page = render(audit)
-    assert "9 of 10 (60% to 98%)" in page
-    assert "fall of the lead: +3.75 (95 % +3 to +4.5); +0.1 after a random removal" in page
-    assert "0.8000 with the group, 0.8300 without" in page
-    assert page.count("<circle") == 3
-    assert "Pearson +0.9" in page
-    assert "<img src=x" not in page
-    assert "<script" not in page
-    assert shown_samples(findings) == list(dict.fromkeys([hostile, "a.png", "b.png", "c.png"]))
-
-
-def test_a_kind_that_no_card_was_made_for_shows_its_plain_evidence() -> None:
-    odd = Finding("odd", Severity.LOW, ("x/y.png",), 1.0, "odd", fingerprint("odd", ["x"]),
-                  {"q_value": 0.0123, "split": "train", "deviations": {"pixels": 4.5}, "list": [1, 2]})  # fmt: skip
-    page = render(audit_of([odd], kinds={"odd": ("odd", "Odd ones")}))
-    assert "Odd ones" in page
-    for words in ("Q value", "0.0123", "pixels 4.5"):
-        assert words in page

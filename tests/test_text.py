@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from dataaudit import text
-from dataaudit.audit import Audit, Check, Cost, Verdict
+from dataaudit.audit import Check, Verdict
 from dataaudit.dataset import Dataset, Ignored, Layout, Rejected
 from dataaudit.findings import Finding, Severity, Verification
+
+from .fixtures_findings import audit_of
 
 HOSTILE = "\x1b[2Jcat\r\n\u202egod\x9b\udcff"
 
@@ -81,24 +83,15 @@ def test_the_layout_shows_splits_classes_and_what_was_left_out() -> None:
 
 
 def test_messages_in_the_summary_reach_no_terminal_raw() -> None:
-    audit = Audit(
-        verdict=Verdict("INCOMPLETE", (f"could not run: {HOSTILE}",), 3),
-        dataset={},
-        learner={},
-        trust=None,
-        checks=(
-            Check("leakage", "error", 0, 3, 0, f"ValueError: {HOSTILE}"),
-            Check("integrity", "ran", 3, 3, 1, notes=(HOSTILE,)),
-        ),
-        findings=(),
-        reproduce={},
-        limits=(),
-        cost=Cost({}, 0.0, 0),
+    checks = (
+        Check("leakage", "error", 0, 3, 0, f"ValueError: {HOSTILE}"),
+        Check("integrity", "ran", 3, 3, 1, notes=(HOSTILE,)),
     )
+    audit = audit_of([], HOSTILE, verdict=Verdict("INCOMPLETE", (f"could not run: {HOSTILE}",), 3), checks=checks)
     shown = text.summary(audit, f"/data/{HOSTILE}/report.html")
     assert sent(shown) == set()
     assert shown.startswith("INCOMPLETE: could not run: \\x1b[2Jcat\\r\\n")
-    assert "  leakage         error: ValueError: \\x1b" in shown
+    assert "  leakage         could not run: ValueError: \\x1b" in shown
     assert shown.splitlines()[-1] == "report: /data/\\x1b[2Jcat\\r\\n\\u202egod\\x9b\\udcff/report.html"
 
 
@@ -106,17 +99,9 @@ def test_the_summary_tells_what_was_planted_and_what_was_proven() -> None:
     planted = {"planted": {"a": 4, "b": 2}, "found": {"a": 3, "b": 0}, "reported": 5, "right": 3, "procedure": "",
                "threshold": None}  # fmt: skip
     confirmed = Finding("odd", Severity.LOW, (), 1.0, "odd", "0", verification=Verification("confirmed"))
-    audit = Audit(
-        verdict=Verdict("PASS", ("fine",), 0),
-        dataset={},
-        learner={},
-        trust=None,
-        checks=(Check("odd", "ran", 3, 3, 1, calibration=planted),),
-        findings=(confirmed, confirmed, Finding("odd", Severity.LOW, (), 1.0, "odd", "1")),
-        reproduce={},
-        limits=(),
-        cost=Cost({}, 0.0, 0),
-    )
+    findings = [confirmed, confirmed, Finding("odd", Severity.LOW, (), 1.0, "odd", "1")]
+    audit = audit_of(findings, checks=(Check("odd", "ran", 3, 3, 1, calibration=planted),))
     shown = text.summary(audit, "report.html")
     assert "planted faults found: 3 of 6; 3 of 5 reports were right" in shown
     assert "by retraining: 2 confirmed, 1 unverified" in shown
+    assert "findings: 3 low" in shown
