@@ -343,11 +343,11 @@ def _finding(
 
 
 def _remedies(dataset: Dataset, queries: NDArray[np.int64], bases: NDArray[np.int64]) -> tuple[Remedy, ...]:
-    """Without the copies under test, without those that models learn from, or all of them on that side."""
+    """Without the copies under test, without those that models learn from, or with all of them on that side."""
     tested, known = (tuple(dataset.ids[row] for row in dict.fromkeys(rows.tolist())) for rows in (queries, bases))
     remedies = [Remedy("remove", tested), Remedy("remove", known)]
     splits = set(dataset.splits[bases].tolist())
-    if len(splits) == 1:
+    if len(splits) == 1 and not dataset.layout.splits_drawn:
         remedies.append(Remedy("move", tested, (str(splits.pop()),)))
     return tuple(remedies)
 
