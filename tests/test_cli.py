@@ -458,6 +458,18 @@ def test_below_fail_on_the_same_findings_pass(plain: Audited, again: Path, dataa
     assert json.loads((again / "cost.json").read_text(encoding="utf-8"))["resumed_runs"] == 8
 
 
+def test_no_samples_keeps_pictures_off_the_page_and_findings_on_it(
+    plain: Audited, again: Path, dataaudit: Command
+) -> None:
+    ended = dataaudit("run", plain.root, "--output", again, *QUICK, "--no-samples")
+    assert ended.code == plain.ended.code
+    page = (again / "report.html").read_text(encoding="utf-8")
+    assert "data:image" in (plain.output / "report.html").read_text(encoding="utf-8")
+    assert "data:image" not in page
+    assert all(finding["id"] in page for finding in plain.findings)
+    assert "--no-samples" in json.loads((again / "audit.json").read_text(encoding="utf-8"))["reproduce"]["arguments"]
+
+
 def test_a_check_that_cannot_run_makes_the_audit_incomplete(
     plain: Audited, again: Path, dataaudit: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
