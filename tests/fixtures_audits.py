@@ -7,6 +7,8 @@ from datetime import date
 from dataaudit.audit import Accepted, Audit, Changes, Check, Cost, Rule, Verdict
 from dataaudit.findings import Finding, Remedy, Severity, Verification, fingerprint
 
+from . import fixtures_findings
+
 HOSTILE = [
     '"><img src=x onerror=alert(1)>.png',
     "<script>alert(1)</script>",
@@ -63,30 +65,15 @@ def audit_of(findings: list[Finding], status: str = "FAIL", name: str = "photos"
         for check, count in counts.items()
     )
     code = {"PASS": 0, "FAIL": 1, "INCOMPLETE": 3}[status]
-    audit = Audit(
-        verdict=Verdict(status, (f"{len(findings)} findings in {name}",), code, rules),  # type: ignore[arg-type]
-        dataset={
-            "name": name, "path": f"data/{name}", "fingerprint": "0" * 64, "format": "image_folder",
-            "modality": "image", "task": "classification", "split_origin": "split folders", "target_split": "test",
-            "sizes": {"train": 7, "test": 1}, "target_quartiles": None,
-            "classes": [name, "other"], "counts": {"train": {name: 3, "other": 4}, "test": {name: 1, "other": 0}},
-            "unreadable": 2, "ignored": [{"path": name, "reason": "hidden"}], "notes": [name],
-            "reading": {"seed": 0, "label": None, "rows": 100_000},
-        },
-        learner={
-            "recipe": {"learner": "image"}, "gradients_of": None, "checkpoints": [], "models": 8,
-            "distinct_subsets": 6, "training_rows_per_model": 3,
-            "performance": {"measure": "accuracy", "split": "test", "mean": 0.8, "standard_deviation": 0.01,
-                            "ensemble": 0.85},
-        },
-        trust={"lds": 0.5, "interval": (0.4, 0.6), "ceiling": None, "n_subsets": 4, "n_targets": 5, "slope": 2.0,
-               "ridge": 0.1},
-        checks=tuple(Check(check, "ran", 5, 5, count) for check, count in counts.items()),
-        findings=tuple(findings),
-        reproduce={"arguments": ["run", f"data/{name}"], "versions": {"dataaudit": "0.3.0"}, "device": "cpu"},
-        limits=("a limit",),
-        cost=Cost({"pool": 1.0, "leakage": 2.5}, 100.0, 0),
-        explanations={"leakage": {"summary": "Copies.", "What it finds": "Copies of test samples."}},
-        kinds=kinds,
-    )  # fmt: skip
-    return replace(audit, **other)  # type: ignore[arg-type]
+    audit = fixtures_findings.audit_of(findings, name)
+    own = {
+        "verdict": Verdict(status, (f"{len(findings)} findings in {name}",), code, rules),  # type: ignore[arg-type]
+        "dataset": {**audit.dataset, "path": f"data/{name}", "unreadable": 2},
+        "trust": {**(audit.trust or {}), "ceiling": None},
+        "checks": tuple(Check(check, "ran", 5, 5, count) for check, count in counts.items()),
+        "reproduce": {**audit.reproduce, "arguments": ["run", f"data/{name}"]},
+        "cost": Cost({"pool": 1.0, "leakage": 2.5}, 100.0, 0),
+        "explanations": {"leakage": {"summary": "Copies.", "What it finds": "Copies of test samples."}},
+        "kinds": kinds,
+    }
+    return replace(audit, **own | other)  # type: ignore[arg-type]
