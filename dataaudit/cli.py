@@ -9,6 +9,7 @@ import click
 from . import __version__, gate, text
 from .commands.apply import apply
 from .commands.baseline import baseline
+from .commands.compare import compare
 from .commands.completion import completion
 from .commands.diff import diff
 from .commands.evaluate import evaluate
@@ -24,7 +25,7 @@ def cli() -> None:
     """Audit a labelled dataset by asking what each training sample does to the model."""
 
 
-for command in (run, apply, baseline, diff, evaluate, explain, init, completion):
+for command in (run, apply, baseline, compare, diff, evaluate, explain, init, completion):
     cli.add_command(command)
 
 

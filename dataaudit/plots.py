@@ -106,6 +106,32 @@ def shares(name: str, title: str, rows: Sequence[tuple[str, int, int]]) -> str:
     return svg.text
 
 
+def intervals(
+    name: str, title: str, rows: Sequence[tuple[str, float, tuple[float, float], Sequence[float]]], across: str
+) -> str:
+    """Of every (label, value, interval, others) the value with its interval, over small dots of the others."""
+    rows = rows[:MOST_ROWS]
+    with _chart(name, title, (440, 60 + ROW * max(1, len(rows)))) as (axes, svg):
+        if not rows:
+            _nothing(axes)
+        else:
+            axes.axvline(0, color=SOFT, linewidth=1)
+            for y, (_, value, (low, high), others) in enumerate(rows):
+                _dots(axes, others, np.full(len(others), y), 4, SOFT, 0.6)
+                axes.hlines([y], [low], [high], color=BLUE, alpha=0.45, linewidth=5)
+                _dots(axes, [value], [y], 8, BLUE)
+            spread = [part for _, value, ends, others in rows for part in (value, *ends, *others, 0.0)]
+            margin = max(1e-9, 0.05 * (max(spread) - min(spread)))
+            axes.set_xlim(min(spread) - margin, max(spread) + margin)
+            axes.set_yticks(range(len(rows)), [_word(label) for label, *_ in rows], color=INK)
+            axes.set_ylim(len(rows) - 0.4, -0.6)
+            axes.set_xlabel(_word(across, 60))
+            _in_short(axes.xaxis)
+            axes.spines["left"].set_visible(False)
+            axes.grid(axis="x")
+    return svg.text
+
+
 def histogram(
     name: str,
     title: str,

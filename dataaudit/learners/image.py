@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ..dataset import Dataset
 from ..models.module_learner import ModuleLearner, adapt_outputs, ending, n_outputs
@@ -22,10 +23,12 @@ from ..models.module_learner import ModuleLearner, adapt_outputs, ending, n_outp
 class ImageLearner(ModuleLearner):
     """See the module.
 
-    augment   "shift": every training image is moved by up to an eighth of its edge; "flip": half of them are mirrored
+    augment   what training images go through. "shift": moved by up to an eighth of their edge; "flip": half of them are
+              mirrored; "crop": a part of 50 % to 90 % of each edge is drawn out to the whole; "erase": a rectangle of
+              a quarter to a half of each edge becomes noise (Zhong et al. 2020)
     """
 
-    augment: Literal["none", "shift", "flip"] = "none"
+    augment: Literal["none", "shift", "flip", "crop", "erase"] = "none"
 
     name: ClassVar[str] = "image"
     layout: ClassVar[torch.memory_format] = torch.channels_last
@@ -54,7 +57,34 @@ class ImageLearner(ModuleLearner):
         elif self.augment == "flip":
             mirrored = torch.rand(len(pixels), generator=generator) < 0.5
             pixels = torch.where(mirrored[:, None, None, None], pixels.flip(3), pixels)
+        elif self.augment == "crop":
+            pixels = cropped(pixels, generator)
+        elif self.augment == "erase":
+            pixels = erased(pixels, generator)
         return pixels
+
+
+def cropped(pixels: Tensor, generator: torch.Generator) -> Tensor:
+    """A random part of each image, drawn out to the size of the whole."""
+    scale = 0.5 + 0.4 * torch.rand(len(pixels), generator=generator)
+    places = torch.zeros(len(pixels), 2, 3)
+    places[:, 0, 0] = places[:, 1, 1] = scale
+    places[:, :, 2] = (2 * torch.rand(len(pixels), 2, generator=generator) - 1) * (1 - scale[:, None])
+    grid = functional.affine_grid(places, list(pixels.shape), align_corners=False)
+    return functional.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
+
+
+def erased(pixels: Tensor, generator: torch.Generator) -> Tensor:
+    """Each image with a random rectangle overwritten by noise."""
+    inside = torch.ones(len(pixels), 1, 1, 1, dtype=torch.bool)
+    for axis in (2, 3):
+        edge = pixels.shape[axis]
+        length = torch.randint(max(1, edge // 4), max(1, edge // 2) + 1, (len(pixels),), generator=generator)
+        start = (torch.rand(len(pixels), generator=generator) * (edge - length + 1)).long()
+        places = torch.arange(edge)
+        within = (places >= start[:, None]) & (places < (start + length)[:, None])
+        inside = inside & within.view(len(pixels), 1, *((edge, 1) if axis == 2 else (1, edge)))
+    return torch.where(inside, 255 * torch.rand(pixels.shape, generator=generator), pixels)
 
 
 class Standardise(nn.Module):
