@@ -1,0 +1,83 @@
+"""`dataaudit compare`."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from .. import text
+from ..config import AuditConfig
+from ..errors import InputError
+from ..progress import terminal_track
+
+
+@click.command()
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.option(
+    "--a", "a", required=True, metavar="SPEC|RUN", help="A: a learner as for `run`, or a finished run's folder."
+)
+@click.option("--b", "b", required=True, metavar="SPEC|RUN", help="B: likewise.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="Where results go. Default: DATASET-comparison beside it."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of splits, subsets and training.")
+@click.option("--runs", type=int, default=24, show_default=True, help="Models in each of four pools, at least 16.")
+@click.option("--jobs", type=int, help="Training runs at a time. Default: one a core.")
+@click.option("--label", help="Column, field or array that holds the targets. Default: the usual names.")
+@click.option("--rows", type=int, default=100_000, show_default=True, help="Training rows at most.")
+@click.option(
+    "--transform",
+    "transforms",
+    multiple=True,
+    metavar="SPEC",
+    help="A change of inputs to be tested, repeatable: as in patch:top=0,left=0,size=4, insert:word, "
+    "shift:column=1.0, or package.module:function.",
+)
+@click.option("--alpha", type=float, default=0.05, show_default=True, help="Chance of any false claim.")
+@click.option("--components", type=int, default=4, show_default=True, help="Components looked at, each way.")
+def compare(
+    dataset: Path,
+    a: str,
+    b: str,
+    output: Path | None,
+    seed: int,
+    runs: int,
+    jobs: int | None,
+    label: str | None,
+    rows: int,
+    transforms: tuple[str, ...],
+    alpha: float,
+    components: int,
+) -> None:
+    """Compare how two learning algorithms use DATASET: what A relies on that B does not, and the other way round.
+
+    Writes comparison.html and comparison.json. Run it again to go on after an interruption. Exit codes: 0 compared,
+    whether they differ or not, 2 usage or input, 3 it could not be done, 130 interrupted.
+    """
+    if not 0.01 <= alpha < 1:
+        raise InputError(f"--alpha {alpha}: expected from 0.01 on, as there are 99 draws of chance, to below 1")
+    if components < 1:
+        raise InputError(f"--components {components}: expected one or more")
+    config = AuditConfig(dataset, output, seed, runs, jobs, label=label, rows=rows)
+    if output is None:
+        path = dataset.resolve()
+        config = replace(config, output=path.with_name(f"{path.name}-comparison"))
+    track = terminal_track(Console(stderr=True))
+    from .. import comparison_report, pipeline
+    from ..comparing.compare import compare as compared
+    from ..comparing.compare import estimate
+    from ..comparing.pools import contender
+    from ..comparing.transforms import transform_of
+    from ..exhibits import exhibits
+    from ..report import EXHIBIT_BYTES, PICTURE_EDGE
+
+    data = pipeline.load(config, track)
+    contenders = [contender(given, data, name) for name, given in (("a", a), ("b", b))]
+    changes = [transform_of(spec, data) for spec in transforms]
+    click.echo(text.layout(data, estimate(config, data, contenders)), err=True)
+    found = compared(config, data, contenders, changes, alpha, components, track)
+    shown = exhibits(data, comparison_report.shown_samples(found), PICTURE_EDGE, EXHIBIT_BYTES)
+    path = comparison_report.write_comparison(found, shown, config.directory)
+    click.echo("\n".join(text.printable(line) for line in comparison_report.lines(found)))
+    click.echo(f"report: {text.printable(str(path))}")
