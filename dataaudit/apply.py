@@ -1,7 +1,7 @@
 """Writing a cleaned dataset from a reviewer's decisions, beside the one that they are about, which stays as it is."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,11 +23,17 @@ RECORD = ".changes.json"
 
 @dataclass(frozen=True)
 class Applied:
-    """What was done: samples by what became of them, and where the record of it lies."""
+    """What was done.
+
+    counts    samples by what became of them
+    record    where the record of it lies
+    options   of `dataaudit run` that read the new dataset as the old one was read
+    """
 
     counts: Mapping[str, int]
     record: Path
     notes: tuple[str, ...]
+    options: tuple[str, ...]
 
 
 def apply(path: Path, decisions_path: Path, output: Path, track: Track) -> Applied:
@@ -74,7 +80,8 @@ def apply(path: Path, decisions_path: Path, output: Path, track: Track) -> Appli
             f"{as_text(str(path))} can't be copied and changed into --output {as_text(str(output))}: {error}; nothing "
             "was written"
         ) from error
-    return Applied(counts(planned, outcome.unchanged), record_path, (outcome.unverified,) if outcome.unverified else ())
+    options = () if decisions.label is None else ("--label", decisions.label)
+    return Applied(counts(planned, outcome.unchanged), record_path, tuple(_notes(decisions, planned, outcome)), options)
 
 
 def _places(path: Path, output: Path) -> Path:
@@ -132,6 +139,16 @@ def _outcome(
         unverified=f"not compared with the plan, since only a sample is read: {sampled}" if sampled else "",
         notes=notes,
     )
+
+
+def _notes(decisions: Decisions, planned: Plan, outcome: Outcome) -> Iterator[str]:
+    """What the reader of a terminal should know beside the counts."""
+    signature = decisions.signature
+    yield "the decisions are not signed" if signature is None else f"signed by {signature.name}: {signature.outcome}"
+    if planned.overridden:
+        yield f"{len(planned.overridden)} other changes of samples that are removed were not made"
+    if outcome.unverified:
+        yield outcome.unverified
 
 
 def _put(made: Path, output: Path, written: Path, record_path: Path) -> None:

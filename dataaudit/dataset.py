@@ -53,12 +53,16 @@ class Ignored:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A sample that could not be read: it belongs to the dataset, but no model ever sees it."""
+    """A sample that could not be read: it belongs to the dataset, but no model ever sees it.
+
+    content   digest of what there is of it; empty where its file tells
+    """
 
     id: str
     split: Split
     label: str
     reason: str
+    content: str = ""
 
 
 DRAWN = "made here"

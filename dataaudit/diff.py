@@ -38,9 +38,10 @@ def compare_datasets(old: Dataset, new: Dataset) -> list[SampleChange]:
     """Every sample that is not the same in both, in the order of the new version, then what was removed.
 
     Samples are the same if their content is; of equal ones those with the same id, then the same split and label, go
-    together. Splits that were drawn here, not given by the data, are no difference.
+    together. Splits that were drawn here, not given by the data, are no difference, nor are ids that are positions.
     """
     given = not (old.layout.splits_drawn or new.layout.splits_drawn)
+    named = bool(old.sources or new.sources)
     left: defaultdict[str, list[tuple[str, str, str]]] = defaultdict(list)
     for content, told in _told(old, given):
         left[content].append(told)
@@ -55,7 +56,8 @@ def compare_datasets(old: Dataset, new: Dataset) -> list[SampleChange]:
         if mates:
             mate = max(mates, key=lambda one: (one[0] == told[0], one[1:] == told[1:], one[2] == told[2]))
             mates.remove(mate)
-            pairs.append(SampleChange(mate, told))
+            if named or mate[1:] != told[1:]:
+                pairs.append(SampleChange(mate, told))
         else:
             pairs.append(SampleChange(None, told))
     return pairs + [SampleChange(told, None) for mates in left.values() for told in mates]
@@ -64,6 +66,8 @@ def compare_datasets(old: Dataset, new: Dataset) -> list[SampleChange]:
 def _told(dataset: Dataset, given: bool) -> Iterator[tuple[str, tuple[str, str, str]]]:
     for row, (id, content) in enumerate(zip(dataset.ids, dataset.contents, strict=True)):
         yield content, (id, str(dataset.splits[row]) if given else "", dataset.label(row))
+    for one in dataset.rejected:
+        yield one.content or one.id, (one.id, one.split if given else "", f"unreadable: {one.reason}")
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,8 @@ def _of_project(inside: Path | None) -> Path | None:
 
 
 def _toml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError, RecursionError) as error:  # TOML's and Unicode's errors are ValueErrors
@@ -117,7 +119,10 @@ def _file(path: Path, code: bool, of_dataset: bool = False) -> Settings:
     if path.name == PROJECT:
         where, whole = f"{path}: [tool.dataaudit]", whole.get("tool", {}).get("dataaudit", {})
     if LAYOUT in whole and not of_dataset:
-        raise InputError(f"{where}: [layout] describes a dataset; it is read from {FILE} in the dataset's own folder")
+        raise InputError(
+            f"{where}: [layout] describes the folder that it is in, and holds where that folder is audited, not a file "
+            f"in it: dataaudit run {path.parent}"
+        )
     settings = _checked(where, {key: value for key, value in whole.items() if key != LAYOUT})
     options = dict(settings.options)
     if of_dataset and (found := [name for name in TRUSTED if name in options]):
@@ -151,11 +156,11 @@ def _assigned(assignment: str) -> Settings:
 
 
 def _checked(where: str, found: Mapping[str, Any]) -> Settings:
-    """Every key known, every value of its type."""
+    """Every key known, every value of its type, which tells options from checks of the same name."""
     checks = plugins.names("detectors")
     options, policy = {}, {}
     for key, value in found.items():
-        if key in OPTIONS:
+        if key in OPTIONS and not (key in checks and isinstance(value, Mapping)):
             options[key] = _typed(f"{where}: {key}", value, OPTIONS[key])
         elif key in POLICY:
             policy[key] = _typed(f"{where}: {key}", value, POLICY[key])
@@ -173,7 +178,7 @@ def _checked(where: str, found: Mapping[str, Any]) -> Settings:
 
 def _unknown(where: str, key: str, known: Sequence[str]) -> InputError:
     near = difflib.get_close_matches(key, known, 1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known))}"
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(set(known)))}"
     return InputError(f"{where}: there is no setting {key!r}; {hint}")
 
 

@@ -46,7 +46,8 @@ def test_the_command_says_what_it_did_and_what_comes_next(path: Path, decisions:
     assert result.exit_code == 0, result.output
     record = new.with_name("clean.changes.json")
     assert result.output.splitlines() == [
-        "removed 1, relabelled 1, moved 0, unchanged 50", f"record: {record}", f"next: dataaudit run {new}"
+        "removed 1, relabelled 1, moved 0, unchanged 50", "note: signed by R. Eviewer: approved", f"record: {record}",
+        f"next: dataaudit run {new}",
     ]  # fmt: skip
     assert sorted(one.name for one in path.parent.iterdir()) == ["clean", "clean.changes.json", "data"]
 
@@ -59,7 +60,11 @@ def test_the_record_says_who_decided_what_and_why(path: Path, tmp_path: Path) ->
     found = document(recognised(path).fingerprint, *given)
     file = tmp_path / "d.json"
     file.write_text(json.dumps(found))
-    record = json.loads(apply(path, file, path.with_name("clean"), silent).record.read_text())
+    done = apply(path, file, path.with_name("clean"), silent)
+    assert done.notes == (
+        "signed by R. Eviewer: approved", "1 other changes of samples that are removed were not made",
+    )  # fmt: skip
+    record = json.loads(done.record.read_text())
     assert record["signature"] == found["signature"]
     assert record["dataset"]["before"] == found["dataset"]["fingerprint"]
     assert record["dataset"]["after"] == recognised(path.with_name("clean")).fingerprint
@@ -130,7 +135,7 @@ def test_a_split_that_outgrows_what_is_read_is_not_compared(path: Path, tmp_path
     file = decide(path, remedy("move", "train.csv#1", to="test"), rows=60)
     done = apply(path, file, tmp_path / "clean", silent)
     assert json.loads(done.record.read_text())["verified"] is False
-    assert "sampled 12 of 13" in done.notes[0]
+    assert "sampled 12 of 13" in done.notes[-1]
     assert len((tmp_path / "clean/test.csv").read_text().splitlines()) == 14
 
 

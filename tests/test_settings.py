@@ -108,7 +108,7 @@ def test_files_are_beside_the_file_that_names_them(here: Path) -> None:
         ("checkpoints = ['a.pt']", "there is no setting 'checkpoints'"),
         ("any_code = true", "there is no setting 'any_code'"),
         ("learner = 'os:system'", "names code to run"),
-        ("[layout]\nlabel = 'x'", "is read from dataaudit.toml in the dataset's own folder"),
+        ("[layout]\nlabel = 'x'", "describes the folder that it is in"),
         ("= 3", "not readable as TOML"),
     ],
 )
@@ -119,8 +119,15 @@ def test_what_cannot_be_used_is_refused_with_what_is_known(here: Path, text: str
     assert expected in str(error.value)
 
 
+def test_brittle_is_an_option_and_a_check(here: Path) -> None:
+    Path("dataaudit.toml").write_text("brittle = 5\n")
+    settings = read_settings(Path("photos"), None, ["brittle.max_findings=0"])
+    assert settings.options == {"brittle": 5}
+    assert settings.judged_by().limits == {"brittle": Limit(max_findings=0)}
+
+
 def test_a_missing_file_is_refused(here: Path) -> None:
-    with pytest.raises(InputError, match=r"nowhere\.toml: not readable"):
+    with pytest.raises(InputError, match=r"nowhere\.toml: no such file"):
         read_settings(Path("photos"), Path("nowhere.toml"), [])
 
 

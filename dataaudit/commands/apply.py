@@ -1,5 +1,6 @@
 """`dataaudit apply`."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -27,4 +28,4 @@ def apply(dataset: Path, decisions: Path, output: Path) -> None:
     for note in done.notes:
         click.echo(f"note: {text.printable(note)}")
     click.echo(f"record: {text.printable(str(done.record))}")
-    click.echo(f"next: dataaudit run {text.printable(str(output))}")
+    click.echo("next: " + text.printable(shlex.join(["dataaudit", "run", str(output), *done.options])))

@@ -39,6 +39,8 @@ KINDS = {
     "conflicting_labels": "Copies of one sample with different labels",
 }
 NULL_QUERIES = 500
+LABELS = 4
+"""Labels that are offered for copies with different ones."""
 ALIGNED, ALIGNED_SHARE = 1000, 0.2
 """Samples aligned with their candidates: so many of a split, those most like another, and this share of the rest."""
 
@@ -176,7 +178,9 @@ def _remedies(dataset: Dataset, rows: list[int], conflicting: bool) -> tuple[Rem
     removed, labels = Remedy("remove", ids), [dataset.label(row) for row in rows]
     if dataset.task != "classification":
         return (removed,)
-    (label, count), *_ = Counter(labels).most_common(1)
-    others = tuple(id for id, own in zip(ids, labels, strict=True) if own != label)
-    agreed = Remedy("relabel", others, (label,))
-    return (agreed, removed) if count > len(rows) / 2 else (removed, agreed)
+    counts = Counter(labels).most_common(LABELS)
+    agreed = [
+        Remedy("relabel", tuple(id for id, own in zip(ids, labels, strict=True) if own != label), (label,))
+        for label, _ in counts
+    ]
+    return (agreed[0], removed, *agreed[1:]) if counts[0][1] > len(rows) / 2 else (removed, *agreed)

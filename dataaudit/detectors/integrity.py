@@ -18,7 +18,6 @@ Repair or remove the files and rows; move stray files into a class folder; compl
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 
 from ..dataset import EMPTY_CLASS, EMPTY_SPLIT, HIDDEN, NO_FILE, STRAY, Dataset, Rejected
 from ..detection import Case, Detection
@@ -102,7 +101,9 @@ def _unreadable(dataset: Dataset) -> Iterator[Finding]:
                 sample_ids=tuple(sample.id for sample in samples[:MANY]),
                 score=float(len(samples)),
                 message=f"{len(samples):,} samples of {split} are left out, {reason}: such as {samples[0].id}",
-                fingerprint=fingerprint("unreadable", [sample.id for sample in samples], f"{split}\0{reason}"),
+                fingerprint=fingerprint(
+                    "unreadable", [_content(dataset, one) for one in samples], f"{split}\0{reason}"
+                ),
                 evidence={"split": split, "reason": reason, "count": len(samples), "shown": MANY},
                 remedies=(Remedy("remove", tuple(sample.id for sample in samples)),),
             )
@@ -115,14 +116,17 @@ def _unreadable(dataset: Dataset) -> Iterator[Finding]:
                 sample_ids=(sample.id,),
                 score=1.0,
                 message=f"{sample.id} ({split}{label}) is left out: {reason}",
-                fingerprint=fingerprint("unreadable", [_bytes_digest(dataset.root / sample.id)], sample.id),
+                fingerprint=fingerprint("unreadable", [_content(dataset, sample)]),
                 evidence={"split": split, "label": sample.label, "reason": reason},
                 remedies=(Remedy("remove", (sample.id,)),),
             )
 
 
-def _bytes_digest(path: Path) -> str:
+def _content(dataset: Dataset, sample: Rejected) -> str:
+    """A digest of what there is of a sample; its id, if there is nothing."""
+    if sample.content:
+        return sample.content
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256((dataset.root / sample.id).read_bytes()).hexdigest()
     except OSError:
-        return ""
+        return sample.id

@@ -1,5 +1,6 @@
 """Hugging Face datasets in a folder that save_to_disk wrote (dataset_info.json, state.json and *.arrow)."""
 
+import hashlib
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -128,12 +129,13 @@ def _images(
     at = [(name, row) for name, table in tables.items() for row in range(len(table))]
     named = [_split(name) for name, _ in at]
     splits, origin = settled(path, named, targets.strata, "splits", "images", reading.seed, notes)
-    left_out = [
-        Rejected(f"{at[row][0]}#{at[row][1]}", splits[row], "", str(targets.reasons[row]))
-        for row in np.flatnonzero(~targets.usable)
-    ]
-    rows = sampled(splits, targets.strata, reading, "images", notes)
     stored = {name: table.cast_column(column, datasets.Image(decode=False)) for name, table in tables.items()}
+    left_out = []
+    for row in np.flatnonzero(~targets.usable):
+        name, place = at[row]
+        content = hashlib.sha256(_bytes(stored[name], place, column)).hexdigest()
+        left_out.append(Rejected(f"{name}#{place}", splits[row], "", str(targets.reasons[row]), content))
+    rows = sampled(splits, targets.strata, reading, "images", notes)
     with tempfile.TemporaryDirectory(prefix="dataaudit-") as folder:
         files = []
         for row in rows:

@@ -79,11 +79,11 @@ def dataset_of(path: Path, arrays: Mapping[str, Stored], format: str, reading: R
     fine = np.flatnonzero(reasons == "")
     kept = rows[fine]
     rejected = [
-        _rejected(ids, splits, targets, row, str(targets.reasons[row]))
+        _rejected(ids, splits, targets, row, str(targets.reasons[row]), _digest(pairs, row))
         for row in np.flatnonzero(~targets.usable).tolist()
     ]
     rejected += [
-        _rejected(ids, splits, targets, int(rows[at]), str(reasons[at]))
+        _rejected(ids, splits, targets, int(rows[at]), str(reasons[at]), contents[at])
         for at in np.flatnonzero(reasons != "").tolist()
     ]
     require_enough(path, targets.task, splits[kept], targets.values[kept], rejected, "rows")
@@ -103,9 +103,22 @@ def dataset_of(path: Path, arrays: Mapping[str, Stored], format: str, reading: R
     )
 
 
-def _rejected(ids: Sequence[str], splits: NDArray[np.str_], targets: Targets, row: int, reason: str) -> Rejected:
+def _rejected(
+    ids: Sequence[str], splits: NDArray[np.str_], targets: Targets, row: int, reason: str, content: str
+) -> Rejected:
     has_class = targets.task == "classification" and targets.usable[row]
-    return Rejected(ids[row], splits[row], targets.class_names[targets.values[row]] if has_class else "", reason)
+    name = targets.class_names[targets.values[row]] if has_class else ""
+    return Rejected(ids[row], splits[row], name, reason, content)
+
+
+def _digest(pairs: Sequence[Pair], row: int) -> str:
+    """SHA-256 of one row of inputs, counted through all pairs."""
+    for pair in pairs:
+        count = pair.inputs.shape[0]
+        if row < count:
+            return hashlib.sha256(np.ascontiguousarray(pair.inputs[row : row + 1]).tobytes()).hexdigest()
+        row -= count
+    raise IndexError(row)
 
 
 def role_of(name: str, label: str | None) -> tuple[str, Split | None]:

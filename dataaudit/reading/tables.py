@@ -102,9 +102,10 @@ def assembled(
     features = _features(path, frame, {label} | ({said_by} if said_by else set()), reading, notes)
     ids = [(part.name, row) for part in parts for row in range(len(part.rows))]
     splits, origin = settled(path, named, targets.strata, origin, "rows", reading.seed, notes)
+    unusable = np.flatnonzero(~targets.usable)
     rejected = tuple(
-        Rejected(f"{ids[row][0]}#{ids[row][1]}", splits[row], "", str(targets.reasons[row]))
-        for row in np.flatnonzero(~targets.usable)
+        Rejected(f"{ids[row][0]}#{ids[row][1]}", splits[row], "", str(targets.reasons[row]), content)
+        for row, content in zip(unusable, text_digests(joined(frame[list(features)].iloc[unusable])), strict=True)
     )
     rows = sampled(splits, targets.strata, reading, "rows", notes)
     require_enough(path, targets.task, splits[rows], targets.values[rows], rejected, "rows")

@@ -50,3 +50,16 @@ def test_a_class_without_a_row_is_missing() -> None:
     assert [one.message for one in found] == [
         f"class 'd' has no sample in the {split} split or any other" for split in ("train", "test")
     ]
+
+
+def test_a_row_is_known_again_by_what_it_holds_not_by_where_it_stands() -> None:
+    def marks(*contents: str) -> list[str]:
+        return [one.fingerprint for one in findings(*(
+            Rejected(f"train.csv#{place}", "train", "", "no label", content) for place, content in enumerate(contents)
+        ))]  # fmt: skip
+
+    assert marks("a", "b") == marks("b", "a")[::-1]
+    assert not set(marks("a")) & set(marks("b"))
+    many = [f"{number}" for number in range(8)]
+    assert marks(*many) == marks(*many[::-1])
+    assert marks(*many) != marks(*many[:-1], "other")
