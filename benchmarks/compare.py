@@ -1,6 +1,6 @@
 """What `dataaudit compare` finds of planted differences, what it claims where there is none, and how long it takes.
 
-    python benchmarks/compare.py [texts|table|images|same|time]... [--times 10]
+    python benchmarks/compare.py [texts|table|images|same|time]... [--times 10] [--seeds 3] [--train 600] [--test 600]
 
 Planted: one of two learners can't use a feature that gives a class away, see tests/comparing/plants.py. Same: a learner
 against itself under other seeds, texts and tables. Time: the comparison of made-up attributions, 10,000 x 1,000.
@@ -43,7 +43,7 @@ RUNS = 16
 def compared(dataset: Dataset, a: LearningAlgorithm, b: LearningAlgorithm, seed: int) -> Comparison:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "data").mkdir()
-        config = AuditConfig(Path(folder) / "data", Path(folder) / "out", runs=RUNS, seed=seed)
+        config = AuditConfig(Path(folder) / "data", Path(folder) / "out", runs=RUNS, jobs=1, seed=seed)
         return compare(config, dataset, [Contender("a", a), Contender("b", b)], [], 0.05, 4, silent)
 
 
@@ -65,7 +65,7 @@ def planted(name: str, n_train: int, n_test: int, seed: int) -> str:
 
 def same(name: str, times: int) -> str:
     make, _, learner = PLANTS[name]
-    dataset, _ = make(400, 200, 0)
+    dataset, _ = make(200, 100, 0)
     least = [min(one.p for one in compared(dataset, learner, learner, seed).components) for seed in range(times)]
     false = sum(p <= 0.05 for p in least)
     return f"{name} against itself: {false} of {times} claim something; least p: {', '.join(f'{p:.2f}' for p in least)}"
@@ -95,6 +95,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", nargs="*", default=[*PLANTS, "same", "time"])
     parser.add_argument("--times", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--train", type=int, default=600)
     parser.add_argument("--test", type=int, default=600)
     asked = parser.parse_args()
@@ -105,7 +106,7 @@ def main() -> None:
             for name in ("texts", "table"):
                 print(same(name, asked.times), flush=True)
         else:
-            for seed in range(3):
+            for seed in range(asked.seeds):
                 print(planted(what, asked.train, asked.test, seed), flush=True)
 
 

@@ -158,7 +158,7 @@ def by_another_procedure(pixels: np.ndarray, sort: str, rng: np.random.Generator
         else:
             pen.line((*rng.uniform(0, edge, 2), *rng.uniform(0, edge, 2)), fill=tone, width=max(1, edge // 14))
     else:
-        for part in rng.choice([name for name in alterations(len(pixels)) if name != "two"], 2, replace=False):
+        for part in rng.choice([name for name in alterations(len(pixels)) if name != "two changes"], 2, replace=False):
             pixels = by_another_procedure(pixels, part, rng)
         return pixels
     values = np.asarray(picture)

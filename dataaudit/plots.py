@@ -110,7 +110,9 @@ def intervals(
     name: str, title: str, rows: Sequence[tuple[str, float, tuple[float, float], Sequence[float]]], across: str
 ) -> str:
     """Of every (label, value, interval, others) the value with its interval, over small dots of the others."""
-    rows = rows[:MOST_ROWS]
+    from matplotlib.ticker import MaxNLocator
+
+    rows = [row for row in rows if np.isfinite([row[1], *row[2], *row[3]]).all()][:MOST_ROWS]
     with _chart(name, title, (440, 60 + ROW * max(1, len(rows)))) as (axes, svg):
         if not rows:
             _nothing(axes)
@@ -123,6 +125,7 @@ def intervals(
             spread = [part for _, value, ends, others in rows for part in (value, *ends, *others, 0.0)]
             margin = max(1e-9, 0.05 * (max(spread) - min(spread)))
             axes.set_xlim(min(spread) - margin, max(spread) + margin)
+            axes.set_xticks(MaxNLocator(5).tick_values(*axes.get_xlim())[1:-1])
             axes.set_yticks(range(len(rows)), [_word(label) for label, *_ in rows], color=INK)
             axes.set_ylim(len(rows) - 0.4, -0.6)
             axes.set_xlabel(_word(across, 60))

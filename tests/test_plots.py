@@ -32,6 +32,9 @@ def charts(name: str = "chart", word: str = "word") -> dict[str, str]:
     return {
         "trust_meter": plots.trust_meter(name, word, 0.41, 0.3, 0.5, 0.6),
         "shares": plots.shares(name, word, [(word, 3, 4), ("other", 0, 9)]),
+        "intervals": plots.intervals(
+            name, word, [(word, 1.0, (0.5, 1.5), [0.1, 0.2]), ("b", -1.0, (-2.0, 0.0), [])], word
+        ),
         "histogram": plots.histogram(name, word, x, word, [(0, word), (1, "one")], log=True),
         "bars": plots.bars(name, word, [word, "b"], [3, 4], word),
         "scatter": plots.scatter(name, word, x, y, word, word, identity=True),
@@ -105,6 +108,8 @@ ODD: dict[str, Callable[[], str]] = {
     "no rows": lambda: plots.shares("n", "t", []),
     "of none": lambda: plots.shares("n", "t", [("a", 0, 0)]),
     "many rows": lambda: plots.shares("n", "t", [(f"row {i}", i, 40) for i in range(40)]),
+    "no intervals": lambda: plots.intervals("n", "t", [("a", NAN, (NAN, NAN), [])], "x"),
+    "one point": lambda: plots.intervals("n", "t", [("a", 0.0, (0.0, 0.0), [0.0])], "x"),
     "no dots": lambda: plots.scatter("n", "t", [], [], "x", "y", identity=True),
     "one dot": lambda: plots.scatter("n", "t", [1], [1], "x", "y", identity=True),
     "nan dots": lambda: plots.scatter("n", "t", [NAN, 1], [1, NAN], "x", "y"),
@@ -122,7 +127,18 @@ def test_odd_values_are_drawn_or_said_to_be_nothing(each: str) -> None:
         svg = ODD[each]()
     assert ElementTree.fromstring(svg).tag == "svg"
     assert not re.search(r"\bnan\b|\binf\b", svg)
-    empty = {"no values", "only nan", "no bars", "no rows", "of none", "no dots", "nan dots", "no lines", "no trust"}
+    empty = {
+        "no intervals",
+        "no values",
+        "only nan",
+        "no bars",
+        "no rows",
+        "of none",
+        "no dots",
+        "nan dots",
+        "no lines",
+        "no trust",
+    }
     assert ("nothing to show" in texts(svg)) == (each in empty)
 
 

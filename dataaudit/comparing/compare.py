@@ -73,8 +73,9 @@ def compare(
                     f"{dataset.root}: the attributions of only {kept.sum()} of {len(kept)} targets stand out of the "
                     f"noise; expected {FEWEST_TARGETS} or more. More --runs make them clearer"
                 )
-            scores = [[rows[kept] for rows in one] for one in scores]
-            target = target[kept]
+            if not kept.all():
+                scores = [[rows[kept] for rows in one] for one in scores]
+                target = target[kept]
             rng = np.random.default_rng(config.seed)
             by_chance = np.maximum(*(largest_by_chance(one, rng) for one in scores))
             components = _components(dataset, target, scores, by_chance, alpha, count)

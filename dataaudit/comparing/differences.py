@@ -1,7 +1,7 @@
 """What sets some samples apart from others of the same classes: words, columns, parts of the picture, and the class.
 
-Each feature's mean among the samples is compared with what drawing as many of each class at random would give, by the
-mean and the variance of their ranks in such draws; p-values are adjusted for the number of features (Benjamini & Hochberg 1995).
+Each feature's ranks among the samples are compared with what drawing as many of each class at random would give, by the
+mean and the variance of such draws; p-values are adjusted for the number of features (Benjamini & Hochberg 1995).
 """
 
 from collections import Counter
@@ -51,7 +51,7 @@ def set_apart(dataset: Dataset, rows: NDArray[np.int64], chosen: NDArray[np.bool
     held = [whole if one.kind == "class" else strata for one in features]
     chances = [_chance(one.values, chosen, groups) for one, groups in zip(features, held, strict=True)]
     adjusted = benjamini_hochberg(np.array(chances))
-    told = []
+    told: list[Difference] = []
     for i in np.argsort(chances, kind="stable"):
         if adjusted[i] > LEVEL or len(told) == SHOWN:
             break

@@ -27,13 +27,18 @@ def random_like(dataset: Dataset, before: Any, after: Any, rng: np.random.Genera
         return _columns(dataset, before, after, rng)
     difference = after.astype(np.float64) - before
     axes = tuple(range(1 if before.ndim < 4 else 2, before.ndim))
-    by = [int(rng.integers(0, before.shape[axis])) for axis in axes]
+    by = [_away(before.shape[axis], rng) for axis in axes]
     moved = before + rng.choice([-1, 1]) * np.roll(difference, by, axes)
     return (
         np.clip(np.round(moved), 0, 255).astype(before.dtype)
         if before.dtype == np.uint8
         else moved.astype(before.dtype)
     )
+
+
+def _away(length: int, rng: np.random.Generator) -> int:
+    """A shift by a quarter of an edge or more, whichever way round."""
+    return int(rng.integers(max(1, length // 4), max(2, length - length // 4)))
 
 
 def _texts(dataset: Dataset, before: Any, after: Any, rng: np.random.Generator) -> NDArray[Any]:

@@ -13,6 +13,7 @@ from dataaudit.dataset import Dataset, Layout, Modality
 from dataaudit.features.texts import word_features
 from dataaudit.learners.image import ImageLearner
 from dataaudit.learners.text import TextLearner
+from dataaudit.models.linear_learner import LinearLearner
 
 CUE = "xyzzy"
 CORNER = 3
@@ -70,17 +71,16 @@ class Uncued(TextLearner):
 
 
 def table(n_train: int, n_test: int, seed: int = 0) -> tuple[Dataset, NDArray[np.bool_]]:
-    """Eight weak columns, and a flag that a fifth of the second class has and no other row.
+    """Eight weak columns, and a flag that three in ten rows of the second class have, and no other.
 
     Weak regularisation makes much of it, strong regularisation little, as it is rare. Also (n,) which rows have it.
     """
     rng = np.random.default_rng(seed)
     n = n_train + n_test
     targets = rng.integers(0, 2, n)
-    frame = pd.DataFrame(
-        0.3 * (2 * targets - 1)[:, None] + rng.normal(size=(n, 8)), columns=[f"x{i}" for i in range(8)]
-    )
-    marked = (targets == 1) & (rng.random(n) < 0.2)
+    weak = 0.25 * (2 * targets - 1)[:, None] + rng.normal(size=(n, 8))
+    frame = pd.DataFrame(weak, columns=[f"x{i}" for i in range(8)])
+    marked = (targets == 1) & (rng.random(n) < 0.3)
     frame["flag"] = marked.astype(float)
     return dataset_of(frame, targets, n_train, "table"), marked
 
@@ -113,3 +113,18 @@ class Erased(ImageLearner):
         corner = pixels[:, :, :CORNER, :CORNER]
         corner[:] = 255 * torch.rand(corner.shape, generator=generator)
         return pixels
+
+
+@dataclass(frozen=True)
+class Cornerless(LinearLearner):
+    """A linear model of the pixels but for the corner."""
+
+    name: ClassVar[str] = "cornerless"
+
+    def vectors(self, dataset: Dataset) -> NDArray[np.float32]:
+        def masked() -> NDArray[np.float32]:
+            pixels = dataset.pixels.astype(np.float32) / 255
+            pixels[:, :, :CORNER, :CORNER] = 0.5
+            return pixels.reshape(len(pixels), -1)
+
+        return dataset.derive("cornerless", masked)

@@ -12,7 +12,7 @@ from . import plants
 def test_the_cue_word_is_named_with_shares_and_what_plants_it() -> None:
     dataset, marked = plants.texts(400, 100, share=0.15)
     rows = dataset.rows("train")
-    first = [one for one in set_apart(dataset, rows, marked[rows]) if one.kind == "word"][0]
+    first = next(one for one in set_apart(dataset, rows, marked[rows]) if one.kind == "word")
     assert (first.what, first.transform) == (plants.CUE, f"insert:{plants.CUE}")
     assert (first.inside, first.outside) == (1, 0)
     assert first.p < 1e-6
@@ -36,7 +36,7 @@ def test_samples_drawn_at_random_are_rarely_set_apart() -> None:
     for seed in range(20):
         chosen = np.random.default_rng(seed).permutation(len(rows)) < 40
         claims += bool(set_apart(dataset, rows, chosen))
-    assert claims <= 4
+    assert claims <= 3
 
 
 @pytest.mark.parametrize("what", ["flag", "x3"])

@@ -114,6 +114,7 @@ def test_random_changes_are_as_large() -> None:
     changed = transform_of("patch:top=0,left=0,size=4,value=0", images).apply(images.pixels)
     moved = random_like(images, images.pixels, changed, rng)
     assert 0 < (moved != images.pixels).any(1).sum((1, 2)).max() <= 16
+    assert (moved == images.pixels)[:, :, :4, :4].all()
 
     table = make("table", "classification")
     after = transform_of("shift:x=1", table).apply(table.frame)

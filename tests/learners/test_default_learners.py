@@ -14,6 +14,7 @@ from dataaudit.backends.trak import Trak
 from dataaudit.dataset import Modality, Task, silent
 from dataaudit.evaluation import trust
 from dataaudit.features.vectors import features
+from dataaudit.learners.image import cropped, erased
 from dataaudit.models.learner_spec import learner_of
 from dataaudit.models.linear_learner import LinearLearner
 from dataaudit.pool import quality, train_pool
@@ -93,13 +94,29 @@ def test_features_are_made_once_for_the_same_inputs_and_never_see_labels() -> No
                   - (features(dataset) @ features(dataset)[200:].T)[shuffled]).max() < 1e-3  # fmt: skip
 
 
-@pytest.mark.parametrize("augment", ["none", "shift", "flip"])
+@pytest.mark.parametrize("augment", ["none", "shift", "flip", "crop", "erase"])
 def test_images_can_be_augmented(augment: str) -> None:
     dataset = make("image", "classification", 60, 20)
     learner = learner_of(f"image:augment={augment},epochs=2", "image")
     outputs = learner.outputs(learner.fit(dataset, dataset.rows("train"), 0), dataset, dataset.rows("test"))
     assert np.isfinite(outputs).all()
     assert learner.recipe["augment"] == augment
+
+
+def test_erasing_overwrites_one_rectangle_of_each_image_and_cropping_draws_out_a_part() -> None:
+    pixels = torch.arange(12.0)[:, None] + torch.arange(16.0) + torch.zeros(9, 3, 12, 16)
+    gone = (erased(pixels, torch.Generator().manual_seed(0)) != pixels).all(1)
+    for one in gone:
+        rows, columns = (one.any(axis).nonzero().flatten() for axis in (1, 0))
+        assert one.sum() == len(rows) * len(columns)
+        assert 3 <= len(rows) <= 6
+        assert 4 <= len(columns) <= 8
+    assert len({tuple(one.flatten().tolist()) for one in gone}) > 4
+    part = cropped(pixels, torch.Generator().manual_seed(0))
+    assert part.shape == pixels.shape
+    spans = part.amax((1, 2, 3)) - part.amin((1, 2, 3))
+    assert (spans < 25).all()
+    assert (spans > 10).all()
 
 
 def test_every_learner_says_what_it_is() -> None:
