@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from .findings import Finding, Remedy, Verification
+from .showing import short
 
 SHOWN = 8
 """Most samples of one finding."""
+NAMED = 3
+"""Samples of a remedy that are named."""
 WORDS = 900
 """Characters of two texts' comparison, before it is cut."""
 
@@ -69,16 +72,26 @@ def differences(finding: Finding) -> list[tuple[str, str]]:
     return kept
 
 
-def remedy_in_words(remedy: Remedy) -> str:
-    """What it does, as a short imperative."""
-    many = len(remedy.sample_ids)
-    what = remedy.sample_ids[0] if many == 1 else f"{many:,} samples"
-    to = ", ".join(map(repr, remedy.to))
-    return {
+def remedy_in_words(remedy: Remedy, kind: str) -> str:
+    """What it does about a finding of this kind, as a short imperative."""
+    what, to = _named(remedy.sample_ids), ", ".join(map(repr, remedy.to))
+    copy = "its copy" if len(remedy.sample_ids) == 1 else "their copies"
+    beside = f", beside {copy}" if kind == "leakage" else ""
+    words = {
         "remove": f"Remove {what}",
         "relabel": f"Relabel {what} as {to or 'nothing'}",
-        "move": f"Move {what} to {', '.join(remedy.to)}",
-    }[remedy.action]
+        "move": f"Move {what} to {', '.join(remedy.to)}{beside}",
+    }
+    return short(words[remedy.action], 320)
+
+
+def _named(ids: Sequence[str]) -> str:
+    """The first few by name, the others by number."""
+    if len(ids) == 1:
+        return ids[0]
+    more = len(ids) - NAMED
+    *first, last = [*(short(id, 60) for id in ids[:NAMED]), *[f"{more:,} more"] * (more > 0)]
+    return f"{', '.join(first)} and {last}"
 
 
 def _leakage(finding: Finding) -> tuple[Columns, Figures]:

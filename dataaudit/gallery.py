@@ -158,7 +158,8 @@ def groups(audit: Audit, room: Room) -> tuple[tuple[Group, ...], int]:
         )
         for kind, found in chosen(audit.findings, room).items()
     )
-    return made, len(wanted) - len(exhibits)
+    readable = {row.get("id") for row in audit.samples}
+    return made, sum(id in readable and id not in exhibits for id in wanted)
 
 
 def decidable(audit: Audit, shown: Sequence[Group]) -> dict[str, Any]:
@@ -171,7 +172,7 @@ def decidable(audit: Audit, shown: Sequence[Group]) -> dict[str, Any]:
             "message": short(finding.message, 400),
             "remedies": [
                 {
-                    "words": short(remedy_in_words(remedy)),
+                    "words": remedy_in_words(remedy, finding.kind),
                     "remedy": {"action": remedy.action, "sample_ids": list(remedy.sample_ids), "to": list(remedy.to)},
                 }
                 for remedy in finding.remedies
@@ -265,7 +266,7 @@ def _shown(id: str, caption: str, one: Exhibit | None, large: bool) -> Shown:
 
 
 def _mend(finding: Finding) -> str:
-    words = [short(remedy_in_words(remedy)) for remedy in finding.remedies]
+    words = [remedy_in_words(remedy, finding.kind) for remedy in finding.remedies]
     return "; or ".join(words[:1] + [one[0].lower() + one[1:] for one in words[1:]])
 
 

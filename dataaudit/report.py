@@ -107,7 +107,6 @@ def _values(audit: Audit, said: Summary, charts: dict[str, Any], room: Room) -> 
         "groups": [
             {
                 "group": group,
-                "short_title": group.kind.replace("_", " ").capitalize(),
                 "total": group.total,
                 "open": group.cards[:OPEN],
                 "folded": group.cards[OPEN:],

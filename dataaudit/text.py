@@ -26,7 +26,8 @@ def _layout(dataset: Dataset, seconds: float) -> Iterator[str]:
     yield f"splits: {dataset.layout.split_origin}"
     yield "  " + " " * 24 + "".join(f"{split:>9}" for split in counts)
     for name in dataset.class_names[:MOST]:
-        yield f"  {name[:24]:<24}" + "".join(f"{counts[split][name]:>9,}" for split in counts)
+        cut = name if len(name) <= 24 else f"{name[:21]}..."
+        yield f"  {cut:<24}" + "".join(f"{counts[split][name]:>9,}" for split in counts)
     if len(dataset.class_names) > MOST:
         yield f"  ... and {len(dataset.class_names) - MOST} more classes"
     yield f"  {'all':<24}" + "".join(f"{size:>9,}" for size in dataset.sizes().values())

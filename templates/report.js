@@ -7,6 +7,7 @@ const cards = [...document.querySelectorAll(".card")];
 const groups = [...document.querySelectorAll(".kind")];
 const order = new Map(cards.map((card, place) => [card, place]));
 const WORDS = { accept: "Accepted", reject: "Rejected", defer: "Deferred" };
+const NOTHING = "Change nothing";
 const standing = new Map(groups.map(group => [group, group.querySelector(".first").children.length]));
 const store = `dataaudit ${data.dataset.fingerprint} ${document.body.dataset.report}`;
 let state = { reviewer: "", decisions: {}, signature: null };
@@ -35,13 +36,34 @@ function change(id, decision) {
     say("A decision changed, so the signature is withdrawn.");
   }
 }
-function decide(card, word) {
-  if (!state.reviewer.trim()) {
-    say("Enter your name first: a decision is recorded with it.");
-    at("reviewer").focus();
-    paint(card);
-    return;
-  }
+/* What is asked for without a name waits until there is one; the focus then goes back to where it was. */
+let waiting = null;
+function named(act, back) {
+  say("");
+  if (state.reviewer.trim()) return act();
+  waiting = { act, back };
+  if (order.has(back)) paint(back);
+  say("Your name first: decisions are recorded with it. Enter goes on, Esc goes back.");
+  at("reviewer").focus();
+}
+function resume() {
+  if (!waiting || document.activeElement === at("reviewer")) return;
+  const { act, back } = forget();
+  if (!state.reviewer.trim()) return;
+  goBack(back);
+  act();
+}
+function forget() {
+  const was = waiting;
+  waiting = null;
+  if (was) say("");
+  return was;
+}
+function goBack(to) {
+  to.focus({ preventScroll: true });
+  to.scrollIntoView({ block: "nearest" });
+}
+const decide = (card, word) => named(() => {
   const old = decided(card.id), fieldset = build(card);
   const chosen = Number(fieldset.querySelector("select").value);
   change(card.id, {
@@ -49,13 +71,17 @@ function decide(card, word) {
     reviewer: state.reviewer.trim(), at: new Date().toISOString(),
   });
   settle([card]);
-}
-function undo(card) { change(card.id, null); settle([card]); }
-function amend(card, part) {
-  const old = decided(card.id);
-  if (!old) return;
-  change(card.id, { ...old, ...part, reviewer: state.reviewer.trim() || old.reviewer, at: new Date().toISOString() });
+}, card);
+const undo = card => decided(card.id) && named(() => { change(card.id, null); settle([card]); }, card);
+const amend = (card, part) => decided(card.id) && named(() => {
+  change(card.id, { ...decided(card.id), ...part, reviewer: state.reviewer.trim(), at: new Date().toISOString() });
   settle([card]);
+}, card);
+function mend(card) {
+  const own = decided(card.id), many = data.findings[card.id].remedies.length;
+  if (own?.decision !== "accept" || !many) return;
+  amend(card, { remedy: (own.remedy + 2) % (many + 1) - 1 });
+  build(card).scrollIntoView({ block: "nearest" });
 }
 function settle(changed) { save(); changed.forEach(paint); count(); sign(); }
 
@@ -66,7 +92,7 @@ function build(card) {
   fieldset = at("decision").content.firstElementChild.cloneNode(true);
   const remedies = data.findings[card.id].remedies, select = fieldset.querySelector("select");
   remedies.forEach((one, number) => select.add(new Option(one.words, number)));
-  select.add(new Option("change nothing", -1));
+  select.add(new Option(NOTHING, -1));
   for (const radio of fieldset.querySelectorAll("[type=radio]")) {
     radio.name = `decision ${card.id}`;
     radio.addEventListener("change", () => decide(card, radio.value));
@@ -74,7 +100,6 @@ function build(card) {
   select.addEventListener("change", () => amend(card, { remedy: Number(select.value) }));
   const reason = fieldset.querySelector("[type=text]");
   reason.addEventListener("change", () => amend(card, { reason: reason.value.trim() }));
-  reason.addEventListener("keydown", event => { if (event.key === "Enter") reason.blur(); });
   fieldset.querySelector(".undo").addEventListener("click", () => undo(card));
   card.append(fieldset);
   paint(card);
@@ -82,7 +107,8 @@ function build(card) {
 }
 function paint(card) {
   const own = decided(card.id), fieldset = card.querySelector(".decision");
-  card.classList.toggle("decided", Boolean(own));
+  const head = card.querySelector("header");
+  if (own) head.dataset.decision = WORDS[own.decision]; else delete head.dataset.decision;
   let by = card.querySelector(".by");
   if (own && !by) {
     by = document.createElement("p");
@@ -96,11 +122,13 @@ function paint(card) {
   fieldset.querySelector(".remedy").hidden = !own || own.decision !== "accept";
   fieldset.querySelector(".undo").hidden = fieldset.querySelector(".reason").hidden = !own;
   if (own && own.decision === "accept") fieldset.querySelector("select").value = own.remedy;
-  fieldset.querySelector("[type=text]").value = own ? own.reason : "";
+  const reason = fieldset.querySelector("[type=text]");
+  reason.value = own ? own.reason : "";
+  reason.placeholder = own?.decision === "reject" ? "why?" : "";
 }
 function told(id, own) {
   const remedy = data.findings[id].remedies[own.remedy];
-  const what = own.decision === "accept" ? `: ${remedy ? remedy.words : "change nothing"}` : "";
+  const what = own.decision === "accept" ? `: ${remedy ? remedy.words : NOTHING}` : "";
   return `${WORDS[own.decision]} by ${own.reviewer}, ${own.at.slice(0, 10)}${what}${own.reason ? `. ${own.reason}` : ""}`;
 }
 function count() {
@@ -125,6 +153,7 @@ function text(card) {
 }
 const chosen = name => at(`filter-${name}`)?.value || "";
 function filter() {
+  from = null;
   const words = at("search").value.toLowerCase().split(/\s+/).filter(Boolean);
   const asked = ["severity", "kind", "status", "change", "decision"].map(chosen);
   const [severity, kind, status, changed, decision] = asked;
@@ -144,6 +173,8 @@ function filter() {
     rest.hidden = !folded;
     if (narrowed) rest.open = true;
     rest.querySelector(".many").textContent = folded;
+    const tally = group.querySelector("h3 small"), all = tally.dataset.total;
+    tally.textContent = narrowed ? `${here} of ${all}` : all;
     shown += here;
   }
   at("count").textContent = `${shown} of ${cards.length} findings`;
@@ -179,37 +210,50 @@ function show(card) {
   if (rest) rest.open = true;
   build(card);
   card.focus({ preventScroll: true });
-  card.scrollIntoView({ block: "start" });
+  goTo(card);
 }
-function step(by) {
-  const all = visible(), place = all.indexOf(current());
-  const next = place < 0 ? (by > 0 ? 0 : all.length - 1) : place + by;
-  if (all[next]) show(all[next]);
+/* Cards just above get their controls first, or they would push it down afterwards. */
+function goTo(target) {
+  from = target;
+  visible().filter(toward(Node.DOCUMENT_POSITION_PRECEDING)).filter(card => !card.closest("details:not([open])")).slice(-9).forEach(build);
+  target.scrollIntoView();
 }
-function follow() {
-  let id = location.hash.slice(1);
+let from = null; /* the card or section that was gone to last */
+const toward = way => card => !from || from.compareDocumentPosition(card) & way;
+function step(way) {
+  const all = visible();
+  const next = way === Node.DOCUMENT_POSITION_FOLLOWING ? all.find(toward(way)) : all.findLast(toward(way));
+  if (next) show(next);
+}
+function follow(hash) {
+  let id = hash.slice(1);
   try { id = decodeURIComponent(id); } catch { return; }
-  const card = id && at(id);
-  if (card && card.matches(".card")) show(card);
+  const target = id && at(id);
+  if (!target) return;
+  if (order.has(target)) show(target); else goTo(target);
 }
 const typing = element => element?.matches("input:not([type=radio]):not([type=file]), select, textarea");
 const KEYS = {
-  j: () => step(1), k: () => step(-1),
+  j: () => step(Node.DOCUMENT_POSITION_FOLLOWING), k: () => step(Node.DOCUMENT_POSITION_PRECEDING),
   a: card => card && decide(card, "accept"), r: card => card && decide(card, "reject"), d: card => card && decide(card, "defer"),
-  u: card => card && undo(card),
-  c: card => card && decided(card.id) && build(card).querySelector("[type=text]").focus(),
-  e: card => { const one = card?.querySelector(".evidence"); if (one) one.open = !one.open; },
+  u: card => card && undo(card), m: card => card && mend(card),
+  e: card => card && decided(card.id) && build(card).querySelector("[type=text]").focus(),
+  o: card => { const one = card?.querySelector(".evidence"); if (one) one.open = !one.open; },
   "/": () => at("search").focus(), "?": () => at("help").showModal(),
 };
+function leave(event) {
+  const field = event.target;
+  const enters = event.key === "Enter" && (field === at("reviewer") ? field.value.trim() : field.matches(".reason input"));
+  if (!enters && event.key !== "Escape") return;
+  event.preventDefault(); /* or a dialog that opens now would take the Enter */
+  const back = waiting?.back || field.closest(".card");
+  if (!enters) forget();
+  field.blur();
+  if (back && document.activeElement === document.body) goBack(back);
+}
 function press(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || document.querySelector("dialog[open]")) return;
-  if (typing(event.target)) {
-    if (event.key !== "Escape") return;
-    const card = event.target.closest(".card");
-    event.target.blur();
-    if (card) card.focus({ preventScroll: true });
-    return;
-  }
+  if (typing(event.target)) return leave(event);
   const act = Object.hasOwn(KEYS, event.key) && KEYS[event.key];
   if (!act) return;
   event.preventDefault();
@@ -285,7 +329,6 @@ async function pick(event) {
 }
 function acceptAll() {
   const open = visible().filter(card => !decided(card.id));
-  if (!state.reviewer.trim()) { say("Enter your name first: decisions are recorded with it."); return at("reviewer").focus(); }
   at("sure-words").textContent = `Findings that are shown and undecided: ${open.length}. Each will be accepted, with what is proposed first. Decisions already made stay.`;
   at("sure-yes").onclick = () => {
     at("sure").close();
@@ -309,11 +352,17 @@ load();
 sign();
 count();
 cards.forEach(card => { if (decided(card.id)) paint(card); });
-addEventListener("hashchange", follow);
+addEventListener("hashchange", () => follow(location.hash));
+document.addEventListener("click", event => {
+  const link = event.target.closest("a[href^='#']");
+  if (link) follow(link.hash);
+});
+document.addEventListener("focusin", () => { from = current() || from; });
 document.addEventListener("keydown", press);
 for (const dialog of document.querySelectorAll("dialog")) dialog.querySelector(".close").addEventListener("click", () => dialog.close());
 at("sign").addEventListener("click", signNow);
-at("unsign").addEventListener("click", () => { state.signature = null; save(); sign(); });
+at("signing").addEventListener("input", () => say(""));
+at("unsign").addEventListener("click", () => { state.signature = null; say(""); save(); sign(); });
 at("export").addEventListener("click", download);
 at("import").addEventListener("change", pick);
 if (at("search")) {
@@ -321,14 +370,17 @@ if (at("search")) {
   for (const select of document.querySelectorAll("#filters select")) select.addEventListener("change", select.id === "sort" ? sort : filter);
   at("clear").addEventListener("click", clear);
   at("help-button").addEventListener("click", () => at("help").showModal());
-  at("accept-all").addEventListener("click", acceptAll);
+  at("accept-all").addEventListener("click", () => named(acceptAll, at("accept-all")));
   at("reviewer").value = at("signer").value = state.reviewer;
   at("reviewer").addEventListener("input", () => { state.reviewer = at("signer").value = at("reviewer").value; save(); });
+  at("reviewer").addEventListener("blur", resume);
+  const bar = document.querySelector(".tools");
+  new ResizeObserver(() => document.documentElement.style.setProperty("--bar", `${bar.offsetHeight}px`)).observe(bar);
   const near = new IntersectionObserver(seen => {
     for (const one of seen) if (one.isIntersecting) { build(one.target); near.unobserve(one.target); }
   }, { rootMargin: "800px" });
   cards.forEach(card => near.observe(card));
   filter();
 }
-follow();
+follow(location.hash);
 document.documentElement.dataset.ready = "true";

@@ -8,8 +8,9 @@ from dataaudit.audit import HeatMap
 from dataaudit.exhibits import Exhibit
 from dataaudit.findings import Remedy
 from dataaudit.gallery import ASIDE, REMEDY, Room, chosen, decidable, groups, shown_samples
+from dataaudit.showing import short
 
-from .fixtures_findings import PIXEL, audit_of, hanging, leak, wrong
+from .fixtures_findings import PIXEL, audit_of, leak, wrong
 
 MANY = [leak(f"t{i}", f"b{i}", "c") for i in range(20)] + [wrong(f"w{i}", "c") for i in range(3)]
 
@@ -28,11 +29,12 @@ def test_first_cards_of_every_kind_get_their_samples_first() -> None:
     assert shown_samples(MANY, Room())[:7] == ["t0", "b0", "w0", "c", "like c", "t1", "b1"]
     room = replace(Room(), exhibits=3 * len(PIXEL))
     exhibits = {id: Exhibit(picture=PIXEL) for id in shown_samples(MANY, Room())}
-    made, left_out = groups(audit_of(MANY, exhibits=exhibits), room)
+    samples = tuple({"id": id} for id in exhibits if id != "like c")
+    made, left_out = groups(audit_of(MANY, exhibits=exhibits, samples=samples), room)
     seen = {sample.id for group in made for card in group.cards for side in card.sides
             for sample in side.samples if sample.picture}  # fmt: skip
     assert seen == {"t0", "b0", "w0"}
-    assert left_out == len(exhibits) - 3
+    assert left_out == len(exhibits) - 3 - 1  # "like c" could not be read
 
 
 def test_room_gets_smaller_until_there_is_none() -> None:
@@ -85,14 +87,24 @@ def test_heat_maps_come_with_their_picture_and_only_where_samples_are_shown() ->
 
 
 def test_a_remedy_is_in_words_and_offered_as_long_as_its_ids_fit() -> None:
-    finding = hanging("h", ["b"], "c")
+    finding = leak("h", "b", "c")
     remedies = (
+        Remedy("move", ("a", "b"), ("train",)),
+        Remedy("remove", tuple("abcdefg")),
         Remedy("move", ("a",), ("train",)),
         Remedy("remove", ("x" * REMEDY, "y")),
         Remedy("relabel", ("a",), ()),
     )
     audit = audit_of([replace(finding, remedies=remedies)])
     made, _ = groups(audit, Room())
-    assert made[0].cards[0].mend == "Move a to train; or remove 2 samples; or relabel a as nothing"
+    assert made[0].cards[0].mend == (
+        "Move a and b to train, beside their copies; or remove a, b, c and 4 more; "
+        f"or move a to train, beside its copy; or remove {short('x' * REMEDY, 60)} and y; or relabel a as nothing"
+    )
     offered = decidable(audit, made)[finding.id]["remedies"]
-    assert [one["words"] for one in offered] == ["Move a to train", "Relabel a as nothing"]
+    assert [one["words"] for one in offered] == [
+        "Move a and b to train, beside their copies",
+        "Remove a, b, c and 4 more",
+        "Move a to train, beside its copy",
+        "Relabel a as nothing",
+    ]

@@ -119,11 +119,14 @@ def test_the_rules_of_the_policy_stand_first_those_that_are_broken_in_sight() ->
 def test_what_is_left_out_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "Room", lambda: Room(cards=10, exhibits=10))
     findings = [leak(f"t{i}", f"b{i}", "c") for i in range(17)]
-    page = render(audit_of(findings))
+    samples = tuple({"id": id} for finding in findings for id in finding.sample_ids)
+    page = render(audit_of(findings, samples=samples))
     assert "7 more are in" in page
     assert "This page shows 10 of them; 7 more" in page
     assert page.count("<article") == 10
-    assert "20 samples&#39; pictures" in page or "20 samples' pictures" in page
+    assert "Pictures, texts or values of 20 samples were left out" in page
+    assert "The picture, text or values of 1 sample were left out" in render(audit_of(findings, samples=samples[:1]))
+    assert "left out to keep this file small" not in render(audit_of(findings, samples=()))
     assert set(data_of(page)["findings"]) == {finding.id for finding in findings[:10]}  # type: ignore[call-overload]
 
 
@@ -209,7 +212,7 @@ def test_a_kind_that_no_card_was_made_for_shows_its_plain_evidence() -> None:
                   {"q_value": 0.0123, "split": "train", "deviations": {"pixels": 4.5}, "list": [1, 2]})  # fmt: skip
     large = PIXEL + "A" * 8000
     page = render(audit_of([odd], kinds={"odd": ("odd", "Odd ones")}, exhibits={"x/y.png": Exhibit(picture=large)}))
-    for words in ("Odd ones", "Q value", "0.0123", "pixels 4.5", large):
+    for words in ('<a href="#kind-odd"><span>Odd ones</span>', "Q value", "0.0123", "pixels 4.5", large):
         assert words in page
 
 

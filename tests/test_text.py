@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,13 @@ def test_the_layout_shows_splits_classes_and_what_was_left_out() -> None:
         "audited",
         "estimated time",
     ]
+
+
+def test_long_names_of_classes_are_seen_to_be_cut() -> None:
+    dataset = replace(hostile_dataset(), class_names=("n" * 24, "m" * 25))
+    names = [line.split()[0] for line in text.layout(dataset, 30).splitlines()]
+    assert "n" * 24 in names
+    assert "m" * 21 + "..." in names
 
 
 def test_messages_in_the_summary_reach_no_terminal_raw() -> None:

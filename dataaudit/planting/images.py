@@ -106,7 +106,7 @@ def overlay(images: Tensor, rng: np.random.Generator) -> Tensor:
 
 def two(images: Tensor, rng: np.random.Generator) -> Tensor:
     """Two of the others, one after the other."""
-    single = [name for name in alterations(images.shape[1]) if name != "two"]
+    single = [name for name, change in alterations(images.shape[1]).items() if change is not two]
     altered = []
     for image in torch.split(images, 1):
         for name in rng.choice(single, 2, replace=False):
@@ -127,7 +127,7 @@ ALTERATIONS: Mapping[str, Alteration] = {
     "JPEG": jpeg,
     "noise": noise,
     "overlay": overlay,
-    "two": two,
+    "two changes": two,
 }
 
 

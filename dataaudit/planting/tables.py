@@ -80,7 +80,7 @@ ALTERATIONS: Mapping[str, Alteration] = {
     "noise": noisy,
     "cells changed": changed,
     "cells missing": blanked,
-    "two": two,
+    "two changes": two,
 }
 
 
@@ -88,7 +88,7 @@ def alterations(every: Cells) -> list[str]:
     """Names of those that change such rows: without fractions there is nothing to round, without numbers no noise."""
     numbers = every.numbers[~np.isnan(every.numbers)]
     idle = {"rounded"} if (numbers == np.round(numbers)).all() else set()
-    idle |= {"noise", "two"} if not len(numbers) else set()
+    idle |= {"noise", "two changes"} if not len(numbers) else set()
     return [name for name in ALTERATIONS if name not in idle]
 
 

@@ -65,7 +65,7 @@ def prepend(pieces: Pieces, others: Sequence[str], rng: np.random.Generator) -> 
 
 def two(pieces: Pieces, others: Sequence[str], rng: np.random.Generator) -> str:
     """Two of the others, one after the other."""
-    single = [change for name, change in ALTERATIONS.items() if name != "two"]
+    single = [change for change in ALTERATIONS.values() if change is not two]
     for number in rng.choice(len(single), 2, replace=False):
         pieces = _PIECE.findall(single[number](pieces, others, rng)) or pieces
     return "".join(pieces)
@@ -79,7 +79,7 @@ ALTERATIONS: Mapping[str, Alteration] = {
     "words replaced": substitute,
     "truncated": truncate,
     "sentence before": prepend,
-    "two": two,
+    "two changes": two,
 }
 
 

@@ -32,12 +32,10 @@ def decide_by_keyboard(page: Any) -> None:
     page.keyboard.press("a")
     assert page.evaluate("document.activeElement.id") == "reviewer"
     page.keyboard.type("Ada Läufer")
-    page.keyboard.press("Escape")
-    page.keyboard.press("j")
-    page.keyboard.press("a")
-    page.keyboard.press("c")
+    page.keyboard.press("Enter")
+    page.keyboard.press("e")
     page.keyboard.type("a known copy")
-    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
     page.keyboard.press("j")
     page.keyboard.press("r")
     page.keyboard.press("j")
@@ -94,9 +92,120 @@ def test_another_remedy_or_none_can_be_chosen(opened: Opened, tmp_path: Path) ->
     first.get_by_text("Accept", exact=True).click()
     first.locator("select").select_option(label="Remove train/w0.png")
     second.get_by_text("Accept", exact=True).click()
-    second.locator("select").select_option(label="change nothing")
+    second.locator("select").select_option(label="Change nothing")
     remedies = [one["remedy"] for one in export(page, tmp_path / "d.json")["decisions"]]
     assert remedies == [{"action": "remove", "sample_ids": ["train/w0.png"], "to": []}, None]
+
+
+def focused(page: Any) -> str:
+    id: str = page.evaluate("document.activeElement.id")
+    return id
+
+
+def test_without_a_name_a_decision_waits_until_it_is_entered(opened: Opened) -> None:
+    page = opened.page
+    assert page.get_attribute("#reviewer", "placeholder") == "needed to decide"
+    page.keyboard.press("j")
+    card = focused(page)
+    page.keyboard.press("r")
+    assert focused(page) == "reviewer"
+    page.keyboard.press("Enter")
+    assert focused(page) == "reviewer"
+    page.keyboard.type("Ada")
+    assert "Your name first" in page.inner_text("#notice")
+    page.keyboard.press("Enter")
+    assert focused(page) == card
+    assert "Rejected by Ada" in page.inner_text(f"#{card} .by")
+    assert page.text_content("#notice") == page.text_content("#message") == ""
+
+
+def test_a_decision_that_waits_is_made_when_the_name_is_left_and_dropped_on_escape(opened: Opened) -> None:
+    page = opened.page
+    page.keyboard.press("j")
+    card = focused(page)
+    page.keyboard.press("a")
+    page.keyboard.press("Escape")
+    assert focused(page) == card
+    assert page.text_content("#notice") == ""
+    page.keyboard.press("a")
+    page.click("#search")
+    assert focused(page) == "search"
+    page.fill("#reviewer", "Ada")
+    page.keyboard.press("Tab")
+    assert page.inner_text("#progress-words") == "0 of 11 decided"
+    page.fill("#reviewer", "")
+    page.locator(f"#{card}").get_by_text("Defer", exact=True).click()
+    page.keyboard.type("Eve")
+    page.keyboard.press("Tab")
+    assert focused(page) == card
+    assert "Deferred by Eve" in page.inner_text(f"#{card} .by")
+
+
+def test_the_decision_of_another_is_changed_under_the_own_name_only(opened: Opened, tmp_path: Path) -> None:
+    page, finding = opened.page, several().findings[0]
+    other = {
+        "finding": finding.id, "fingerprint": finding.fingerprint, "decision": "accept", "remedy": None,
+        "reason": "hers", "reviewer": "Eve", "at": "2026-01-01T00:00:00.000Z",
+    }  # fmt: skip
+    refused(page, given(decisions=[other]), tmp_path)
+    card = page.locator(f"#{finding.id}")
+    page.evaluate("id => { show(at(id)); }", finding.id)
+    page.keyboard.press("m")
+    assert focused(page) == "reviewer"
+    page.keyboard.press("Escape")
+    page.keyboard.press("u")
+    assert focused(page) == "reviewer"
+    page.keyboard.press("Escape")
+    card.locator(".reason input").fill("mine")
+    page.keyboard.press("Enter")
+    assert focused(page) == "reviewer"
+    page.keyboard.press("Escape")
+    assert "Accepted by Eve, 2026-01-01: Change nothing. hers" in card.inner_text()
+    assert card.locator(".reason input").input_value() == "hers"
+    card.locator("select").select_option(index=1)
+    page.keyboard.type("Ada")
+    page.keyboard.press("Enter")
+    assert focused(page) == finding.id
+    (one,) = export(page, tmp_path / "d.json")["decisions"]
+    assert (one["reviewer"], one["reason"], one["remedy"]["sample_ids"]) == ("Ada", "hers", ["train/0.png"])
+    assert one["at"] > other["at"]
+
+
+def test_remedies_are_gone_through_by_key_and_the_decision_is_seen_at_the_top(opened: Opened) -> None:
+    page = opened.page
+    page.fill("#reviewer", "Ada")
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    card = page.locator(".card:focus")
+    page.keyboard.press("m")
+    assert card.locator(".by").count() == 0
+    page.keyboard.press("a")
+    assert card.evaluate("card => getComputedStyle(card.querySelector('header'), '::after').content") == '"Accepted"'
+    told = []
+    for _ in range(3):
+        page.keyboard.press("m")
+        told.append(card.locator(".by").inner_text().split(": ")[1])
+    assert told == ["Remove train/0.png", "Change nothing", "Remove test/0.png"]
+    page.keyboard.press("u")
+    assert card.locator("header").get_attribute("data-decision") is None
+
+
+def test_a_rejection_is_asked_why(opened: Opened) -> None:
+    page = opened.page
+    page.fill("#reviewer", "Ada")
+    card = page.locator(".card").first
+    card.get_by_text("Reject", exact=True).click()
+    assert card.locator(".reason input").get_attribute("placeholder") == "why?"
+    card.get_by_text("Accept", exact=True).click()
+    assert card.locator(".reason input").get_attribute("placeholder") == ""
+
+
+def test_what_a_signature_lacks_is_said_until_something_is_entered(opened: Opened) -> None:
+    page = opened.page
+    page.click("#sign")
+    assert page.inner_text("#message") == "A signature needs a name and an outcome."
+    page.fill("#signer", "Ada")
+    assert page.text_content("#message") == ""
 
 
 def test_an_import_restores_everything_in_another_profile(
@@ -172,8 +281,11 @@ def test_what_an_import_holds_beyond_this_page_is_counted(opened: Opened, tmp_pa
 def test_all_that_a_filter_shows_can_be_accepted_once_it_is_confirmed(opened: Opened, tmp_path: Path) -> None:
     page = opened.page
     page.click("#accept-all")
-    assert "Enter your name first" in page.inner_text("#notice")
-    page.fill("#reviewer", "Ada")
+    assert "Your name first" in page.inner_text("#notice")
+    page.keyboard.type("Ada")
+    page.keyboard.press("Enter")
+    assert "undecided: 11." in page.inner_text("#sure-words")
+    page.click("#sure .close")
     page.click("#filters > summary")
     page.select_option("#filter-kind", "mislabeled")
     page.click("#accept-all")

@@ -38,6 +38,8 @@ def test_filters_leave_what_they_ask_for_and_say_how_many(page: Any, filter: str
     page.select_option(f"#filter-{filter}", value)
     assert shown(page) == left
     assert page.inner_text("#count") == f"{len(left)} of 11 findings"
+    tallies = page.locator(".kind:not([hidden]) h3 small").all_inner_texts()
+    assert tallies == [f"{len(left)} of {len(left)}"] * bool(left)
     assert page.is_visible("#nothing") == (not left)
     if not left:
         page.click("#clear")
@@ -49,7 +51,9 @@ def test_search_looks_into_what_is_folded_too(page: Any) -> None:
     page.fill("#search", "TEST/6.png copy")
     assert shown(page) == ["leakage"]
     assert page.is_visible("text=test/6.png has a copy")
+    assert page.inner_text("#kind-leakage h3 small") == "1 of 7"
     page.fill("#search", "")
+    assert page.inner_text("#kind-leakage h3 small") == "7"
     assert page.inner_text("#count") == "11 of 11 findings"
 
 
@@ -83,6 +87,16 @@ def test_keys_move_through_the_findings_and_open_what_is_folded(page: Any) -> No
     assert at() == ids[4]
     page.keyboard.press("Control+k")
     assert at() == ids[4]
+
+
+def test_keys_go_on_from_the_section_that_a_link_led_to_and_its_heading_is_in_sight(page: Any) -> None:
+    for kind in ("brittle", "leakage", "mislabeled", "leakage"):
+        page.click(f"nav a[href='#kind-{kind}']")
+        top = page.evaluate("kind => at(`kind-${kind}-title`).getBoundingClientRect().top", kind)
+        below = page.evaluate("document.querySelector('.tools').getBoundingClientRect().bottom")
+        assert below <= top < below + 30
+        page.keyboard.press("j")
+        assert page.evaluate("document.activeElement.id").startswith(kind)
 
 
 def test_keys_write_where_something_is_written(page: Any) -> None:
