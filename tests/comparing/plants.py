@@ -1,6 +1,6 @@
 """Datasets in which a feature gives the class away, and learners that don't see it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from dataaudit.dataset import Dataset, Layout, Modality
 from dataaudit.features.texts import word_features
 from dataaudit.learners.image import ImageLearner
+from dataaudit.learners.table import TableLearner
 from dataaudit.learners.text import TextLearner
 from dataaudit.models.linear_learner import LinearLearner
 
@@ -83,6 +85,37 @@ def table(n_train: int, n_test: int, seed: int = 0) -> tuple[Dataset, NDArray[np
     marked = (targets == 1) & (rng.random(n) < 0.3)
     frame["flag"] = marked.astype(float)
     return dataset_of(frame, targets, n_train, "table"), marked
+
+
+def scanned(n_train: int, n_test: int, seed: int = 0) -> Dataset:
+    """Five columns, three of them weak, and a scanner that goes along with the class in nine rows of ten."""
+    rng = np.random.default_rng(seed)
+    n = n_train + n_test
+    targets = rng.integers(0, 2, n)
+    weak = (2 * targets - 1)[:, None] * np.array([0.4, 0.4, 0.4, 0, 0]) + rng.normal(size=(n, 5))
+    frame = pd.DataFrame(weak, columns=[f"x{i}" for i in range(5)])
+    frame["scanner"] = np.where(rng.random(n) < 0.9, targets, 1 - targets).astype(float)
+    return dataset_of(frame, targets, n_train, "table")
+
+
+@dataclass(frozen=True)
+class Unscanned(TableLearner):
+    """The default recipe on tables without the scanner."""
+
+    name: ClassVar[str] = "unscanned"
+
+    def build(self, dataset: Dataset) -> nn.Module:
+        return super().build(_without_scanner(dataset))
+
+    def tensors(self, dataset: Dataset, rows: NDArray[np.int64]) -> torch.Tensor:
+        return super().tensors(_without_scanner(dataset), rows)
+
+
+def _without_scanner(dataset: Dataset) -> Dataset:
+    def seen() -> Dataset:
+        return replace(dataset, inputs=dataset.frame.drop(columns="scanner"), derived={})
+
+    return dataset.derive("unscanned", seen)
 
 
 def images(n_train: int, n_test: int, seed: int = 0, edge: int = 16) -> tuple[Dataset, NDArray[np.bool_]]:

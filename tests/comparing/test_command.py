@@ -73,6 +73,9 @@ def test_two_finished_runs_are_compared_by_their_pools_and_left_as_they_were(tex
     assert sorted(path.name for path in texts.with_name("out").iterdir() if path.is_dir()) == ["a-again", "b-again"]
     data = json.loads((texts.with_name("out") / "comparison.json").read_text())
     assert (data["a"]["recipe"]["C"], data["b"]["recipe"]["C"]) == (0.1, 5.0)
+    assert f"A's first pool is that of the finished run {one}: 16 models of its own seed, 0" in result.output
+    refused = asked(texts, "--a", one, "--b", other, "--output", other)
+    assert f"--output {other}: a finished run is there" in str(refused.exception)
 
 
 def test_runs_of_other_data_unfinished_or_too_small_ones_are_refused(texts: Path, tmp_path: Path) -> None:
@@ -101,9 +104,25 @@ def test_what_cannot_be_compared_is_said_before_anything_is_trained(
         (("--a", "forests:forest", "--b", "text"), "expected a learner whose models are torch modules"),
         (("--a", "text", "--b", "text", "--alpha", "0.001"), "expected from 0.01 on"),
         (("--a", "text", "--b", "text", "--components", "0"), "expected one or more"),
-        (("--a", "text", "--b", "text", "--transform", "patch:top=0"), "expected for texts one of insert, remove"),
+        (("--a", "text:D=1", "--b", "text"), "--a text: there is no option 'D'"),
+        (("--a", "text", "--b", "nowhere:learner"), "--b nowhere:learner: importing 'nowhere' failed"),
+        (
+            ("--a", "text", "--b", "text", "--transform", "patch:top=0"),
+            "patch is for images; for texts there is insert, remove",
+        ),
     ):
         result = asked(texts, *words)
         assert isinstance(result.exception, InputError)
         assert message in str(result.exception)
+    Path("empty").mkdir()
+    result = CliRunner().invoke(cli, ["compare", "empty", "--a", "text", "--b", "text", "--runs", "8"])
+    assert "--runs 8: expected at least 16" in str(result.exception)
     assert not texts.with_name("texts-comparison").exists()
+
+
+def test_a_recipe_goes_before_a_folder_of_its_name(
+    texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("text").mkdir()
+    assert contender("text", load(AuditConfig(texts), silent), "a").run is None

@@ -68,6 +68,17 @@ def test_a_column_that_strong_regularisation_makes_little_of(tmp_path: Path) -> 
     assert abs(test.b.mean) > 2 * abs(test.a.mean)
 
 
+def test_a_column_that_goes_along_with_the_class(tmp_path: Path) -> None:
+    dataset = plants.scanned(400, 150)
+    found = compared(dataset, plants.Unscanned(), learner_of("table", "table"), tmp_path)
+    test = next(one for one in found.counterfactuals if one.transform.startswith("shift:scanner="))
+    assert test.suggested
+    assert test.a.mean == 0
+    assert abs(test.b.mean) > 0.08
+    assert test.differs
+    assert len(found.counterfactuals) <= 3
+
+
 def test_a_corner_that_one_of_two_image_learners_does_not_see(tmp_path: Path) -> None:
     dataset, marked = plants.images(240, 120)
     spec = f"patch:top=0,left=0,size={plants.CORNER},value=255"
@@ -113,8 +124,11 @@ def test_too_little_to_compare_is_refused(tmp_path: Path) -> None:
     learner = learner_of("text", "text")
     with pytest.raises(InputError, match="expected 10 or more"):
         compared(dataset, learner, learner, tmp_path)
-    (tmp_path / "few").mkdir()
-    with pytest.raises(InputError, match="--runs 8: expected at least 16"):
-        compare(AuditConfig(tmp_path / "few", runs=8), dataset, [], [], 0.05, 2, silent)
+
+
+def test_a_transformation_without_effect_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    dataset, _ = plants.texts(120, 60)
+    learner = learner_of("text", "text")
     with pytest.raises(InputError, match="--transform remove:nowhere: it changes none of the 60 targets"):
-        compared(plants.texts(120, 60)[0], learner, learner, tmp_path / "few", "remove:nowhere")
+        compared(dataset, learner, learner, tmp_path, "remove:nowhere")
+    assert not (tmp_path / "out").exists()

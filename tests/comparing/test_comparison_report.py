@@ -22,9 +22,9 @@ HOSTILE = '<img src=x onerror="alert(1)">\u202e</script>'
 
 
 def end(name: str) -> End:
-    apart = Difference(HOSTILE, "word", 1.0, 0.25, 0.001, f"insert:{HOSTILE}")
+    apart = Difference(HOSTILE, "word", 1.0, 0.25, 0.001, True, f"insert:{HOSTILE}")
     placed = tuple(Placed(f"{name}{HOSTILE}{i}", HOSTILE, 1.0) for i in range(9))
-    return End(placed, placed[:2], (apart,), (replace(apart, kind="column", inside=12.5),))
+    return End(placed, placed[:2], (apart,), (replace(apart, kind="column", inside=12.5, within=False),))
 
 
 def comparison(real: bool) -> Comparison:
@@ -75,27 +75,38 @@ def test_the_page_shows_what_is_real_and_nothing_from_the_data_becomes_markup(tm
     page = read(write_comparison(found, {id: Exhibit(text=HOSTILE) for id in ids[1:]}, tmp_path))
     assert not {"img", "script"} & set(page.names)
     assert not any(name.startswith("on") for name in page.attributes)
-    assert "1 of 2 components are real" in page.text
+    assert "A and B use the data differently: 1 of 2 components are more than chance" in page.text
     assert page.text.count("not told from chance") == 1
     assert "B beyond A, component 1" in page.text
-    assert "no difference between A and B is seen (-0.100 to +0.100)" in page.text
+    assert (
+        "no difference between A and B is seen (-0.100 to +0.100, 97.5% interval, so that all hold together at 95%)"
+        in page.text
+    )
     assert "\u202e" not in page.text
+    assert page.text.count("others of the same classes") == 2
+    assert page.text.count("≤ 0.01") == 2
     assert page.names.count("blockquote") == 2 * (5 + 2) - 2  # the sample without an exhibit is in two lists
     data = json.loads((tmp_path / "comparison.json").read_text())
     assert data["schema_version"] == 1
     assert data["components"][0]["ends"][0]["of_targets"][0]["what"] == HOSTILE
     assert len(data["components"][0]["ends"][0]["targets"]) == 9
     told = "\n".join(lines(found))
-    assert "B beyond A, component 1: p = 0.01" in told
+    assert "B beyond A, component 1: p ≤ 0.01" in told
+    assert "one end: predictions: the word '<img" in told
+    assert "in 100% (others of the same classes 25%); training samples: <img" in told
     assert "moves by +0.400 under A, +0.400 under B" in told
+    usual = replace(found.counterfactuals[0], a=Effect(0.01, (0.0, 0.02), (0.1,), 0.5))
+    told = "\n".join(lines(replace(found, components=found.components[:1] * 9, counterfactuals=(usual,))))
+    assert "3 more real components are in comparison.json" in told
+    assert "by +0.010 (no more than random changes do, p = 0.5) under A, +0.400 under B" in told
 
 
 def test_the_page_says_plainly_when_nothing_is_real(tmp_path: Path) -> None:
     found = comparison(False)
     assert shown_samples(found) == []
     page = read(write_comparison(found, {}, tmp_path))
-    assert "No difference beyond chance" in page.text
+    assert "That is not proof that they are alike: median cosine 0.745, with themselves 0.900 and 0.950" in page.text
     assert "no claim is made about any of these components" in page.text
     assert "No transformation was tested" in page.text
     assert "What they rely on" not in page.text
-    assert next(iter(lines(found))).startswith("No difference beyond chance")
+    assert next(iter(lines(found))).startswith("No component is told from chance")

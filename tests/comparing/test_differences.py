@@ -18,15 +18,26 @@ def test_the_cue_word_is_named_with_shares_and_what_plants_it() -> None:
     assert first.p < 1e-6
 
 
-def test_what_belongs_to_a_class_is_no_difference_within_it() -> None:
+def test_what_belongs_to_a_class_is_a_difference_across_classes_only() -> None:
     dataset, _ = plants.texts(600, 100)
     rows = dataset.rows("train")
     chosen = np.zeros(len(rows), bool)
     chosen[np.random.default_rng(0).permutation(np.flatnonzero(dataset.targets[rows] == 1))[:50]] = True
     found = set_apart(dataset, rows, chosen)
-    assert found
-    assert {one.kind for one in found} == {"class"}
     assert found[0].what == "b"
+    assert "word" in {one.kind for one in found}
+    assert not any(one.within for one in found)
+
+
+def test_a_column_that_nearly_equals_the_class_is_told_across_classes() -> None:
+    dataset = plants.scanned(400, 50)
+    rows = dataset.rows("train")
+    inside = dataset.frame["scanner"].to_numpy()[rows] == 1
+    chosen = inside & (np.random.default_rng(0).random(len(rows)) < 0.2)
+    found = set_apart(dataset, rows, chosen)
+    assert (found[0].what, found[0].within, found[0].transform) == ("scanner", False, "shift:scanner=1")
+    assert found[0].inside == 1
+    assert found[0].outside < 0.6
 
 
 def test_samples_drawn_at_random_are_rarely_set_apart() -> None:

@@ -75,11 +75,25 @@ def test_a_function_of_the_users_own_is_found_beside_them(tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     Path("own_changes.py").write_text(
         "def dark(x): return x // 2\ndef short(x): return x[:1]\ndef broken(x): raise ValueError('no')\nnumber = 3\n"
+        "def nothing(x): x[:] = x\ndef halves(x): return x / 2\ndef lengths(x): return [len(one) for one in x]\n"
+        "def loud(x): return [one.upper() for one in x]\ndef worded(x): return x.assign(x='a')\n"
     )
     dataset, _ = plants.images(10, 10)
     np.testing.assert_array_equal(transform_of("own_changes:dark", dataset).apply(dataset.pixels), dataset.pixels // 2)
-    with pytest.raises(InputError, match="expected inputs of the form they had"):
-        transform_of("own_changes:short", dataset).apply(dataset.pixels)
+    for name, found in (
+        ("short", r"an array of uint8 and the shape \(1, 1, 16, 16\)"),
+        ("nothing", "an object of type NoneType"),
+        ("halves", "an array of float"),
+    ):
+        with pytest.raises(InputError, match=rf"{name}: expected .*, an array of uint8 .*; it returned {found}"):
+            transform_of(f"own_changes:{name}", dataset).apply(dataset.pixels)
+    texts, _ = plants.texts(10, 5)
+    assert transform_of("own_changes:loud", texts).apply(texts.inputs)[0] == texts.inputs[0].upper()
+    with pytest.raises(InputError, match="they had, 15 texts; it returned an array of object"):
+        transform_of("own_changes:lengths", texts).apply(texts.inputs)
+    table = make("table", "classification")
+    with pytest.raises(InputError, match=r"x \(numbers\).*; it returned .*x \(values\)"):
+        transform_of("own_changes:worded", table).apply(table.frame)
     with pytest.raises(InputError, match="it failed: ValueError: no"):
         transform_of("own_changes:broken", dataset).apply(dataset.pixels)
     with pytest.raises(InputError, match="expected a function, found int"):
@@ -95,7 +109,9 @@ def test_what_is_unknown_is_refused_with_what_there_is() -> None:
     with pytest.raises(InputError, match="expected a number, found 'big'"):
         transform_of("patch:size=big", dataset)
     with pytest.raises(InputError, match="expected for images one of patch, texture"):
-        transform_of("insert", dataset)
+        transform_of("colours", dataset)
+    with pytest.raises(InputError, match="insert is for texts; for tables there is shift"):
+        transform_of("insert:word", make("table", "classification"))
 
 
 def test_random_changes_are_as_large() -> None:

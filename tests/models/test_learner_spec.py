@@ -65,7 +65,7 @@ def test_options_of_recipes_and_factories_have_the_settings_types() -> None:
         (f"{HERE}:Centroids:epochs=3", "options are for recipes and for factories"),
         ("table:epoch=3", "there is no option 'epoch'; did you mean 'epochs'?"),
         ("table:epochs=many", "epochs: expected int, found 'many'"),
-        ("image:augment=rotate", "augment is one of none, shift, flip, found 'rotate'"),
+        ("image:augment=rotate", "augment is one of none, shift, flip, crop, erase, found 'rotate'"),
         ("table:epochs", "expected options as name=value, found 'epochs'"),
         (f"{HERE}:net:spec=x", "there is no option 'spec'"),
         ("sklearn.pipeline:Pipeline", "can't be made without arguments"),
