@@ -212,6 +212,8 @@ def curve(
     zero: bool = True,
 ) -> str:
     """A line for each series, told apart by dashes: heights over `x`, or over places of its own, (places, heights)."""
+    from matplotlib.ticker import MaxNLocator
+
     with _chart(name, title, WIDE) as (axes, svg):
         lines = {}
         for number, (label, own) in enumerate(series.items()):
@@ -229,6 +231,8 @@ def curve(
                 axes.axhline(0, color=SOFT, linewidth=1)
             _named(axes, across, up)
             axes.grid(axis="y")
+            if not np.mod(x, 1).any():
+                axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
             key = axes.legend(lines.values(), ["line"] * len(lines), loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
             for text, label in zip(key.get_texts(), lines, strict=True):
                 text.set_text(_word(label))

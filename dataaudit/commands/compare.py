@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 
 from .. import text
+from ..audit_file import is_audit
 from ..config import AuditConfig
 from ..errors import InputError
 from ..progress import terminal_track
@@ -67,11 +68,15 @@ def compare(
     from .. import comparison_report, pipeline
     from ..comparing.compare import compare as compared
     from ..comparing.compare import estimate
-    from ..comparing.pools import contender
+    from ..comparing.pools import FEWEST, contender
     from ..comparing.transforms import transform_of
     from ..exhibits import exhibits
     from ..report import EXHIBIT_BYTES, PICTURE_EDGE
 
+    if runs < FEWEST:
+        raise InputError(f"--runs {runs}: expected at least {FEWEST}, so that chance can be told from more")
+    if is_audit(config.directory):
+        raise InputError(f"--output {config.directory}: a finished run is there; name a folder of the comparison's own")
     data = pipeline.load(config, track)
     contenders = [contender(given, data, name) for name, given in (("a", a), ("b", b))]
     changes = [transform_of(spec, data) for spec in transforms]

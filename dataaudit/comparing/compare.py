@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import joblib
 import numpy as np
@@ -14,10 +15,10 @@ from ..dataset import Dataset, Track, as_text
 from ..errors import InputError
 from ..pool import QUALITY
 from .comparison import Algorithm, Comparison, Component, Difference, End, Placed, Side
-from .counterfactual import Test, tested
+from .counterfactual import Test, rehearse, tested
 from .differences import set_apart
 from .null import largest_by_chance, significance
-from .pools import FEWEST, PLACES, Contender, Pools, groups, train
+from .pools import PLACES, Contender, Pools, groups, train
 from .residuals import (
     Lengths,
     Rows,
@@ -55,13 +56,14 @@ def compare(
     Pools are kept in the output directory, so work that was cut off goes on where it stopped. Raises InputError if
     there is too little to compare.
     """
-    if config.runs < FEWEST:
-        raise InputError(f"--runs {config.runs}: expected at least {FEWEST}, so that chance can be told from more")
+    rehearse(dataset, transforms)
+    finished = [one for one in contenders if one.run]
+    runs = min(config.runs, *(one.runs for one in finished)) if finished else config.runs
     seconds: dict[str, float] = {}
     with joblib.parallel_config(n_jobs=config.workers):
         torch.set_num_threads(config.workers)
         with _timed(seconds, "training"):
-            pools = train(dataset, contenders, config.directory, config.runs, config.seed, track)
+            pools = train(dataset, contenders, config.directory, runs, config.seed, track)
         target = dataset.rows(dataset.target_split)
         target = target[np.linspace(0, len(target) - 1, min(MOST_TARGETS, len(target))).astype(np.int64)]
         with _timed(seconds, "attributing"):
@@ -83,7 +85,12 @@ def compare(
         tests = _tests(dataset, transforms, components)
         with _timed(seconds, "testing"):
             counterfactuals = tested(dataset, pools, tests, alpha, config.seed, track)
-    notes = []
+    notes = [
+        f"{name}'s first pool is that of the finished run {as_text(one.given)}: {one.runs} models of its own seed, "
+        f"{one.seed}. --seed and --runs are those of the pools trained beside it."
+        for name, one in zip("AB", contenders, strict=True)
+        if one.run
+    ]
     if not kept.all():
         notes.append(f"{(~kept).sum()} of {len(kept)} predictions are left out: their attributions are mostly noise.")
     return Comparison(
@@ -107,7 +114,7 @@ def compare(
         components=components,
         counterfactuals=counterfactuals,
         notes=tuple(notes),
-        reproduce=_reproduce(config, contenders, transforms, alpha, count),
+        reproduce=_reproduce(replace(config, runs=runs), contenders, transforms, alpha, count),
         seconds=seconds,
     )
 
@@ -218,15 +225,33 @@ def _apart(dataset: Dataset, rows: NDArray[np.int64], chosen: NDArray[np.int64])
 
 
 def _tests(dataset: Dataset, transforms: Sequence[Transform], components: Sequence[Component]) -> list[Test]:
-    """The user's, and of each real component the one that plants what sets its targets apart, else its carriers."""
-    tests = {one.spec: Test(one, False) for one in transforms}
-    for component in components:
-        found = [one for end in component.ends for one in end.of_targets if one.transform]
-        found = found or [one for end in component.ends for one in end.of_carriers if one.transform]
-        if component.real and found and len(tests) < len(transforms) + SUGGESTED:
-            spec = min(found, key=lambda one: one.p).transform
-            tests.setdefault(spec, Test(transform_of(spec, dataset), True))
-    return list(tests.values())
+    """The user's, and those that plant what sets real components' samples apart most."""
+    named = [one.spec for one in transforms]
+    suggested: dict[str, str] = {}
+    for one in _strongest([component for component in components if component.real]):
+        if one.transform not in named:
+            suggested.setdefault(one.transform.rpartition("=")[0] or one.transform, one.transform)
+    specs = list(suggested.values())[:SUGGESTED]
+    return [Test(one, False) for one in transforms] + [Test(transform_of(spec, dataset), True) for spec in specs]
+
+
+def _strongest(components: Sequence[Component]) -> list[Difference]:
+    """The clearest that can be planted: of targets, of carriers, within classes and across; then each component's."""
+    found = [
+        ((of_targets, one.within), number, one)
+        for number, component in enumerate(components)
+        for end in component.ends
+        for of_targets, differences in ((True, end.of_targets), (False, end.of_carriers))
+        for one in differences
+        if one.transform
+    ]
+    found.sort(key=lambda case: case[2].p)
+    by_list = {place: one for place, _, one in reversed(found)}
+    by_component = {number: one for _, number, one in reversed(found)}
+    return [
+        *sorted(by_list.values(), key=lambda one: one.p),
+        *(by_component[number] for number in sorted(by_component)),
+    ]
 
 
 def _described(contender: Contender, pools: Pools) -> Algorithm:

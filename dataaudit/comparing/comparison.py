@@ -29,12 +29,12 @@ class Algorithm:
 
 @dataclass(frozen=True)
 class Difference:
-    """What sets some samples apart from others of the same classes.
+    """What sets some samples apart from others.
 
-    what            in words; `within` says whether classes were held equal
     inside          its mean among them, a share where it is there or not
-    outside         its mean among the others, their classes weighted as among these
+    outside         its mean among the others
     p               adjusted for everything that was looked at (Benjamini & Hochberg 1995)
+    within          whether the others are of the same classes, weighted as among these
     transform       a transformation of the inputs that plants it, as `--transform` takes it; empty where there is none
     """
 
@@ -43,6 +43,7 @@ class Difference:
     inside: float
     outside: float
     p: float
+    within: bool
     transform: str = ""
 
 
@@ -112,7 +113,7 @@ class Counterfactual:
     targets      how many inputs it changed and were asked about
     level        of every interval
     difference   A's effect less B's, with its interval; the algorithms differ where it leaves out zero
-    suggested    whether the comparison proposed it, from what sets a component's targets apart
+    suggested    whether the comparison proposed it, from what sets a component's samples apart
     """
 
     transform: str

@@ -40,16 +40,21 @@ class Test:
 def tested(
     dataset: Dataset, pools: Sequence[Pools], tests: Sequence[Test], alpha: float, seed: int, track: Track
 ) -> tuple[Counterfactual, ...]:
-    """Every transformation's effects under A and B, pools in this order; intervals hold for all of them together.
-
-    Raises InputError if one that the user named changes no target.
-    """
+    """Every transformation's effects under A and B, pools in this order; intervals hold for all of them together."""
     level = 1 - alpha / max(1, len(tests))
     found = [
         _one(dataset, pools, test, level, np.random.default_rng([seed, number]))
         for number, test in enumerate(track(tests, "testing transformations", len(tests)))
     ]
     return tuple(one for one in found if one is not None)
+
+
+def rehearse(dataset: Dataset, transforms: Sequence[Transform]) -> None:
+    """Try them on the targets. Raises InputError if one fails or changes none."""
+    before = dataset.take(dataset.rows(dataset.target_split))
+    for one in transforms:
+        if not _changed(before, one.apply(before)).any():
+            raise InputError(f"--transform {one.spec}: it changes none of the {len(before)} targets")
 
 
 def _one(
@@ -60,9 +65,7 @@ def _one(
     after = test.transform.apply(before)
     changed = _changed(before, after)
     if not changed.any():
-        if test.suggested:
-            return None
-        raise InputError(f"--transform {test.transform.spec}: it changes none of the {len(target)} targets")
+        return None
     places = np.flatnonzero(changed)
     places = places[np.linspace(0, len(places) - 1, min(TARGETS, len(places))).astype(np.int64)]
     asked = dataset.take(target[places])

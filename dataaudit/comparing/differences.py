@@ -1,7 +1,9 @@
-"""What sets some samples apart from others of the same classes: words, columns, parts of the picture, and the class.
+"""What sets some samples apart: words, columns, parts of the picture, and the class.
 
-Each feature's ranks among the samples are compared with what drawing as many of each class at random would give, by the
-mean and the variance of such draws; p-values are adjusted for the number of features (Benjamini & Hochberg 1995).
+Each feature's ranks among the samples are compared with what drawing as many at random would give, by the mean and the
+variance of such draws: as many of each class, which tells what is more than a matter of the class, and as many of any,
+since a feature that nearly equals the class is alike within it. All p-values are adjusted together (Benjamini &
+Hochberg 1995).
 """
 
 from collections import Counter
@@ -17,7 +19,8 @@ from ..dataset import Dataset
 from ..matching.words import words
 from .comparison import Difference
 
-SHOWN = 8
+SHOWN = 5
+"""Within classes, and as many across them."""
 LEVEL = 0.05
 GRID = 7
 """Cells of a picture along each edge."""
@@ -42,22 +45,20 @@ class Feature:
 
 
 def set_apart(dataset: Dataset, rows: NDArray[np.int64], chosen: NDArray[np.bool_]) -> tuple[Difference, ...]:
-    """The clearest differences between the chosen of these dataset rows and the others, none if there is none."""
-    whole = np.zeros(len(rows), np.int64)
+    """The clearest differences between the chosen of these dataset rows and the others, clearest first."""
     strata = np.unique(dataset.strata[rows], return_inverse=True)[1]
     features = list(_features(dataset, rows))
-    if not features:
-        return ()
-    held = [whole if one.kind == "class" else strata for one in features]
-    chances = [_chance(one.values, chosen, groups) for one, groups in zip(features, held, strict=True)]
+    cases = [(one, strata, True) for one in features if one.kind != "class" and strata.any()]
+    cases += [(one, np.zeros_like(strata), False) for one in features]
+    chances = [_chance(one.values, chosen, groups) for one, groups, _ in cases]
     adjusted = benjamini_hochberg(np.array(chances))
     told: list[Difference] = []
     for i in np.argsort(chances, kind="stable"):
-        if adjusted[i] > LEVEL or len(told) == SHOWN:
-            break
-        inside, outside = _means(features[i].values, chosen, held[i])
-        plant = _planting(features[i], inside, outside)
-        told.append(Difference(features[i].what, features[i].kind, inside, outside, float(adjusted[i]), plant))
+        feature, groups, within = cases[i]
+        if adjusted[i] <= LEVEL and sum(one.within == within for one in told) < SHOWN:
+            inside, outside = _means(feature.values, chosen, groups)
+            plant = _planting(feature, inside, outside)
+            told.append(Difference(feature.what, feature.kind, inside, outside, float(adjusted[i]), within, plant))
     return tuple(told)
 
 

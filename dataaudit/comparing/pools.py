@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import plugins
 from ..audit_file import is_audit, read_audit
 from ..dataset import Dataset, Track
 from ..errors import InputError
@@ -58,12 +59,18 @@ def contender(given: str, dataset: Dataset, name: str) -> Contender:
     Raises InputError if it does not fit the data, has no gradients, or the run is of other data or unfinished.
     """
     path = Path(given)
-    if path.exists() and is_audit(path):
-        return _of_run(path if path.is_dir() else path.parent, given, dataset, name)
-    if path.is_dir():
-        raise InputError(f"--{name} {given}: expected a learner or the folder of a finished run, found no audit.json")
-    learner = _usable(learner_of(given, dataset.modality), given, name)
-    rehearse(learner, dataset, given)
+    if given.partition(":")[0] not in plugins.names("learners"):
+        if path.exists() and is_audit(path):
+            return _of_run(path if path.is_dir() else path.parent, given, dataset, name)
+        if path.is_dir():
+            raise InputError(
+                f"--{name} {given}: expected a learner or the folder of a finished run, found no audit.json"
+            )
+    try:
+        learner = _usable(learner_of(given, dataset.modality), given, name)
+        rehearse(learner, dataset, given)
+    except InputError as error:
+        raise InputError(str(error).replace("--learner ", f"--{name} ", 1)) from error
     return Contender(given, learner)
 
 

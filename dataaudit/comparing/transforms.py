@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -43,14 +44,15 @@ class Transform:
 def transform_of(spec: str, dataset: Dataset) -> Transform:
     """What a specification names, for the inputs of this dataset. Raises InputError if it names nothing for them."""
     name, colon, rest = spec.partition(":")
-    built_in: dict[str, Callable[[str, str, Dataset], Callable[[Inputs], Inputs]]] = {
-        "image": {"patch": _image, "texture": _image, "tint": _image, "blur": _image, "background": _image},
-        "text": {"insert": _words, "remove": _words},
-        "table": {"shift": _column},
-        "array": {"shift": _place},
-    }[dataset.modality]  # type: ignore[assignment]
+    built_in = BUILT_IN[dataset.modality]
     if name in built_in:
         return Transform(spec, built_in[name](name, rest, dataset))
+    for_others = [kind for kind, known in BUILT_IN.items() if name in known]
+    if for_others:
+        kinds = " and ".join(f"{kind}s" for kind in for_others)
+        raise InputError(
+            f"--transform {spec}: {name} is for {kinds}; for {dataset.modality}s there is {', '.join(built_in)}"
+        )
     if not colon or not rest or "=" in rest:
         raise InputError(
             f"--transform {spec}: expected for {dataset.modality}s one of {', '.join(built_in)}, with arguments after "
@@ -60,20 +62,33 @@ def transform_of(spec: str, dataset: Dataset) -> Transform:
 
 
 def _own(spec: str, function: Callable[[Inputs], Inputs], inputs: Inputs) -> Inputs:
-    given = inputs.copy()
     try:
-        found = function(given)
+        found = function(inputs.copy())
     except Exception as error:  # whatever the user's code raises
         raise InputError(f"--transform {spec}: it failed: {type(error).__name__}: {error}") from error
-    if isinstance(inputs, pd.DataFrame):
-        fits = isinstance(found, pd.DataFrame) and list(found) == list(inputs) and len(found) == len(inputs)
-    else:
-        found = np.asarray(found, inputs.dtype)
-        fits = found.shape == inputs.shape
-    if not fits:
-        shape = getattr(found, "shape", type(found).__name__)
-        raise InputError(f"--transform {spec}: expected inputs of the form they had, {inputs.shape}, found {shape}")
+    if isinstance(found, list):
+        found = np.array(found, object)
+    if isinstance(inputs, np.ndarray) and isinstance(found, np.ndarray):
+        found = found.astype(inputs.dtype) if np.can_cast(found.dtype, inputs.dtype, "same_kind") else found
+    if _form(found) != _form(inputs):
+        raise InputError(
+            f"--transform {spec}: expected inputs of the form they had, {shorten(_form(inputs), 300)}; it returned "
+            f"{shorten(_form(found), 300)}"
+        )
     return found
+
+
+def _form(inputs: Any) -> str:
+    """Of inputs, in words."""
+    if isinstance(inputs, pd.DataFrame):
+        kinds = ("numbers" if pd.api.types.is_numeric_dtype(kind) else "values" for kind in inputs.dtypes)
+        columns = ", ".join(f"{name} ({kind})" for name, kind in zip(inputs, kinds, strict=True))
+        return f"a table of {len(inputs)} rows and {inputs.shape[1]} columns: {columns}"
+    if not isinstance(inputs, np.ndarray):
+        return f"an object of type {type(inputs).__name__}"
+    if inputs.ndim == 1 and all(isinstance(one, str) for one in inputs):
+        return f"{len(inputs)} texts"
+    return f"an array of {inputs.dtype} and the shape {inputs.shape}"
 
 
 def _imported(spec: str, module: str, name: str) -> Callable[[Inputs], Inputs]:
@@ -198,3 +213,12 @@ def _number(spec: str, text: str) -> float:
     if not np.isfinite(value):
         raise InputError(f"--transform {spec}: expected a number, found {text!r}")
     return value
+
+
+BUILT_IN: Mapping[str, Mapping[str, Callable[[str, str, Dataset], Callable[[Inputs], Inputs]]]] = {
+    "image": dict.fromkeys(IMAGE_ARGUMENTS, _image),
+    "text": {"insert": _words, "remove": _words},
+    "table": {"shift": _column},
+    "array": {"shift": _place},
+}
+"""By modality."""
