@@ -32,7 +32,7 @@ from .problem import Problem, Samples
 ASKED, SHOWN = 6, 3
 """Most findings of a kind that are asked, and that get a map: they show how the models see, not every case."""
 ROWS = 512
-"""Training samples that the curvature is taken from: maps from 500 and from 2,000 correlate to 0.98."""
+"""Training samples that the curvature is taken from."""
 PARAMETERS = 1_000_000
 """Of larger models the curvature would take long."""
 STEPS = 8

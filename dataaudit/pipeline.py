@@ -4,11 +4,9 @@ import hashlib
 import re
 import sys
 import tempfile
-import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -39,6 +37,7 @@ from .models.learner_spec import learner_of
 from .models.rehearsal import checkpointed, rehearse
 from .pool import BLOCK, QUALITY, Pool, quality, train_pool
 from .problem import Problem
+from .progress import timed
 from .reading.folders import LAYOUT_FILE, endings
 from .reading.layout_file import read_layout
 from .reading.line_numbers import line_numbers
@@ -131,12 +130,12 @@ def run(config: AuditConfig, dataset: Dataset, track: Track) -> Audit:
     with joblib.parallel_config(n_jobs=config.workers):
         torch.set_num_threads(config.workers)
         learner = learner_of(config.learner, dataset.modality)
-        with _timed(seconds, "pool"):
+        with timed(seconds, "pool"):
             pool = Pool.empty(dataset, learner, directory)
             if config.pooled:
                 pool = train_pool(dataset, learner, directory / "pool", config.runs, config.seed, track)
             problem = _problems(config, pool, track)
-        with _timed(seconds, "attribution"):
+        with timed(seconds, "attribution"):
             whole = problem()
             attribution = _attribute(plugins.get("backends", "trak").BACKEND(), whole, directory / "scores.h5", track)
 
@@ -149,7 +148,7 @@ def run(config: AuditConfig, dataset: Dataset, track: Track) -> Audit:
                     config.brittle)  # fmt: skip
         prove = bool(config.verify) and config.pooled
         examined = checks.examine(case, retrained if prove else None)
-        with _timed(seconds, "heat maps"):
+        with timed(seconds, "heat maps"):
             asked = checks.findings(examined) if config.samples else ()
             mapped = heat_maps(dataset, problem, asked, PICTURE_EDGE)
         audit = _audit(config, accepted, pool, attribution, whole, mapped, examined, seconds)
@@ -246,13 +245,6 @@ def _output_directory(config: AuditConfig) -> Path:
     except OSError as error:
         raise InputError(f"--output {directory}: results can't be written there: {error.strerror}") from error
     return directory
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    seconds[stage] = round(time.perf_counter() - start, 2)
 
 
 def _attribute(backend: Backend, problem: Problem, path: Path, track: Track) -> Attribution:

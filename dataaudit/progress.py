@@ -1,6 +1,8 @@
-"""Progress with an estimate on a terminal, silence elsewhere."""
+"""Progress with an estimate on a terminal, silence elsewhere; and what stages took."""
 
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -26,3 +28,11 @@ def terminal_track(console: Console) -> Track:
             yield from progress.track(items, total=total, description=label)
 
     return track
+
+
+@contextmanager
+def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    """Note how long the block takes."""
+    start = time.perf_counter()
+    yield
+    seconds[stage] = round(time.perf_counter() - start, 2)

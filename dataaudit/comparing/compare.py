@@ -1,8 +1,6 @@
 """What `dataaudit compare` does: two algorithms' pools, their attributions, what differs, and how sure that is."""
 
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 
 import joblib
@@ -14,6 +12,7 @@ from ..config import AuditConfig
 from ..dataset import Dataset, Track, as_text
 from ..errors import InputError
 from ..pool import QUALITY
+from ..progress import timed
 from .comparison import Algorithm, Comparison, Component, Difference, End, Placed, Side
 from .counterfactual import Test, rehearse, tested
 from .differences import set_apart
@@ -62,13 +61,13 @@ def compare(
     seconds: dict[str, float] = {}
     with joblib.parallel_config(n_jobs=config.workers):
         torch.set_num_threads(config.workers)
-        with _timed(seconds, "training"):
+        with timed(seconds, "training"):
             pools = train(dataset, contenders, config.directory, runs, config.seed, track)
         target = dataset.rows(dataset.target_split)
         target = target[np.linspace(0, len(target) - 1, min(MOST_TARGETS, len(target))).astype(np.int64)]
-        with _timed(seconds, "attributing"):
+        with timed(seconds, "attributing"):
             scores = [_scores(both, target, name, track) for both, name in zip(pools, "AB", strict=True)]
-        with _timed(seconds, "comparing"):
+        with timed(seconds, "comparing"):
             kept = np.logical_and.reduce([reliable(*_squares(one)) for one in scores])
             if kept.sum() < FEWEST_TARGETS:
                 raise InputError(
@@ -83,7 +82,7 @@ def compare(
             components = _components(dataset, target, scores, by_chance, alpha, count)
         agreed = [_halves(one) for one in scores]
         tests = _tests(dataset, transforms, components)
-        with _timed(seconds, "testing"):
+        with timed(seconds, "testing"):
             counterfactuals = tested(dataset, pools, tests, alpha, config.seed, track)
     notes = [
         f"{name}'s first pool is that of the finished run {as_text(one.given)}: {one.runs} models of its own seed, "
@@ -277,10 +276,3 @@ def _reproduce(
     for transform in transforms:
         words += ["--transform", transform.spec]
     return (*words, "--alpha", str(alpha), "--components", str(count))
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    seconds[stage] = round(time.perf_counter() - start, 2)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import hypergeom, norm, rankdata
 
 from ..dataset import Dataset
+from ..detection import accepted_by_fdr
 from ..matching.words import words
 from .comparison import Difference
 
@@ -51,24 +52,15 @@ def set_apart(dataset: Dataset, rows: NDArray[np.int64], chosen: NDArray[np.bool
     cases = [(one, strata, True) for one in features if one.kind != "class" and strata.any()]
     cases += [(one, np.zeros_like(strata), False) for one in features]
     chances = [_chance(one.values, chosen, groups) for one, groups, _ in cases]
-    adjusted = benjamini_hochberg(np.array(chances))
+    apart, adjusted = accepted_by_fdr(np.array(chances), LEVEL)
     told: list[Difference] = []
     for i in np.argsort(chances, kind="stable"):
         feature, groups, within = cases[i]
-        if adjusted[i] <= LEVEL and sum(one.within == within for one in told) < SHOWN:
+        if apart[i] and sum(one.within == within for one in told) < SHOWN:
             inside, outside = _means(feature.values, chosen, groups)
             plant = _planting(feature, inside, outside)
             told.append(Difference(feature.what, feature.kind, inside, outside, float(adjusted[i]), within, plant))
     return tuple(told)
-
-
-def benjamini_hochberg(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Adjusted p-values, in the order they came in."""
-    order = np.argsort(p)
-    scaled = p[order] * len(p) / np.arange(1, len(p) + 1)
-    found = np.empty(len(p))
-    found[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1)
-    return found
 
 
 def _chance(values: NDArray[np.float64], chosen: NDArray[np.bool_], strata: NDArray[np.int64]) -> float:
