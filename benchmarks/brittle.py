@@ -27,15 +27,15 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import normalize
 from torch import nn
 
-from dataaudit.attribution import Attribution
-from dataaudit.backends.trak import Trak
+from dataaudit.attribution.attribution import Attribution
+from dataaudit.attribution.backends.trak import Trak
+from dataaudit.attribution.problem import Problem
+from dataaudit.checks.detection import Case, Detection
+from dataaudit.checks.detectors import brittle
 from dataaudit.dataset import Dataset, Layout, silent
-from dataaudit.detection import Case, Detection
-from dataaudit.detectors import brittle
-from dataaudit.learners.image import ImageLearner, Standardise
-from dataaudit.pool import Pool, lead_over_best_other, train_pool
-from dataaudit.problem import Problem
-from dataaudit.retraining import Retraining
+from dataaudit.training.learners.image import ImageLearner, Standardise
+from dataaudit.training.pool import Pool, lead_over_best_other, train_pool
+from dataaudit.training.retraining import Retraining
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 N_TRAIN, N_TEST, SEED, DRAW = 2000, 400, 0, 7

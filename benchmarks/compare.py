@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from dataaudit.comparing.compare import compare
-from dataaudit.comparing.comparison import Comparison
-from dataaudit.comparing.null import largest_by_chance
-from dataaudit.comparing.pools import Contender
-from dataaudit.comparing.residuals import noise_free_lengths, principal, residuals, squares
+from dataaudit.comparison.compare import compare
+from dataaudit.comparison.comparison import Comparison
+from dataaudit.comparison.null import largest_by_chance
+from dataaudit.comparison.pools import Contender
+from dataaudit.comparison.residuals import noise_free_lengths, principal, residuals, squares
 from dataaudit.config import AuditConfig
 from dataaudit.dataset import Dataset, silent
-from dataaudit.learning import LearningAlgorithm
-from dataaudit.models.learner_spec import learner_of
-from tests.comparing import plants
+from dataaudit.training.learning import LearningAlgorithm
+from dataaudit.training.models.learner_spec import learner_of
+from tests.comparison import plants
 
 PLANTS = {
     "texts": (plants.texts, plants.Uncued(), learner_of("text", "text")),

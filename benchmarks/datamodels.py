@@ -21,16 +21,16 @@ from sklearn.linear_model import LassoCV
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dataaudit import lasso
-from dataaudit.attribution import Attribution
-from dataaudit.backends.datamodels import Datamodels
-from dataaudit.backends.trak import Trak
+from dataaudit.attribution.attribution import Attribution
+from dataaudit.attribution.backends.datamodels import Datamodels
+from dataaudit.attribution.backends.trak import Trak
+from dataaudit.attribution.problem import Problem, Runs, Samples
+from dataaudit.attribution.regression import lasso
+from dataaudit.attribution.regression.run_rows import FOLDS, folds_of, rows_of, splits_of
+from dataaudit.attribution.trust import trust
 from dataaudit.dataset import silent
-from dataaudit.evaluation import trust
-from dataaudit.objectives import CLASSIFICATION, margin
-from dataaudit.pool import BLOCK
-from dataaudit.problem import Problem, Runs, Samples
-from dataaudit.run_rows import FOLDS, folds_of, rows_of, splits_of
+from dataaudit.training.objectives import CLASSIFICATION, margin
+from dataaudit.training.pool import BLOCK
 
 N_TRAIN, N_TARGET = 300, 100
 RUNS = (20, 50, 100, 200, 500, 1000)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
+from dataaudit.data.formats import image_folder
 from dataaudit.dataset import Reading, silent
-from dataaudit.formats import image_folder
-from dataaudit.learners.image import ImageLearner
+from dataaudit.training.learners.image import ImageLearner
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

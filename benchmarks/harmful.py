@@ -16,16 +16,16 @@ import numpy as np
 import torch
 from brittle import Perceptron, fashion
 
-from dataaudit.attribution import Attribution
-from dataaudit.backends.trak import Trak
+from dataaudit.attribution.attribution import Attribution
+from dataaudit.attribution.backends.trak import Trak
+from dataaudit.attribution.problem import Problem
+from dataaudit.checks.detection import Case
+from dataaudit.checks.detectors import harmful
+from dataaudit.checks.planting.labels import planted_flips
 from dataaudit.dataset import silent
-from dataaudit.detection import Case
-from dataaudit.detectors import harmful
-from dataaudit.learners.image import ImageLearner
-from dataaudit.planting.labels import planted_flips
-from dataaudit.pool import train_pool
-from dataaudit.problem import Problem
-from dataaudit.retraining import Retraining
+from dataaudit.training.learners.image import ImageLearner
+from dataaudit.training.pool import train_pool
+from dataaudit.training.retraining import Retraining
 
 LEARNERS = {"perceptron": Perceptron(epochs=20, learning_rate=0.003), "image": ImageLearner()}
 

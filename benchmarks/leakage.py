@@ -25,12 +25,12 @@ import torch
 from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter
 from sklearn.metrics import average_precision_score
 
+from dataaudit.checks.detection import Case
+from dataaudit.checks.detectors import duplicates, leakage
+from dataaudit.checks.matching.copies import MIN_SIMILARITY, level
+from dataaudit.checks.matching.near_duplicates import matching_pixels, search
+from dataaudit.checks.planting.images import alterations
 from dataaudit.dataset import Dataset, Layout, silent
-from dataaudit.detection import Case
-from dataaudit.detectors import duplicates, leakage
-from dataaudit.matching.copies import MIN_SIMILARITY, level
-from dataaudit.matching.near_duplicates import matching_pixels, search
-from dataaudit.planting.images import alterations
 
 N_TRAIN, N_TEST, ROUNDS, PER_ROUND = 2000, 500, 3, 10
 LOOK_ALIKE = 0.98

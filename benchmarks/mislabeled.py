@@ -20,11 +20,11 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import average_precision_score
 from sklearn.neighbors import NearestNeighbors
 
+from dataaudit.checks.detection import Case
+from dataaudit.checks.detectors import mislabeled
 from dataaudit.dataset import Dataset, Layout, silent
-from dataaudit.detection import Case
-from dataaudit.detectors import mislabeled
-from dataaudit.learners.image import ImageLearner
-from dataaudit.pool import Pool, train_pool
+from dataaudit.training.learners.image import ImageLearner
+from dataaudit.training.pool import Pool, train_pool
 
 SETS = ("fashion", "digits")
 LEARNER = ImageLearner(epochs=8)

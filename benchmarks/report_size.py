@@ -18,11 +18,11 @@ from tempfile import gettempdir
 import numpy as np
 from PIL import Image
 
-from dataaudit.audit import Audit, Check, Cost, Rule, Verdict
-from dataaudit.exhibits import Exhibit
+from dataaudit.data.images import picture_uri
 from dataaudit.findings import Finding, Remedy, Severity, Verification, fingerprint
-from dataaudit.images import picture_uri
-from dataaudit.report import EXHIBIT_BYTES, PICTURE_EDGE, render, shown_samples
+from dataaudit.reporting.exhibits import EXHIBIT_BYTES, PICTURE_EDGE
+from dataaudit.reporting.page import render, shown_samples
+from dataaudit.result import Audit, Check, Cost, Exhibit, Rule, Verdict
 
 FINDINGS, KINDS, CLASSES = 50_000, 13, 1000
 LONG = "a very long name " * 290

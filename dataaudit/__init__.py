@@ -3,17 +3,22 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.4.0"
+from .versions import VERSION as __version__
 
 if TYPE_CHECKING:
     from .api import attribute
-    from .attribution import Attribution
-    from .perturbations import perturbation
-    from .problem import Runs
+    from .attribution.attribution import Attribution
+    from .attribution.perturbations import perturbation
+    from .attribution.problem import Runs
 
 __all__ = ["Attribution", "Runs", "__version__", "attribute", "perturbation"]
 
-HOMES = {"Attribution": "attribution", "Runs": "problem", "attribute": "api", "perturbation": "perturbations"}
+HOMES = {
+    "Attribution": "attribution.attribution",
+    "Runs": "attribution.problem",
+    "attribute": "api",
+    "perturbation": "attribution.perturbations",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -6,7 +6,6 @@ import traceback
 
 import click
 
-from . import __version__, gate, text
 from .commands.apply import apply
 from .commands.baseline import baseline
 from .commands.compare import compare
@@ -17,10 +16,13 @@ from .commands.explain import explain
 from .commands.init import init
 from .commands.run import run
 from .errors import DataAuditError, InputError
+from .reporting import terminal
+from .verdict import gate
+from .versions import VERSION
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="dataaudit")
+@click.version_option(VERSION, prog_name="dataaudit")
 def cli() -> None:
     """Audit a labelled dataset by asking what each training sample does to the model."""
 
@@ -52,5 +54,5 @@ def main() -> None:
 
 
 def _stop(message: str, code: int) -> None:
-    click.echo(text.printable(message), err=True)
+    click.echo(terminal.printable(message), err=True)
     sys.exit(code)

@@ -6,7 +6,7 @@ from pathlib import Path
 from joblib import cpu_count
 
 from .errors import InputError
-from .policy import Policy
+from .verdict.policy import Policy
 
 MIN_RUNS = 8
 MIN_VERIFY = 3

@@ -1,4 +1,4 @@
-"""Plugins: one file in `formats`, `learners`, `backends`, `detectors` or `exports` is one plugin, named after its file.
+"""Plugins: one file in a folder of `FOLDERS` is one plugin, named after its file.
 
 Third parties add theirs through the entry-point group `dataaudit.<group>`; the built-in name wins.
 """
@@ -11,9 +11,18 @@ from typing import Any
 
 from .errors import InputError
 
+FOLDERS = {
+    "formats": "data.formats",
+    "learners": "training.learners",
+    "backends": "attribution.backends",
+    "detectors": "checks.detectors",
+    "exports": "reporting.exports",
+}
+"""The package that holds each group's plugins."""
+
 
 def _package(group: str) -> ModuleType:
-    return import_module(f"{__package__}.{group}")
+    return import_module(f"{__package__}.{FOLDERS[group]}")
 
 
 def names(group: str) -> list[str]:
@@ -28,7 +37,7 @@ def get(group: str, name: str) -> Any:
     Raises InputError if there is none, listing those there are.
     """
     if any(module.name == name for module in iter_modules(_package(group).__path__)):
-        return import_module(f"{__package__}.{group}.{name}")
+        return import_module(f"{_package(group).__name__}.{name}")
     for point in entry_points(group=f"dataaudit.{group}", name=name):
         return point.load()
     raise InputError(f"there is no {group[:-1]} called {name!r}; there are: {', '.join(names(group))}")

@@ -10,8 +10,8 @@ hugging_face_text.py.
 
 from torch import nn
 
+from dataaudit.data.features.vectors import features
 from dataaudit.dataset import Dataset
-from dataaudit.features.vectors import features
 
 
 def net(dataset: Dataset) -> nn.Module:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from dataaudit.dataset import Dataset, Layout, silent
-from dataaudit.learners.image import ImageLearner
-from dataaudit.pool import Pool, log_odds, train_pool
+from dataaudit.training.learners.image import ImageLearner
+from dataaudit.training.pool import Pool, log_odds, train_pool
 
 MakeDataset = Callable[..., Dataset]
 

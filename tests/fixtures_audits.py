@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import replace
 from datetime import date
 
-from dataaudit.audit import Accepted, Audit, Changes, Check, Cost, Rule, Verdict
 from dataaudit.findings import Finding, Remedy, Severity, Verification, fingerprint
+from dataaudit.result import Accepted, Audit, Changes, Check, Cost, Rule, Verdict
 
 from . import fixtures_findings
 

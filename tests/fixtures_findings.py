@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 
-from dataaudit.audit import Audit, Check, Cost
-from dataaudit.exhibits import Exhibit
 from dataaudit.findings import Finding, Pair, Remedy, Severity, Verification, fingerprint
-from dataaudit.gate import judge
-from dataaudit.policy import Policy
+from dataaudit.result import Audit, Check, Cost, Exhibit
+from dataaudit.verdict.gate import judge
+from dataaudit.verdict.policy import Policy
 
 PIXEL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="

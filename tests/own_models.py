@@ -11,8 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from torch import Tensor, nn
 
+from dataaudit.data.features.vectors import features
 from dataaudit.dataset import Dataset
-from dataaudit.features.vectors import features
 
 
 class Centroids:

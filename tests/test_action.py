@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import yaml
 
-from dataaudit.exports import markdown, sarif
+from dataaudit.reporting.exports import markdown, sarif
 
 from .fixtures_audits import audit_of, changes, found, wrong
 

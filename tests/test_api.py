@@ -13,7 +13,7 @@ from torch.utils.data import TensorDataset
 
 import dataaudit
 from dataaudit.errors import InputError, NumericsError
-from dataaudit.pool import Pool
+from dataaudit.training.pool import Pool
 
 
 def data(n: int, seed: int) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from dataaudit import cli
-from dataaudit.exports import metrics_json
+from dataaudit.reporting.exports import metrics_json
 
 from .fixtures_audits import audit_of, found
 

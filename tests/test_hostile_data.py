@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from dataaudit.cli import cli
-from dataaudit.decisions import SCHEMA_VERSION
+from dataaudit.verdict.decisions import SCHEMA_VERSION
 
+from .commands.test_cli import picture
 from .fixtures_findings import HOSTILE
-from .test_cli import picture
 
 WORDS = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu"]
 SURROGATES = [string for string in HOSTILE if any("\ud800" <= letter <= "\udfff" for letter in string)]

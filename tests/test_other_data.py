@@ -11,16 +11,18 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from dataaudit import pipeline
 from dataaudit.cli import cli
 from dataaudit.config import AuditConfig
+from dataaudit.data.loading import load
 from dataaudit.dataset import silent
 from dataaudit.errors import InputError
-from dataaudit.models.learner_spec import learner_of
+from dataaudit.reporting.exports.audit_json import SCHEMA as AUDIT_SCHEMA
+from dataaudit.training.estimate import estimate
+from dataaudit.training.models.learner_spec import learner_of
 
 from .fixtures_tables import make
 
-SCHEMA = json.loads((Path(pipeline.__file__).parent / "exports" / "audit.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads(AUDIT_SCHEMA.read_text(encoding="utf-8"))
 FAST = ["--runs", "8", "--verify", "0", "--jobs", "1"]
 Audited = tuple[dict[str, Any], str, pd.DataFrame]
 
@@ -128,7 +130,7 @@ def test_an_estimator_is_audited_by_a_stand_in_that_is_named(tmp_path: Path) -> 
 def test_checkpoints_are_attributed_without_training_and_the_verdict_says_what_was_not_run(tmp_path: Path) -> None:
     root = flowers(tmp_path / "flowers")
     spec = "tests.own_models:net"
-    dataset = pipeline.load(AuditConfig(root), silent)
+    dataset = load(AuditConfig(root), silent)
     learner = learner_of(spec, "table")
     paths = [tmp_path / "a.pt", tmp_path / "b.pt"]
     for seed, path in enumerate(paths):
@@ -175,9 +177,9 @@ def test_checkpoints_need_the_factory_of_their_module(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the factory of the module"):
         AuditConfig(root, checkpoints=(tmp_path / "a.pt",))
     config = AuditConfig(root, learner="table", checkpoints=(tmp_path / "a.pt",))
-    dataset = pipeline.load(config, silent)
+    dataset = load(config, silent)
     with pytest.raises(InputError, match="that makes the torch module, found table"):
-        pipeline.estimate(config, dataset)
+        estimate(config, dataset)
 
 
 def test_more_rows_than_asked_for_are_sampled_and_said(tmp_path: Path) -> None:

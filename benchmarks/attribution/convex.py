@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 import dataaudit
-from dataaudit.objectives import CLASSIFICATION, margin
+from dataaudit.training.objectives import CLASSIFICATION, margin
 
 SOLVERS = {
     "newton": {},

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import dataaudit
-from dataaudit.pool import Pool
+from dataaudit.training.pool import Pool
 
 Labelled = tuple[Tensor, Tensor]
 

@@ -30,7 +30,7 @@ import tasks
 import torch
 from numpy.typing import NDArray
 
-from dataaudit.evaluation import lds, noise_ceiling
+from dataaudit.attribution.trust import lds, noise_ceiling
 
 TASKS = ("digits", "fashion")
 COUNTS = (1, 5, 20)

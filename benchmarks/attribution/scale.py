@@ -20,7 +20,7 @@ import torch
 from tasks import FASHION_MNIST, read_idx
 
 import dataaudit
-from dataaudit.learners.image import network
+from dataaudit.training.learners.image import network
 
 
 def read_split(name: str) -> tuple[torch.Tensor, torch.Tensor]:

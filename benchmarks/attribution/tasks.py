@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import dataaudit
+from dataaudit.attribution.problem import Runs
 from dataaudit.dataset import Dataset, Layout, silent
-from dataaudit.learners.image import ImageLearner
-from dataaudit.pool import Pool, train_pool
-from dataaudit.problem import Runs
+from dataaudit.training.learners.image import ImageLearner
+from dataaudit.training.pool import Pool, train_pool
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 MODELS = 20

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from ..dataset import Dataset, Edit, Split
-from ..decisions import Decision, Decisions
 from ..errors import InputError
 from ..findings import Remedy
+from ..verdict.decisions import Decision, Decisions
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..decisions import Decision, Decisions
+from ..verdict.decisions import Decision, Decisions
 from .plan import Plan, Step
 
 SCHEMA_VERSION = 1

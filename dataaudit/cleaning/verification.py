@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..data.reading.frames import row_digests
 from ..dataset import Dataset, Edit
 from ..errors import DatasetError
-from ..reading.frames import row_digests
 
 Sample = tuple[str, str, str]
 """(split, label in words, digest of the content)"""

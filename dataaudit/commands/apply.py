@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from .. import text
 from ..progress import terminal_track
+from ..reporting import terminal
 
 
 @click.command()
@@ -21,11 +21,11 @@ def apply(dataset: Path, decisions: Path, output: Path) -> None:
     dataset, in NAME.changes.json. Exit codes: 0 written, 2 refused: nothing was written, 130 interrupted.
     """
     track = terminal_track(Console(stderr=True))
-    from .. import apply as cleaning  # imports torch, which `--help` can do without
+    from ..cleaning import apply as cleaning  # imports torch, which `--help` can do without
 
     done = cleaning.apply(dataset, decisions, output, track)
     click.echo(", ".join(f"{word} {count:,}" for word, count in done.counts.items()))
     for note in done.notes:
-        click.echo(f"note: {text.printable(note)}")
-    click.echo(f"record: {text.printable(str(done.record))}")
-    click.echo("next: " + text.printable(shlex.join(["dataaudit", "run", str(output), *done.options])))
+        click.echo(f"note: {terminal.printable(note)}")
+    click.echo(f"record: {terminal.printable(str(done.record))}")
+    click.echo("next: " + terminal.printable(shlex.join(["dataaudit", "run", str(output), *done.options])))

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from .. import text
-from ..audit_file import read_audit
-from ..baseline import accept, day, read_baseline, write_baseline
-from ..decisions import read_decisions
 from ..errors import InputError
+from ..reporting import terminal
+from ..verdict.audit_file import read_audit
+from ..verdict.baseline import accept, day, read_baseline, write_baseline
+from ..verdict.decisions import read_decisions
 
 FILE = click.Path(path_type=Path)
 
@@ -57,7 +57,7 @@ def baseline(
         known = accept(chosen, known, _reason(reason, "--reason"), by, today, expires)
         count = len(chosen)
     write_baseline(output, known)
-    click.echo(text.printable(f"{output}: {count} findings accepted, {len(known)} in all, {before} before"))
+    click.echo(terminal.printable(f"{output}: {count} findings accepted, {len(known)} in all, {before} before"))
 
 
 def _known(where: Path, asked: list[str], by_id: dict[str, object]) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from .. import text
-from ..audit_file import is_audit
 from ..config import AuditConfig
 from ..errors import InputError
 from ..progress import terminal_track
+from ..reporting import terminal
+from ..verdict.audit_file import is_audit
 
 
 @click.command()
@@ -65,24 +65,24 @@ def compare(
         path = dataset.resolve()
         config = replace(config, output=path.with_name(f"{path.name}-comparison"))
     track = terminal_track(Console(stderr=True))
-    from .. import comparison_report, pipeline
-    from ..comparing.compare import compare as compared
-    from ..comparing.compare import estimate
-    from ..comparing.pools import FEWEST, contender
-    from ..comparing.transforms import transform_of
-    from ..exhibits import exhibits
-    from ..report import EXHIBIT_BYTES, PICTURE_EDGE
+    from ..comparison import report
+    from ..comparison.compare import compare as compared
+    from ..comparison.compare import estimate
+    from ..comparison.pools import FEWEST, contender
+    from ..comparison.transforms import transform_of
+    from ..data.loading import load
+    from ..reporting.exhibits import exhibits
 
     if runs < FEWEST:
         raise InputError(f"--runs {runs}: expected at least {FEWEST}, so that chance can be told from more")
     if is_audit(config.directory):
         raise InputError(f"--output {config.directory}: a finished run is there; name a folder of the comparison's own")
-    data = pipeline.load(config, track)
+    data = load(config, track)
     contenders = [contender(given, data, name) for name, given in (("a", a), ("b", b))]
     changes = [transform_of(spec, data) for spec in transforms]
-    click.echo(text.layout(data, estimate(config, data, contenders)), err=True)
+    click.echo(terminal.layout(data, estimate(config, data, contenders)), err=True)
     found = compared(config, data, contenders, changes, alpha, components, track)
-    shown = exhibits(data, comparison_report.shown_samples(found), PICTURE_EDGE, EXHIBIT_BYTES)
-    path = comparison_report.write_comparison(found, shown, config.directory)
-    click.echo("\n".join(text.printable(line) for line in comparison_report.lines(found)))
-    click.echo(f"report: {text.printable(str(path))}")
+    shown = exhibits(data, report.shown_samples(found))
+    path = report.write_comparison(found, shown, config.directory)
+    click.echo("\n".join(terminal.printable(line) for line in report.lines(found)))
+    click.echo(f"report: {terminal.printable(str(path))}")

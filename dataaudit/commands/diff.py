@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from .. import diff as differences
-from .. import gate, text
-from ..audit_file import is_audit, read_audit
 from ..config import AuditConfig
 from ..errors import InputError
 from ..progress import terminal_track
+from ..reporting import terminal
+from ..verdict import diff as differences
+from ..verdict import gate
+from ..verdict.audit_file import is_audit, read_audit
 
 EITHER = click.Path(exists=True, path_type=Path)
 
@@ -36,15 +37,13 @@ def diff(old: Path, new: Path, label: str | None, as_json: bool) -> None:
         change = differences.compare_audits(read_audit(old), read_audit(new))
         lines, differ = differences.of_audits(change), bool(change.new)
     else:
-        from .. import pipeline
+        from ..data.loading import load
 
         track = terminal_track(Console(stderr=True))
-        change = differences.compare_datasets(
-            *(pipeline.load(AuditConfig(path, label=label), track) for path in (old, new))
-        )
+        change = differences.compare_datasets(*(load(AuditConfig(path, label=label), track) for path in (old, new)))
         lines, differ = differences.of_datasets(change), bool(change)
     if as_json:
         click.echo(json.dumps(differences.document(change), ensure_ascii=True, indent=2))
     else:
-        click.echo("\n".join(text.printable(line) for line in lines))
+        click.echo("\n".join(terminal.printable(line) for line in lines))
     sys.exit(gate.FINDINGS if differ else gate.PASS)

@@ -7,10 +7,12 @@ from typing import Any
 import click
 from rich.console import Console
 
-from .. import gate, plugins, text
+from .. import plugins
 from ..config import AuditConfig
 from ..progress import terminal_track
-from ..settings import read_settings
+from ..reporting import terminal
+from ..verdict import gate
+from ..verdict.settings import read_settings
 
 SHARED = ("output", "seed", "runs", "jobs", "label", "learner")
 """Options that `run` has, too, and that settings from files may say."""
@@ -39,13 +41,14 @@ def evaluate(dataset: Path, backends: tuple[str, ...], targets: int, leave_out: 
     config = AuditConfig(dataset, **said | {name: value for name, value in flags.items() if value is not None})
     console = Console(stderr=True)
     track = terminal_track(console)
-    from .. import evaluate as evaluation
-    from .. import evaluation_report, pipeline
+    from ..data.loading import load
+    from ..evaluation import evaluate as evaluation
+    from ..evaluation import report
 
     effort = evaluation.Effort(targets, leave_out, times)
     names = list(dict.fromkeys(backends)) or plugins.names("backends")
-    found = evaluation.evaluate(config, pipeline.load(config, track), names, effort, track)
-    path = evaluation_report.write_evaluation(found, config.directory)
-    click.echo("\n".join(text.printable(line) for line in evaluation_report.lines(found)))
-    click.echo(f"report: {text.printable(str(path))}")
+    found = evaluation.evaluate(config, load(config, track), names, effort, track)
+    path = report.write_evaluation(found, config.directory)
+    click.echo("\n".join(terminal.printable(line) for line in report.lines(found)))
+    click.echo(f"report: {terminal.printable(str(path))}")
     sys.exit(gate.INCOMPLETE if any(one.error for one in found.measured) else 0)

@@ -9,7 +9,7 @@ from .. import plugins
 @click.argument("check", required=False)
 def explain(check: str | None) -> None:
     """What CHECK finds, why it matters, how it is checked and what to do. Without CHECK: list the checks."""
-    from ..detection import explanation
+    from ..checks.detection import explanation
 
     if check is None:
         for name in plugins.names("detectors"):

@@ -6,7 +6,7 @@ import click
 
 from ..errors import InputError
 from ..files import replacing
-from ..settings import FILE
+from ..verdict.settings import FILE
 
 TEMPLATE = """\
 # Settings of `dataaudit run`. They hold for audits that are run from this folder; flags go before them.

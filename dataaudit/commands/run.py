@@ -7,11 +7,11 @@ from typing import Any
 import click
 from rich.console import Console
 
-from .. import text
 from ..config import AuditConfig
 from ..findings import Severity
 from ..progress import terminal_track
-from ..settings import read_settings
+from ..reporting import terminal
+from ..verdict.settings import read_settings
 
 FILE = click.Path(path_type=Path)
 
@@ -84,12 +84,14 @@ def run(
     console = Console(stderr=True)
     track = terminal_track(console)
     from .. import pipeline  # imports torch, which `--help` can do without
+    from ..data.loading import load
+    from ..training.estimate import estimate
 
-    data = pipeline.load(config, track)
-    shown = text.layout(data, pipeline.estimate(config, data))
+    data = load(config, track)
+    shown = terminal.layout(data, estimate(config, data))
     click.echo(shown, err=not dry_run)
     if dry_run:
         return
     audit = pipeline.run(config, data, track)
-    click.echo(text.summary(audit, str(config.directory / "report.html")))
+    click.echo(terminal.summary(audit, str(config.directory / "report.html")))
     sys.exit(audit.verdict.exit_code)

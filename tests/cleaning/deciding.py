@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from dataaudit.apply import Applied, apply
+from dataaudit.cleaning.apply import Applied, apply
 from dataaudit.dataset import Dataset, silent
 
-from ..formats.reading import recognised
+from ..data.formats.reading import recognised
 
 AT = "2026-11-26T12:00:00.000Z"
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from dataaudit.errors import DatasetError
 
-from ..formats.reading import recognised
-from ..formats.test_arrays import FILES, Write, numbers, some
+from ..data.formats.reading import recognised
+from ..data.formats.test_arrays import FILES, Write, numbers, some
 from .deciding import cleaned, remedy, samples
 
 

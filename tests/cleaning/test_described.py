@@ -12,8 +12,8 @@ from PIL import Image
 from dataaudit.dataset import Dataset
 from dataaudit.errors import DatasetError
 
-from ..formats.reading import columns, recognised, texts
-from ..formats.test_croissant import describe, record_set
+from ..data.formats.reading import columns, recognised, texts
+from ..data.formats.test_croissant import describe, record_set
 from .deciding import cleaned, remedy, tree
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from dataaudit.errors import DatasetError, InputError
 
-from ..formats.reading import recognised
-from ..formats.test_image_folder import picture
-from ..formats.test_image_metadata import listed
+from ..data.formats.reading import recognised
+from ..data.formats.test_image_folder import picture
+from ..data.formats.test_image_metadata import listed
 from .deciding import cleaned, remedy, samples, tree
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from dataaudit.cleaning.plan import Plan, plan
 from dataaudit.dataset import Dataset, Edit, Rejected
-from dataaudit.decisions import read_decisions
 from dataaudit.errors import InputError
+from dataaudit.verdict.decisions import read_decisions
 
 from ..fixtures_tables import make
 from .deciding import decision, document, remedy

@@ -9,7 +9,7 @@ import pytest
 
 from dataaudit.errors import DatasetError, InputError
 
-from ..formats.reading import columns, recognised, texts
+from ..data.formats.reading import columns, recognised, texts
 from .deciding import cleaned, decide, remedy, samples, tree
 
 
@@ -222,7 +222,7 @@ def test_splits_that_are_made_here_let_rows_go_but_not_move(tmp_path: Path) -> N
 
 
 def test_a_sample_of_the_rows_is_written_whole_and_said_not_to_be_compared(tmp_path: Path) -> None:
-    from dataaudit.apply import apply
+    from dataaudit.cleaning.apply import apply
     from dataaudit.dataset import silent
 
     path = tmp_path / "a.csv"

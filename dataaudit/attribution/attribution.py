@@ -1,0 +1,154 @@
+"""Attribution: how much each training sample moves each target's output, read lazily from a file."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..dataset import Track
+from ..errors import InputError
+from ..versions import VERSION
+from . import store
+from .problem import Problem
+
+BLOCK_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Scores (n_train, n_target): the predicted drop of the target's output when the training sample is removed.
+
+    Positive means that including the sample raises the target's output. Units are those of the output (for
+    classification the margin log p/(1 - p)): the backend's raw scores times one slope fitted on runs of the pool.
+
+    self_influence   (n_train,) predicted rise of each training sample's own loss when it is removed, never negative;
+                     None where the backend has none
+    held_out         (n_subsets, n_target) predicted margins of the pool's distinct subsets, up to a constant per
+                     target, each made without the runs on that subset; what the scores' trust is measured on
+    provenance       backend and its settings, slope, fingerprints, seed, versions
+    """
+
+    path: Path
+    train_ids: tuple[str, ...]
+    target_ids: tuple[str, ...]
+    self_influence: NDArray[np.float32] | None
+    held_out: NDArray[np.float32]
+    provenance: Mapping[str, Any]
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Attribution":
+        """Open a score file. Raises InputError if it is none."""
+        header = store.read_header(Path(path))
+        slope = np.float32(header.provenance["slope"])
+        return cls(
+            Path(path),
+            header.train_ids,
+            header.target_ids,
+            None if header.self_influence is None else header.self_influence * slope,
+            header.held_out * slope,
+            header.provenance,
+        )
+
+    def __repr__(self) -> str:
+        n_train, n_target = self.shape
+        return f"Attribution({n_train} training samples x {n_target} targets, {self.provenance['identity']['backend']})"
+
+    def save(self, path: Path | str) -> None:
+        """Copy the score file to `path`, whole or not at all."""
+        target = Path(path)
+        temporary = target.with_name(target.name + ".tmp")
+        try:
+            shutil.copyfile(self.path, temporary)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_train, n_target)."""
+        return len(self.train_ids), len(self.target_ids)
+
+    def scores(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
+        """Scores float32 (n_train, stop - start) of a range of targets, all of them by default."""
+        stop = self.shape[1] if stop is None else stop
+        if not 0 <= start <= stop <= self.shape[1]:
+            raise InputError(f"targets {start} to {stop} asked for, but there are {self.shape[1]}")
+        return store.read_columns(self.path, start, stop) * np.float32(self.provenance["slope"])
+
+    def blocks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """(first target, scores (n_train, m)) for all targets, in blocks of at most 256 MiB."""
+        width = max(1, BLOCK_BYTES // (4 * max(1, self.shape[0])))
+        for start in range(0, self.shape[1], width):
+            yield start, self.scores(start, min(start + width, self.shape[1]))
+
+    def top(self, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Positions and scores, (n_target, k) each, of the training samples with the largest scores, best first."""
+        k = min(k, self.shape[0])
+        positions = np.empty((self.shape[1], k), np.int64)
+        values = np.empty((self.shape[1], k), np.float32)
+        for start, block in self.blocks():
+            found = torch.from_numpy(block).topk(k, dim=0)
+            positions[start : start + block.shape[1]] = found.indices.T
+            values[start : start + block.shape[1]] = found.values.T
+        return positions, values
+
+    def sums(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Weighted sums over training samples, (m, n_target) for weights (m, n_train): subsets as 0-1 rows.
+
+        What training on a subset is predicted to do, up to a constant for each target.
+        """
+        weights = np.asarray(weights, np.float32)
+        if weights.ndim != 2 or weights.shape[1] != self.shape[0]:
+            raise InputError(f"weights: expected rows of {self.shape[0]} training samples, found {weights.shape}")
+        return store.weighted_sums(self.path, weights) * np.float32(self.provenance["slope"])
+
+    def sums_over_targets(self) -> NDArray[np.float32]:
+        """(n_train,) each training sample's summed score over all targets."""
+        total = np.zeros(self.shape[0], np.float32)
+        for _, block in self.blocks():
+            total += block.sum(1)
+        return total
+
+
+def identity(backend: str, settings: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
+    """What a backend's scores depend on, as plain data that survives JSON."""
+    return {
+        "backend": backend,
+        "settings": {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()},
+        "dataaudit": VERSION,
+        "torch": torch.__version__,
+        **problem.identity,
+    }
+
+
+def require(backend: "Backend", name: str, problem: Problem) -> None:
+    """Raises InputError if the problem lacks what the backend needs."""
+    if "models" in backend.needs and not problem.models:
+        raise InputError(
+            f"the backend {name!r} needs the gradients of trained torch modules, and there are only runs; "
+            "'datamodels' works from runs alone"
+        )
+    if "runs" in backend.needs and problem.runs is None:
+        raise InputError(
+            f"the backend {name!r} needs the outcomes of training on known subsets: pass a Pool, or Runs of your own"
+        )
+
+
+class Backend(Protocol):
+    """A plugin of `backends`.
+
+    needs   "models": trained torch modules; "runs": outcomes of training on known subsets
+    """
+
+    needs: tuple[str, ...]
+
+    def identity(self, problem: Problem) -> Mapping[str, Any]:
+        """What the scores depend on, as plain data: kept scores are reused if their provenance has the same."""
+
+    def attribute(self, problem: Problem, path: Path, track: Track) -> Attribution:
+        """Score every training sample on every target."""

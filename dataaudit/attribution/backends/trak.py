@@ -1,0 +1,223 @@
+"""TRAK (Park et al. 2023), with tempered weights and a chosen ridge.
+
+For each model m, with f the output, Q_m = -dL/df (1 - p for classification) and Phi_m the features of the training
+samples' gradients of f, each times its Q_m^a:
+
+    tau(., z) = Q^c * mean over m of Q_m^b * Phi_m (Phi_m^T Phi_m + lambda I)^-1 phi_m(z),   Q = mean over m of Q_m,
+    lambda = ridge * mean_i |phi_i|^2
+
+The paper's equation 17 has a = b = 0 and c = 1. A Newton step on the loss has the curvature p (1 - p) in the Gram
+matrix, near a = 1/2. Between the two, tempered (`gradient="tempered"`), scores predict held-out runs best on both tasks
+measured, as saturated samples are neither taken for all-important in the Gram matrix nor for silent in the sum:
+a = 1/4 with b = 1/4 and c = 0, or, for a pool, whose models did not train on every sample, b = 0 and c = 1/2.
+`"output"` is equation 17 itself, which is right for least squares; `"loss"` has a = 1 and b = c = 0, the empirical
+Fisher matrix, for any loss.
+
+Features are the gradient coordinates that carry most energy instead of random projections, and the ridge is never zero.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...dataset import Track
+from ...errors import InputError, NumericsError
+from ...training.objectives import BINARY, CLASSIFICATION, REGRESSION
+from ..attribution import Attribution, identity
+from ..ensemble import Strengths, score_ensemble
+from ..gradients.model_gradients import BLOCK, ModelGradients
+from ..gradients.per_sample import TEMPER, Of
+from ..problem import Problem
+from ..regression.soft_threshold import thresholded
+
+FEATURE_BYTES = 512 << 20
+SHARES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02)
+"""Shares of the scores among which `sparse` chooses."""
+
+
+@dataclass(frozen=True)
+class Trak:
+    """Settings.
+
+    dimensions   most gradient coordinates kept per model (fewer beyond FEATURE_BYTES)
+    ridges       candidates, relative to the mean squared norm of a training sample's features
+    ridge        the one that is taken unless runs speak clearly for another
+    gradient     "tempered", "loss" or "output", see the module; None for the one that suits the objective
+    sparse       threshold the scores softly, at a share of them that is cross-validated on a pool's runs
+    """
+
+    dimensions: int = 4096
+    ridges: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+    ridge: float = 0.3
+    gradient: Literal["tempered", "loss", "output"] | None = None
+    sparse: bool = False
+
+    def __post_init__(self) -> None:
+        if self.gradient not in (None, "tempered", "loss", "output"):
+            raise InputError(f"gradient: expected 'tempered', 'loss' or 'output', found {self.gradient!r}")
+        if self.dimensions < 1 or not all(ridge > 0 for ridge in (self.ridge, *self.ridges)):
+            raise InputError(f"expected positive dimensions and ridges, found {self}")
+
+    needs = ("models",)
+
+    def identity(self, problem: Problem) -> Mapping[str, Any]:
+        """See `attribution.Backend`."""
+        return identity("trak", asdict(self), problem)
+
+    def attribute(self, problem: Problem, path: Path, track: Track) -> Attribution:
+        """See `attribution.Backend`. Raises NumericsError if a gradient is not finite, naming model and sample."""
+        if not self.sparse:
+            return self._dense(problem, path, track)
+        with tempfile.TemporaryDirectory(prefix="dataaudit-") as folder:
+            whole = self._dense(problem, Path(folder) / "whole.h5", track)
+            fixed = replace(self, ridges=(whole.provenance["ridge"],), ridge=whole.provenance["ridge"])
+            return thresholded(problem, whole, lambda part, file: fixed._dense(part, file, track), SHARES, path)
+
+    def _dense(self, problem: Problem, path: Path, track: Track) -> Attribution:
+        weighting = self._weighting(problem)
+        factor = None if weighting.outside == 0 else _mean_weights(problem).pow(weighting.outside)
+        return score_ensemble(
+            problem,
+            lambda number: self._kernel(problem, number, weighting, factor),
+            Strengths("ridge", self.ridges, self.ridge),
+            self.identity(problem),
+            path,
+            track,
+        )
+
+    def _weighting(self, problem: Problem) -> "_Weighting":
+        """Raises InputError where tempering makes no sense."""
+        probabilities = problem.objective in (CLASSIFICATION, BINARY)
+        suited = "tempered" if probabilities else "output" if problem.objective == REGRESSION else "loss"
+        gradient = self.gradient or suited
+        if gradient == "tempered" and not probabilities:
+            raise InputError(
+                f"gradient 'tempered' needs the error probability of a classifier, found the objective "
+                f"{problem.objective.name!r}; take 'loss' or 'output'"
+            )
+        if gradient == "tempered":
+            return _Weighting("tempered", 0.25, 0.0) if problem.runs is None else _Weighting("tempered", 0.0, 0.5)
+        return _Weighting("output", 0.0, 1.0) if gradient == "output" else _Weighting("loss", 0.0, 0.0)
+
+    def _kernel(self, problem: Problem, number: int, weighting: "_Weighting", mean: Tensor | None) -> "_Kernel":
+        dimensions = max(1, min(self.dimensions, FEATURE_BYTES // (4 * len(problem.train))))
+        gradients = ModelGradients(problem, number, dimensions, weighting.of)
+        phi, weights = gradients.train(weighting.of)
+        factor = mean if weighting.before == 0 else weights.pow(weighting.before)
+        own = torch.ones(())
+        if factor is not None:
+            # A sample's own loss rises by Q times what its output falls, and its output's features are phi / Q^a.
+            inside = weights.pow(TEMPER) if weighting.of == "tempered" else torch.ones_like(weights)
+            own = factor * weights / inside.clamp(min=1e-6)
+        return _Kernel(phi, gradients.target, factor, own, gradients.notes)
+
+
+@dataclass(frozen=True)
+class _Weighting:
+    """What features are the gradients of, and the exponents b and c of the module."""
+
+    of: Of
+    before: float
+    outside: float
+
+
+class _Kernel:
+    """One model's training features Phi (n, k), and the ridge solves with them on their smaller side.
+
+    left is Phi where k < n; else solves give the scores themselves.
+    """
+
+    def __init__(
+        self,
+        phi: Tensor,
+        targets: Callable[[int, int], Tensor],
+        factor: Tensor | None,
+        own: Tensor,
+        notes: Mapping[str, Any],
+    ) -> None:
+        """`factor` (n,) multiplies each training sample's scores, `own` the leverage to give its self-influence."""
+        self.notes = notes
+        self._phi, self._targets, self._factor, self._own = phi, targets, factor, own
+        self._dual = phi.shape[0] <= phi.shape[1]
+        self._gram = phi @ phi.T if self._dual else phi.T @ phi
+        self._solver: tuple[float, Tensor] | None = None
+        self.left: Tensor | None = None
+        if not self._dual:
+            self.left = phi if factor is None else phi.mul_(factor[:, None])  # in place: it may take half a gigabyte
+
+    def targets(self, start: int, stop: int) -> Tensor:
+        """Features (m, k) of the targets' outputs, or in the dual form their products with Phi (m, n)."""
+        features = self._targets(start, stop)
+        return features @ self._phi.T if self._dual else features
+
+    def solve(self, strength: float, targets: Tensor) -> Tensor:
+        solved: Tensor = torch.cholesky_solve(targets.T, self._cholesky(strength)).T
+        return solved if self._factor is None or not self._dual else solved * self._factor
+
+    def self_influence(self, strength: float) -> Tensor:
+        factor = self._cholesky(strength)
+        if self._dual:
+            # (K - K (K + lambda I)^-1 K) / lambda: its rounding error stays relative to each sample's own norm.
+            inner = torch.linalg.solve_triangular(factor, self._gram, upper=False).square().sum(0)
+            leverage: Tensor = (self._gram.diagonal() - inner) / self._shift(strength)
+        else:
+            leverage = torch.cat(
+                [torch.linalg.solve_triangular(factor, rows.T, upper=False).square().sum(0) for rows in self._scaled()]
+            )
+        return (leverage.clamp(min=0) * self._own).clamp(min=0)
+
+    def _scaled(self) -> Iterator[Tensor]:
+        """Phi in blocks, out of left."""
+        for start in range(0, len(self._phi), BLOCK):
+            rows = self._phi[start : start + BLOCK]
+            if self._factor is not None:
+                factor = self._factor[start : start + BLOCK, None]
+                rows = rows / torch.where(factor == 0, 1.0, factor)
+            yield rows
+
+    def _shift(self, ridge: float) -> float:
+        return ridge * float(self._gram.diagonal().sum()) / len(self._phi)
+
+    def _cholesky(self, ridge: float) -> Tensor:
+        if self._solver is not None and self._solver[0] == ridge:
+            return self._solver[1]
+        factor: Tensor
+        factor, failed = torch.linalg.cholesky_ex(_shifted(self._gram, self._shift(ridge)))
+        if failed:
+            raise NumericsError(
+                f"the gradients' Gram matrix is not positive definite at ridge {ridge}; "
+                "the model's gradients may all be zero (a dead or saturated net)"
+            )
+        self._solver = ridge, factor
+        return factor
+
+
+def _shifted(gram: Tensor, shift: float) -> Tensor:
+    shifted = gram.clone()
+    shifted.diagonal().add_(shift)
+    return shifted
+
+
+def _mean_weights(problem: Problem) -> Tensor:
+    """(n_train,) Q of equation 13, averaged over the models."""
+    if problem.doubts is not None:
+        return torch.from_numpy(problem.doubts)
+    total = torch.zeros(len(problem.train))
+    with torch.no_grad():
+        for make in problem.models:
+            module = make()
+            device = next(module.parameters()).device
+            for start in range(0, len(total), BLOCK):
+                inputs, labels = problem.train.batch(np.arange(start, min(start + BLOCK, len(total))))
+                weight = problem.objective.seeds(module(inputs.to(device)), labels.to(device))[2]
+                total[start : start + BLOCK] += weight.cpu() / len(problem.models)
+    return total
+
+
+BACKEND = Trak

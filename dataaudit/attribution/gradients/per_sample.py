@@ -1,0 +1,225 @@
+"""Per-sample gradients in factored form: projected layer by layer, never materialised at full width.
+
+A layer's gradient for one sample is a matrix G = sum over positions of b a^T, with a the layer's input and b the
+gradient of its output. Both sides of G are rotated into the eigenbases of E[G^T G] and E[G G^T], taken on a sample of
+rows (a higher-order SVD; the data-dependent kin of the Kronecker-factored eigenbasis of George et al. 2018). That
+gathers the energy in few coordinates, and those with the largest measured second moment are kept. With every
+coordinate kept, inner products of features are exactly those of the gradients.
+
+What each parameter's features sum to over a few rows is checked against its ordinary gradient before it is trusted, so
+that no use of a weight that layers can't see (in another layer's code, across samples) makes them wrong in silence.
+"""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge, get_gradient_edge
+
+from ...errors import NumericsError, SampleError
+from ...training.objectives import Objective
+from .layers import Block, Pass, factored, leftover, require_finite
+
+Of = Literal["loss", "output", "tempered"]
+"""Gradients of -loss, of the output, or of the output times its weight to the power of TEMPER."""
+TEMPER = 0.25
+SAMPLE = 128
+"""Rows on which the bases are estimated."""
+BATCH = 128
+"""Rows in one forward and backward pass."""
+PROBE = 32
+"""Rows on which the features are checked against ordinary gradients."""
+AGREEMENT = 1e-2
+"""Largest relative difference in that check: above rounding, reduced-precision convolutions on GPUs included."""
+
+
+class GradientFeatures:
+    """Maps samples to features (n, k) whose inner products approximate those of their parameter gradients.
+
+    coverage   share of the trainable parameters that the features see
+    silent     names of the parameters that no gradient reached on a few rows
+    energy     share of the sample's squared gradient norms that the k coordinates keep; 1.0 when none is dropped
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        objective: Objective,
+        inputs: Tensor,
+        labels: Tensor,
+        dimensions: int | None,
+        energy_per_side: float = 0.999,
+        of: Of = "loss",
+    ) -> None:
+        """Choose the coordinates on a spread of at most SAMPLE rows of `inputs`.
+
+        module            in evaluation mode; its outputs are those that the objective takes
+        dimensions        most coordinates to keep, over all parameters; None for the gradients themselves
+        energy_per_side   share of each side's second moment that its basis keeps; 1.0 keeps full bases
+        of                whose gradients' energy decides
+
+        Raises NumericsError if no parameter of the module has per-sample gradients, SampleError for a sample whose
+        gradient is not finite.
+        """
+        self._module, self._objective = module, objective
+        self._blocks = factored(module)
+        self.silent: list[str] = []
+        pick = torch.linspace(0, len(inputs) - 1, min(SAMPLE, len(inputs))).long()
+        few = pick[:: max(1, len(pick) // PROBE)][:PROBE]
+        self._blocks = self._trusted(inputs[few], labels[few])
+        trainable = sum(p.numel() for p in module.parameters() if p.requires_grad)
+        self.coverage = sum(p.numel() for block in self._blocks for p in block.parameters) / max(trainable, 1)
+        if not self._blocks:
+            raise NumericsError(
+                f"no trainable parameter of {type(module).__name__} has per-sample gradients: expected layers of the "
+                "known kinds, or a module that torch.func can differentiate for one sample at a time"
+            )
+        if dimensions is None:
+            self._widths = [sum(p.numel() for p in block.parameters) for block in self._blocks]
+            self.dimensions, self.energy = sum(self._widths), 1.0
+        else:
+            self._choose(pick, list(self._passes(inputs[pick], labels[pick], of)), dimensions, energy_per_side)
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """The parameters covered, in the order of the gradients' coordinates where all are kept as they are."""
+        return [parameter for block in self._blocks for parameter in block.parameters]
+
+    def _choose(self, pick: Tensor, passes: list[Pass], dimensions: int, energy_per_side: float) -> None:
+        if sum(p.numel() for p in self.parameters) <= dimensions:
+            energy_per_side = 1.0  # everything fits, so nothing need be lost
+        total, moments = 0.0, []
+        for block in self._blocks:
+            parts = [part for one in passes for _, part in one.slices(block.rows)]
+            try:
+                moment, energy = block.fit(parts, energy_per_side)
+            except SampleError as error:
+                raise SampleError(error.what, int(pick[error.position])) from error
+            moments.append(moment)
+            total += energy
+        every = torch.cat(moments)
+        order = every.argsort(descending=True, stable=True)[:dimensions].sort().values
+        self.dimensions = len(order)
+        self.energy = min(1.0, float(every[order].sum()) / max(total, 1e-30))
+        bounds = [0, *itertools.accumulate(map(len, moments))]
+        kept = [order[(order >= low) & (order < high)] - low for low, high in itertools.pairwise(bounds)]
+        self._blocks = [block for block, own in zip(self._blocks, kept, strict=True) if len(own)]
+        self._widths = [len(own) for own in kept if len(own)]
+        for block, own in zip(self._blocks, filter(len, kept), strict=True):
+            block.keep(own)
+
+    def __call__(self, inputs: Tensor, labels: Tensor, of: Of) -> tuple[Tensor, Tensor]:
+        """Features (n, k) float32 on the CPU of each sample's gradient, and its weight (n,).
+
+        The weight is that of the output in the loss, see `Objective.seeds`.
+        Raises SampleError for a sample whose gradient is not finite.
+        """
+        features, weights = torch.empty(len(inputs), self.dimensions), torch.empty(len(inputs))
+        start = 0
+        for one in self._passes(inputs, labels, of):
+            rows = features[start : start + len(one.seed)]
+            for block, columns in zip(self._blocks, torch.split(rows, self._widths, 1), strict=True):
+                for place, part in one.slices(block.rows):
+                    columns[place] = block.features(part)
+            weights[start : start + len(one.seed)] = one.weight
+            start += len(one.seed)
+        require_finite(features.sum(1))
+        return features, weights
+
+    def _passes(self, inputs: Tensor, labels: Tensor, of: Of) -> Iterator[Pass]:
+        """The batches, with what the blocks' layers took in and the gradients of what they gave out."""
+        device = next(self._module.parameters()).device
+        layers = list(dict.fromkeys(layer for block in self._blocks for layer in block.layers))
+        for start in range(0, len(inputs), BATCH):
+            x = _laid_out(inputs[start : start + BATCH].to(device))
+            with torch.enable_grad(), _watched(layers) as calls:
+                outputs = _outputs(self._module, x)
+            of_loss, of_output, weight = self._objective.seeds(outputs, labels[start : start + BATCH].to(device))
+            seed = of_loss if of == "loss" else of_output
+            if of == "tempered":
+                seed = seed * weight.pow(TEMPER).view(-1, *[1] * (seed.ndim - 1))
+            uses: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in layers}
+            if calls and outputs.requires_grad:
+                edges = [edge for _, _, edge in calls]
+                gradients = torch.autograd.grad(outputs, edges, seed, allow_unused=True)
+                for (layer, a, _), b in zip(calls, gradients, strict=True):
+                    if b is not None:
+                        uses[layer].append((a, b))
+            yield Pass(x, seed, weight, uses)
+
+    def _trusted(self, inputs: Tensor, labels: Tensor) -> list[Block]:
+        """The blocks whose features agree with ordinary gradients, and one for the other parameters if that does."""
+        trainable = [p for p in self._module.parameters() if p.requires_grad]
+        if not trainable:
+            return []
+        (probe,) = self._passes(inputs, labels, "output")
+        # Weights that differ by sample, so that a gradient that mixes samples does not agree.
+        weights = torch.linspace(0.5, 1.5, len(probe.seed)).to(probe.seed)
+        with torch.enable_grad():
+            outputs = _outputs(self._module, probe.inputs)
+        if not outputs.requires_grad:
+            return []
+        weighted = weights.view(-1, *[1] * (probe.seed.ndim - 1)) * probe.seed
+        sums = torch.autograd.grad(outputs, trainable, weighted, allow_unused=True)
+        truth = {
+            p: torch.zeros_like(p) if total is None else total.to_dense()
+            for p, total in zip(trainable, sums, strict=True)
+        }
+        self.silent = [name for name, p in self._module.named_parameters() if p in truth and not truth[p].any()]
+        trusted = [block for block in self._blocks if _agreeing(block, probe, weights, truth)]
+        seen = {p for block in trusted for p in block.parameters}
+        others = [p for p in trainable if p not in seen]
+        if others:
+            others = _agreeing(leftover(self._module, others), probe, weights, truth)
+        return [*trusted, leftover(self._module, others)] if others else trusted
+
+
+def _agreeing(block: Block, probe: Pass, weights: Tensor, truth: dict[nn.Parameter, Tensor]) -> list[nn.Parameter]:
+    """The block's parameters whose weighted sum of per-sample gradients is their ordinary gradient."""
+    try:
+        ours = sum(weights[place] @ block.features(part) for place, part in probe.slices(block.rows))
+    except NumericsError:
+        return []
+    assert isinstance(ours, Tensor)
+    pieces = zip(block.parameters, torch.split(ours, [p.numel() for p in block.parameters]), strict=True)
+    # Not finite is no disagreement: it is reported later, with the sample.
+    return [p for p, own in pieces if not (own - truth[p].flatten()).norm() > AGREEMENT * truth[p].norm()]
+
+
+def _laid_out(x: Tensor) -> Tensor:
+    """Images with channels last, which convolutions and pooling take a third less time for."""
+    return torch.empty_like(x, memory_format=torch.channels_last).copy_(x) if x.ndim == 4 else x
+
+
+def _outputs(module: nn.Module, inputs: Tensor) -> Tensor:
+    """(n, ...)."""
+    outputs = module(inputs)
+    if not isinstance(outputs, Tensor) or outputs.shape[:1] != inputs.shape[:1]:
+        found = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+        raise NumericsError(
+            f"the outputs of {type(module).__name__} are not one for each sample: expected a tensor ({len(inputs)}, "
+            f"...), found {found}; a module that returns several things can be wrapped in one that returns a tensor"
+        )
+    return outputs
+
+
+@contextmanager
+def _watched(layers: list[nn.Module]) -> Iterator[list[tuple[nn.Module, Tensor, GradientEdge]]]:
+    """The layers' calls in one forward pass: input, and where its output stands in the graph."""
+    calls: list[tuple[nn.Module, Tensor, GradientEdge]] = []
+
+    def keep(layer: nn.Module, arguments: tuple[Tensor, ...], named: dict[str, Tensor], output: Tensor) -> None:
+        if output.requires_grad:
+            taken = arguments[0] if arguments else named["input"]
+            # The edge and not the output itself, which an in-place activation would turn into its own result.
+            calls.append((layer, taken.detach(), get_gradient_edge(output)))
+
+    handles = [layer.register_forward_hook(keep, with_kwargs=True) for layer in layers]
+    try:
+        yield calls
+    finally:
+        for handle in handles:
+            handle.remove()

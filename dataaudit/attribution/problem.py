@@ -1,0 +1,252 @@
+"""Problem: what an attribution backend is given, whether it comes from a pool or from a user's own models."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+
+from ..dataset import Dataset
+from ..errors import InputError, NumericsError
+from ..training.learning import Differentiable, LearningAlgorithm
+from ..training.objectives import CLASSIFICATION, OF_TASK, Objective
+from ..training.pool import Pool
+
+ROWS = 4096
+"""Runs hashed at a time."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """n labelled samples as models take them.
+
+    labels   (n, ...) class numbers, or what else the objective takes
+    inputs   gives the batch for positions among the n
+    """
+
+    ids: tuple[str, ...]
+    labels: NDArray[Any]
+    inputs: Callable[[NDArray[np.int64]], Tensor]
+
+    @classmethod
+    def of(
+        cls,
+        dataset: Dataset,
+        learner: LearningAlgorithm,
+        rows: NDArray[np.int64],
+        labels: NDArray[Any] | None = None,
+    ) -> "Samples":
+        """Rows of a dataset as a learner's modules take them, under their given labels or these (len(rows), ...)."""
+        labels = dataset.targets[rows] if labels is None else labels
+        if dataset.task == "regression":
+            labels = labels.astype(np.float32)
+
+        def inputs(positions: NDArray[np.int64]) -> Tensor:
+            return cast(Differentiable, learner).tensors(dataset, rows[positions])
+
+        return cls(tuple(dataset.ids[row] for row in rows), labels, inputs)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def batch(self, positions: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Inputs and labels of these samples."""
+        return self.inputs(positions), torch.from_numpy(self.labels[positions])
+
+    def spread(self, count: int) -> NDArray[np.int64]:
+        """Positions of at most `count` samples, evenly spaced."""
+        return np.linspace(0, len(self) - 1, min(count, len(self))).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What training on R known subsets of the training samples did to the targets, by which samples were in them.
+
+    masks     (R, n_train) bool
+    margins   (R, n_target) the output of each target, for classification the margin of its label, log p / (1 - p)
+    subsets   (R,) runs with equal numbers were trained on the same samples, with different seeds
+    """
+
+    masks: NDArray[np.bool_]
+    margins: NDArray[np.float32]
+    subsets: NDArray[np.int64]
+
+    def distinct(self) -> NDArray[np.int64]:
+        """Numbers of the S distinct subsets, ascending."""
+        return np.unique(self.subsets)
+
+    def subset_masks(self) -> NDArray[np.bool_]:
+        """(S, n_train)."""
+        return self.masks[np.unique(self.subsets, return_index=True)[1]]
+
+    def subset_margins(self) -> NDArray[np.float32]:
+        """(S, n_target), averaged over the runs on each distinct subset."""
+        _, subset, counts = np.unique(self.subsets, return_inverse=True, return_counts=True)
+        total = np.zeros((len(counts), self.margins.shape[1]))
+        np.add.at(total, subset, self.margins)
+        return (total / counts[:, None]).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Models, training samples and targets.
+
+    models     each makes one trained module in evaluation mode; there are none where only runs are known
+    doubts     (n_train,) 1 - p of each training sample's label, averaged over a pool's runs; None where there is none
+    run_of     (n_models,) which run each model is of, where there are runs; a run may have left several snapshots
+    identity   what the result depends on besides the backend, as plain data
+    """
+
+    models: tuple[Callable[[], nn.Module], ...]
+    train: Samples
+    target: Samples
+    objective: Objective
+    runs: Runs | None
+    identity: Mapping[str, Any]
+    doubts: NDArray[np.float32] | None = None
+    run_of: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @classmethod
+    def of(
+        cls,
+        pool: Pool,
+        labels: NDArray[Any] | None = None,
+        rows: NDArray[np.int64] | None = None,
+        most: int | None = None,
+        surrogate: Pool | None = None,
+    ) -> "Problem":
+        """A pool's models, its training split, and its target split under the given labels or these (n_target,).
+
+        rows        dataset rows to be the targets instead of the target split
+        most        how many of the models to take, all by default
+        surrogate   a pool on the same subsets whose models give the gradients that the pool's own can't
+        """
+        dataset, modelled = pool.dataset, surrogate or pool
+        train = dataset.rows("train")
+        target = dataset.rows(dataset.target_split) if rows is None else rows
+        given = dataset.targets[target]
+        if labels is not None:
+            given = checked_labels(labels, len(target), len(dataset.class_names))
+
+        # Final models come first, since it is the first few that regularisation is chosen with.
+        backs, run_of = np.nonzero(np.arange(modelled.snapshots.max(initial=0))[:, None] < modelled.snapshots)
+        classes = dataset.task == "classification"
+        return cls(
+            models=tuple(partial(modelled.model, int(run), int(back)) for run, back in zip(run_of, backs, strict=True))[
+                :most
+            ],
+            train=Samples.of(dataset, modelled.learner, train),
+            target=Samples.of(dataset, modelled.learner, target, given),
+            objective=OF_TASK[dataset.task],
+            runs=Runs(pool.masks[:, train], pool.margins(target, given), pool.subsets),
+            identity={
+                "data": dataset.fingerprint,
+                "recipe": dict(pool.learner.recipe),
+                "seeds": pool.seeds.tolist(),
+                **({} if labels is None else {"labels": given.tolist()}),
+                **({} if rows is None else {"rows": rows.tolist()}),
+                **({} if most is None else {"models": most}),
+                **({} if surrogate is None else {"surrogate": dict(surrogate.learner.recipe)}),
+            },
+            doubts=(1 / (1 + np.exp(pool.margins(train, dataset.targets[train])))).mean(0) if classes else None,
+            run_of=run_of[:most],
+        )
+
+    @classmethod
+    def of_trained(
+        cls,
+        models: Sequence[Callable[[], nn.Module]],
+        pool: Pool,
+        identity: Mapping[str, Any],
+        labels: NDArray[Any] | None = None,
+        rows: NDArray[np.int64] | None = None,
+        most: int | None = None,
+    ) -> "Problem":
+        """A user's own trained models, made by `models`, on a pool's dataset; its runs, if it has any, measure them.
+
+        identity   what tells these models from others, as plain data. Other parameters as for `of`.
+        """
+        dataset = pool.dataset
+        whole = cls.of(pool, labels, rows) if len(pool) else None
+        train = dataset.rows("train")
+        target = dataset.rows(dataset.target_split) if rows is None else rows
+        given = (
+            dataset.targets[target] if labels is None else checked_labels(labels, len(target), len(dataset.class_names))
+        )
+        return cls(
+            models=tuple(models)[:most],
+            train=Samples.of(dataset, pool.learner, train),
+            target=Samples.of(dataset, pool.learner, target, given),
+            objective=OF_TASK[dataset.task],
+            runs=None if whole is None else whole.runs,
+            identity={
+                "data": dataset.fingerprint,
+                "recipe": dict(pool.learner.recipe),
+                **identity,
+                "seeds": pool.seeds.tolist(),
+                **({} if labels is None else {"labels": given.tolist()}),
+                **({} if rows is None else {"rows": rows.tolist()}),
+                **({} if most is None else {"models": most}),
+            },
+        )
+
+    @classmethod
+    def of_runs(cls, runs: Runs) -> "Problem":
+        """Outcomes of training alone, without models or samples."""
+        masks, margins, subsets = (np.asarray(part) for part in (runs.masks, runs.margins, runs.subsets))
+        if masks.ndim != 2 or margins.ndim != 2 or not len(masks) == len(margins) == len(subsets) or not masks.size:
+            raise InputError(
+                "expected runs with masks (R, n_train), margins (R, n_target) and subsets (R,); "
+                f"found {masks.shape}, {margins.shape}, {subsets.shape}"
+            )
+        if masks.dtype != bool and not np.isin(masks, (0, 1)).all():
+            raise InputError("masks: expected only 0 and 1, or booleans: whether each run trained on each sample")
+        if subsets.ndim != 1 or not np.issubdtype(subsets.dtype, np.integer):
+            raise InputError(f"subsets: expected whole numbers (R,), found {subsets.dtype} {subsets.shape}")
+        _, first, subset = np.unique(subsets, return_index=True, return_inverse=True)
+        for run in range(len(masks)):
+            if (masks[run] != masks[first[subset[run]]]).any():
+                raise InputError(
+                    f"run {run} has the subset number {subsets[run]} of run {first[subset[run]]}, but another mask; "
+                    "equal numbers stand for equal subsets (np.arange(R) if all differ)"
+                )
+        if not np.isfinite(margins).all():
+            run, target = np.argwhere(~np.isfinite(margins))[0]
+            raise NumericsError(f"run {run}: the output of target {target} is not finite")
+        digest = hashlib.sha256()
+        for part in (masks, margins, subsets):
+            for start in range(0, len(part), ROWS):
+                digest.update(np.ascontiguousarray(part[start : start + ROWS]).tobytes())
+
+        def samples(name: str, count: int) -> Samples:
+            return Samples(tuple(f"{name}#{i}" for i in range(count)), np.zeros(count, np.int64), _no_inputs)
+
+        return cls(
+            models=(),
+            train=samples("train", masks.shape[1]),
+            target=samples("target", margins.shape[1]),
+            objective=CLASSIFICATION,
+            runs=Runs(masks.astype(bool, copy=False), margins.astype(np.float32, copy=False), subsets.astype(np.int64)),
+            identity={"content": digest.hexdigest()},
+        )
+
+
+def _no_inputs(positions: NDArray[np.int64]) -> Tensor:
+    raise InputError("there are only runs here, no samples")
+
+
+def checked_labels(labels: ArrayLike, count: int, n_classes: int) -> NDArray[np.int64]:
+    """Class numbers (count,). Raises InputError if they aren't."""
+    numbers = np.asarray(labels)
+    if numbers.shape != (count,) or not np.issubdtype(numbers.dtype, np.integer) or not numbers.size:
+        raise InputError(f"labels: expected class numbers ({count},), found {numbers.dtype} {numbers.shape}")
+    if not 0 <= numbers.min() <= numbers.max() < n_classes:
+        raise InputError(
+            f"labels: expected numbers from 0 to {n_classes - 1}, found {numbers.min()} to {numbers.max()}"
+        )
+    return numbers.astype(np.int64)

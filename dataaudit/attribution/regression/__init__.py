@@ -1,0 +1,1 @@
+"""Outcomes of training on known subsets, regressed on who was in them."""

@@ -1,0 +1,154 @@
+"""The HDF5 layout of attribution scores.
+
+/scores           float32 (n_train, n_target), chunked by target columns; or, where these are smaller, its factors:
+/left/0, 1, ...   float32 (n_train, k), and
+/right/0, 1, ...  float32 (n_target, k), scores being the sum of left @ right.T
+/self_influence   float32 (n_train,), absent where the backend has none
+/held_out         float32 (n_subsets, n_target), the backend's predictions for held-out subsets
+/train_ids        UTF-8 strings (n_train,)
+/target_ids       UTF-8 strings (n_target,)
+attributes        version, and provenance as JSON
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+
+VERSION = 1
+CHUNK_BYTES = 1 << 20
+BLOCK_BYTES = 64 << 20
+"""What is read at a time."""
+
+
+class ScoreWriter:
+    """A score file under construction: a sum of blocks of columns, or of products of factors."""
+
+    def __init__(self, file: h5py.File) -> None:
+        self._file = file
+
+    def add(self, start: int, block: NDArray[np.float32]) -> None:
+        """Add `block` (n_train, m) to the columns from `start` on."""
+        if "scores" not in self._file:
+            n, t = len(self._file["train_ids"]), len(self._file["target_ids"])
+            width = max(1, min(t, CHUNK_BYTES // (4 * n)))
+            self._file.create_dataset("scores", (n, t), "f4", chunks=(n, width), fillvalue=0.0)
+        columns = slice(start, start + block.shape[1])
+        self._file["scores"][:, columns] += block
+
+    def add_factors(self, left: NDArray[np.float32], right: NDArray[np.float32]) -> None:
+        """Add left (n_train, k) @ right (n_target, k).T to all scores."""
+        number = len(self._file["left"]) if "left" in self._file else 0
+        self._file[f"left/{number}"] = left
+        self._file[f"right/{number}"] = right
+
+    def finish(
+        self, self_influence: NDArray[np.float32] | None, held_out: NDArray[np.float32], provenance: Mapping[str, Any]
+    ) -> None:
+        """Write what is known only at the end."""
+        if self_influence is not None:
+            self._file["self_influence"] = self_influence.astype(np.float32)
+        self._file["held_out"] = held_out.astype(np.float32)
+        self._file.attrs["provenance"] = json.dumps(dict(provenance))
+
+
+@contextmanager
+def writing(path: Path, train_ids: Sequence[str], target_ids: Sequence[str]) -> Iterator[ScoreWriter]:
+    """A score file, moved to `path` when the block ends without an error and removed otherwise."""
+    temporary = path.with_suffix(".tmp")
+    try:
+        with h5py.File(temporary, "w") as file:
+            strings = h5py.string_dtype("utf-8")
+            file.create_dataset("train_ids", data=list(train_ids), dtype=strings)
+            file.create_dataset("target_ids", data=list(target_ids), dtype=strings)
+            file.attrs["version"] = VERSION
+            yield ScoreWriter(file)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[h5py.File]:
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise InputError(f"{path}: expected an HDF5 file of scores: {error}") from error
+    with file:
+        missing = {"held_out", "train_ids", "target_ids"} - set(file)
+        missing |= set() if "scores" in file or {"left", "right"} <= set(file) else {"scores"}
+        if missing or file.attrs.get("version") != VERSION:
+            raise InputError(
+                f"{path}: expected scores of layout version {VERSION}, found version {file.attrs.get('version')}"
+                + (f" without {', '.join(sorted(missing))}" if missing else "")
+            )
+        yield file
+
+
+class Header(NamedTuple):
+    """All of a score file but its scores."""
+
+    train_ids: tuple[str, ...]
+    target_ids: tuple[str, ...]
+    self_influence: NDArray[np.float32] | None
+    held_out: NDArray[np.float32]
+    provenance: dict[str, Any]
+
+
+def read_header(path: Path) -> Header:
+    """Everything but the scores. Raises InputError if the file is not a score file."""
+    with _reading(path) as file:
+        return Header(
+            tuple(file["train_ids"].asstr()[:]),
+            tuple(file["target_ids"].asstr()[:]),
+            file["self_influence"][:] if "self_influence" in file else None,
+            file["held_out"][:],
+            json.loads(file.attrs["provenance"]),
+        )
+
+
+def read_columns(path: Path, start: int, stop: int) -> NDArray[np.float32]:
+    """Scores (n_train, stop - start) of a range of targets."""
+    with _reading(path) as file:
+        if "scores" in file:
+            columns: NDArray[np.float32] = file["scores"][:, start:stop]
+            return columns
+        total = np.zeros((len(file["train_ids"]), stop - start), np.float32)
+        for rows, left, right in _factors(file):
+            total[rows] += left @ right[start:stop].T
+        return total
+
+
+def weighted_sums(path: Path, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """weights (m, n_train) @ scores, (m, n_target)."""
+    with _reading(path) as file:
+        total = np.zeros((len(weights), len(file["target_ids"])), np.float32)
+        if "scores" in file:
+            scores = file["scores"]
+            for columns in _slices(scores.shape[1], 4 * scores.shape[0]):
+                total[:, columns] = weights @ scores[:, columns]
+            return total
+        for rows, left, right in _factors(file):
+            total += (weights[:, rows] @ left) @ right[:].T
+        return total
+
+
+def _factors(file: h5py.File) -> Iterator[tuple[slice, NDArray[np.float32], h5py.Dataset]]:
+    """Blocks of rows of each left factor, with their right one."""
+    for number in file["left"]:
+        left = file["left"][number]
+        for rows in _slices(len(left), 4 * left.shape[1]):
+            yield rows, left[rows], file["right"][number]
+
+
+def _slices(length: int, bytes_each: int) -> Iterator[slice]:
+    step = max(1, BLOCK_BYTES // max(1, bytes_each))
+    for start in range(0, length, step):
+        yield slice(start, min(start + step, length))

@@ -1,0 +1,130 @@
+"""What detectors are given and what they return."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..attribution.attribution import Attribution
+from ..dataset import Dataset, Track
+from ..findings import Finding, Pair
+from ..training.pool import Pool
+from ..training.retraining import Retraining
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a detector made of faults of its kind that were planted into a copy of the data.
+
+    planted, found     how many of each sort there were, and how many of them it reported
+    reported, right    how many reports there were in all, and how many of them were planted faults; what it also
+                       reports on the data as it is does not count
+    threshold          set from the planted faults, for the detector to use on the data as it is; None for its default
+    procedure          how they were planted, in words
+    """
+
+    planted: Mapping[str, int]
+    found: Mapping[str, int]
+    reported: int
+    right: int
+    procedure: str
+    threshold: float | None = None
+
+    @classmethod
+    def of(
+        cls, planted: Mapping[str, NDArray[np.int64]], reported: NDArray[np.int64], procedure: str, threshold: float
+    ) -> "Calibration":
+        """From the rows of each sort of fault, and those that are reported only since they were planted."""
+        found = {sort: int(np.isin(rows, reported).sum()) for sort, rows in planted.items()}
+        counts = {sort: len(rows) for sort, rows in planted.items()}
+        return cls(counts, found, len(reported), sum(found.values()), procedure, threshold)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One audit's material. Scores are for the dataset's training rows on the rows of its target split, in order.
+
+    pool          without runs where a user's own trained models are audited and nothing may be trained
+    influences    (rows, labels) -> scores (n_train, len(rows)) of the training rows on the margins of these labels,
+                  from a few of the pool's models; for rows of any split
+    predictions   how many predictions a detector may examine by retraining
+    calibration   this detector's, once it has one
+    shared        what a detector's stages hand on to each other, by the detector's name
+    """
+
+    dataset: Dataset
+    pool: Pool
+    attribution: Attribution
+    seed: int
+    track: Track
+    influences: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float32]] | None = None
+    predictions: int = 0
+    calibration: Calibration | None = None
+    shared: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What one detector has to say.
+
+    examined   samples looked at, of `total`
+    columns    figures for every row of the dataset, for samples.csv, by column name
+    figures    what the report may draw, as plain data
+    skipped    why nothing was examined, empty where something was
+    """
+
+    findings: tuple[Finding, ...]
+    examined: int
+    total: int
+    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    pairs: tuple[Pair, ...] = ()
+    notes: tuple[str, ...] = ()
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    skipped: str = ""
+
+
+class Detector(Protocol):
+    """A plugin of `detectors`: a module with these names, whose docstring explains the check to the user.
+
+    The docstring has the headings "What it finds", "Why it matters", "How it is checked" and "What to do".
+    An exception in any function is shown as a check that could not run.
+
+    KINDS        the report's title for each kind of finding it makes
+    TASKS        the tasks that it is made for, all where it doesn't say
+    NEEDS_POOL   True, where it is there, says that it can do nothing with a pool without runs
+    """
+
+    KINDS: Mapping[str, str]
+
+    def detect(self, case: Case) -> Detection:
+        """Examine the case."""
+
+
+class Calibrating(Detector, Protocol):
+    """A detector that can be tried on planted faults."""
+
+    def calibrate(self, case: Case, retrained: Callable[[NDArray[np.int64]], Pool]) -> Calibration | None:
+        """Plant faults into a copy of the data and look for them; None where none can be planted.
+
+        retrained   gives a small pool trained on labels (n,) other than the given ones
+        """
+
+
+class Verifying(Detector, Protocol):
+    """A detector whose claims can be checked by training without the samples they are about."""
+
+    def verify(self, case: Case, detection: Detection, retraining: Retraining) -> Detection:
+        """The detection with each claim confirmed, refuted or left open by retraining."""
+
+
+def explanation(detector: object) -> dict[str, str]:
+    """A detector's docstring by heading, a line a paragraph; what stands before the first is under "summary"."""
+    parts = (detector.__doc__ or "").split("\n## ")
+    sections = dict(part.split("\n", 1) for part in parts[1:] if "\n" in part)
+    texts = {"summary": parts[0], **{title.strip(): text for title, text in sections.items()}}
+    return {
+        title: "\n\n".join(" ".join(paragraph.split()) for paragraph in text.strip().split("\n\n"))
+        for title, text in texts.items()
+    }

@@ -1,0 +1,292 @@
+"""Predictions that hang on a few training samples.
+
+## What it finds
+Predictions that flip when a small set of training samples is removed, with that set.
+
+## Why it matters
+A prediction that a handful of samples decides changes when one of them is relabelled, withdrawn or poisoned.
+
+## How it is checked
+Predictions are drawn at random among those that are the same under nine in ten trainings. Training samples are
+removed in the order of their influence on the prediction (TRAK's scores; their scale is learnt from what is
+retrained). How many is bisected by retraining, and the number found is confirmed with fresh seeds: at least three in
+four trainings without them must flip, significantly more than after random removals of at least as many samples of
+every class (Fisher's exact test, Benjamini-Hochberg over the predictions examined at 5 %). A set that is not
+confirmed is tried once more, half as large again, with other fresh seeds. The number is an upper bound: another set
+may be smaller. "Not found" up to the most that is tried (4 % of the training samples) is no proof of robustness.
+
+## What to do
+Look at the set: copies, outliers or wrong labels in it deserve mending; else more data of this sort is needed.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...findings import Finding, Severity, Verification, fingerprint
+from ...training.pool import lead_over_best_other
+from ...training.retraining import SEARCH_TIMES, Retraining
+from ..detection import Case, Detection
+from ..proof import accepted_by_fdr, effect_over_seeds, more_often
+from ..support import Question, search
+
+KINDS = {"brittle": "Predictions that hang on a few training samples"}
+TASKS = ("classification",)
+NEEDS_POOL = True
+FALSE_DISCOVERY_RATE = 0.05
+STABLE = 0.9
+"""Share of trainings that must agree on a prediction before it is asked what flips it."""
+FLIPPING = 0.75
+"""Share of fresh trainings that must flip: more than half, so that a claim holds when it is checked again."""
+ATTEMPTS, LARGER = 2, 1.5
+"""A set that fresh seeds don't confirm is made larger by this factor and tried once more, under other fresh seeds."""
+MOST = 0.04
+"""Largest share of the training samples that is removed."""
+RANDOM_TIMES = 2000
+"""The first of the random removals' seeds: none of them is used to search or to confirm."""
+FRAGILE = 0.005
+"""Share of the training samples from which on down a support is of medium severity."""
+CONTROL_SHARE = 0.1
+"""Predictions share a random removal as long as it stays below this share of the training samples."""
+
+
+_Leads = Callable[[Sequence[tuple[NDArray[np.int64], int]]], NDArray[np.float32]]
+"""(rows removed, time) pairs -> leads (len(pairs), targets) of the predicted classes after training."""
+
+
+@dataclass(frozen=True)
+class _Target:
+    """A prediction: its dataset row, the class predicted, and training rows by falling influence, with their scores."""
+
+    row: int
+    predicted: int
+    order: NDArray[np.int64]
+    scores: NDArray[np.float32]
+
+
+def detect(case: Case) -> Detection:
+    """See the module: everything is done by `verify`."""
+    total = len(case.dataset.rows(case.dataset.target_split))
+    return Detection((), 0, total, skipped="predictions are examined by retraining, which was not done")
+
+
+def verify(case: Case, detection: Detection, retraining: Retraining) -> Detection:
+    """See the module."""
+    if not case.predictions:
+        return detection
+    targets, stable = _chosen(case)
+    if not targets:
+        return Detection((), 0, detection.total, notes=(f"none of {detection.total} predictions is stable",))
+    rows = np.array([target.row for target in targets])
+    predicted = np.array([target.predicted for target in targets])
+
+    def leads(runs: Sequence[tuple[NDArray[np.int64], int]]) -> NDArray[np.float32]:
+        return lead_over_best_other(retraining.runs(runs, rows), predicted)
+
+    nothing = np.zeros(0, np.int64)
+    full = leads([(nothing, time) for time in (*range(retraining.times), *SEARCH_TIMES)])
+    kept = np.flatnonzero((full > 0).mean(0) >= STABLE)
+    questions = [Question(float(full[:, i].mean()), np.cumsum(targets[i].scores)) for i in kept]
+
+    def outcomes(asked: Sequence[tuple[int, int]]) -> NDArray[np.float32]:
+        runs = [(targets[kept[q]].order[:k], time) for q, k in asked for time in SEARCH_TIMES]
+        seen = leads(runs).reshape(len(asked), len(SEARCH_TIMES), len(targets))
+        return np.stack([seen[number, :, kept[q]] for number, (q, _) in enumerate(asked)])
+
+    if len(kept):
+        search(questions, outcomes)
+    pending = {int(kept[q]): one.flipping for q, one in enumerate(questions) if one.flipping is not None}
+    sets: dict[int, NDArray[np.int64]] = {}
+    before: dict[int, NDArray[np.float32]] = {}
+    without: dict[int, NDArray[np.float32]] = {}
+    for attempt in range(ATTEMPTS):
+        fresh = range(attempt * retraining.times, (attempt + 1) * retraining.times)
+        if not pending:
+            break
+        everything = leads([(nothing, time) for time in fresh])
+        seen = leads([(targets[i].order[:k], time) for i, k in pending.items() for time in fresh])
+        for (i, k), own in zip(pending.items(), seen.reshape(len(pending), len(fresh), -1), strict=True):
+            sets[i], before[i], without[i] = targets[i].order[:k], everything[:, i], own[:, i]
+        pending = {
+            i: min(math.ceil(LARGER * k), len(targets[i].order))
+            for i, k in pending.items()
+            if (without[i] < 0).mean() < FLIPPING and k < len(targets[i].order)
+        }
+    random = _random_removals(case, sets, leads, 2 * retraining.times)
+    p_values = np.array([_p_value(without[i], random[i][1]) for i in sets])
+    accepted, q_values = accepted_by_fdr(p_values, FALSE_DISCOVERY_RATE)
+    findings, status = [], dict.fromkeys(map(int, kept), "not found")
+    for number, i in enumerate(sets):
+        flips = float((without[i] < 0).mean())
+        status[i] = "confirmed" if accepted[number] and flips >= FLIPPING else "not confirmed"
+        if status[i] == "confirmed":
+            searched = questions[int(np.searchsorted(kept, i))]
+            findings.append(
+                _finding(case, targets[i], searched, sets[i], before[i], without[i], random[i],
+                         float(q_values[number]))
+            )  # fmt: skip
+    changes = [change for one in questions for change in one.changes]
+    figures = {
+        "counterfactual": {"predicted": [p for p, _ in changes], "actual": [a for _, a in changes],
+                           "correlation": _correlation(changes)},
+        "supports": [
+            {"id": case.dataset.ids[targets[i].row], "size": len(sets[i]) if i in sets else None, "status": state}
+            for i, state in status.items()
+        ],
+        "most": _most(case),
+    }  # fmt: skip
+    notes = _notes(case, stable, list(status.values()))
+    return Detection(tuple(findings), len(kept), detection.total, notes=notes, figures=figures)
+
+
+def _chosen(case: Case) -> tuple[list[_Target], int]:
+    """Predictions to examine, drawn among the stable ones, and how many of these there are."""
+    dataset, pool = case.dataset, case.pool
+    train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
+    predicted = pool.probabilities[target].argmax(1)
+    # The scores are those on the given labels' margins; on the predicted ones they have to be asked for.
+    known = (predicted == dataset.targets[target]) | (case.influences is not None)
+    stable = np.flatnonzero(((pool.outputs[:, target].argmax(2) == predicted).mean(0) >= STABLE) & known)
+    drawn = np.sort(np.random.default_rng(case.seed).permutation(stable)[: case.predictions])
+    most = _most(case)
+    scores = {int(i): case.attribution.scores(int(i), int(i) + 1)[:, 0] for i in drawn}
+    wrong = [int(i) for i in drawn if predicted[i] != dataset.targets[target[i]]]
+    if wrong and case.influences is not None:
+        asked = case.influences(target[wrong], predicted[wrong])
+        scores.update({i: asked[:, column] for column, i in enumerate(wrong)})
+    found = []
+    for i, own in scores.items():
+        order = np.argsort(-own, kind="stable")[:most]
+        order = order[own[order] > 0]
+        if len(order):
+            found.append(_Target(int(target[i]), int(predicted[i]), train[order], own[order]))
+    return found, len(stable)
+
+
+def _p_value(without: NDArray[np.float32], random: NDArray[np.float32]) -> float:
+    return more_often(int((without < 0).sum()), len(without), int((random < 0).sum()), len(random))
+
+
+def _random_removals(
+    case: Case, sets: dict[int, NDArray[np.int64]], leads: _Leads, times: int
+) -> dict[int, tuple[int, NDArray[np.float32]]]:
+    """How many were removed, and leads (times,), after removing at least as many random samples of every class as
+    each set has, by set.
+
+    Sets share removals that are large enough for all of them, which can only make a claim harder.
+    """
+    labels, train = case.dataset.targets, case.dataset.rows("train")
+    counts = {i: np.bincount(labels[rows], minlength=len(case.dataset.class_names)) for i, rows in sets.items()}
+    groups: list[tuple[NDArray[np.int64], list[int]]] = []
+    for i in sorted(sets, key=lambda i: len(sets[i])):
+        for number, (size, members) in enumerate(groups):
+            joint = np.maximum(size, counts[i])
+            if joint.sum() <= max(CONTROL_SHARE * len(train), len(sets[i])):
+                groups[number] = joint, [*members, i]
+                break
+        else:
+            groups.append((counts[i], [i]))
+    rng = np.random.default_rng([case.seed, 1])
+    runs = [
+        (
+            np.concatenate([rng.permutation(train[labels[train] == c])[:k] for c, k in enumerate(size)]),
+            RANDOM_TIMES + time,
+        )
+        for size, _ in groups
+        for time in range(times)
+    ]
+    if not groups:
+        return {}
+    seen = leads(runs).reshape(len(groups), times, -1)
+    sizes = [len(removed) for removed, _ in runs[::times]]
+    return {
+        i: (removed, own[:, i]) for (_, members), removed, own in zip(groups, sizes, seen, strict=True) for i in members
+    }
+
+
+def _finding(
+    case: Case, target: _Target, searched: Question, support: NDArray[np.int64], before: NDArray[np.float32],
+    without: NDArray[np.float32], control: tuple[int, NDArray[np.float32]], q: float,
+) -> Finding:  # fmt: skip
+    dataset, (removed_at_random, random) = case.dataset, control
+    name, id = dataset.class_names[target.predicted], dataset.ids[target.row]
+    effect = effect_over_seeds(before - without)
+    flips = int((without < 0).sum())
+    few = len(support) <= max(1, FRAGILE * case.attribution.shape[0])
+    evidence = {
+        "test_id": id,
+        "label": dataset.class_names[dataset.targets[target.row]],
+        "predicted": name,
+        "support_size": len(support),
+        "flips": flips,
+        "trainings": len(without),
+        "flips_after_random_removal": int((random < 0).sum()),
+        "random_trainings": len(random),
+        "q_value": q,
+        "lead": float(before.mean()),
+        "lead_without": float(without.mean()),
+        "margins": {
+            **_margins(searched),
+            "fresh": {"removed": [0, len(support)], "lead": [float(before.mean()), float(without.mean())]},
+            "random": {"removed": [0, removed_at_random], "lead": [float(before.mean()), float(random.mean())]},
+        },
+        "support": [
+            {
+                "train_id": dataset.ids[row],
+                "label": dataset.class_names[dataset.targets[row]],
+                "influence": float(score),
+            }
+            for row, score in zip(support, target.scores, strict=False)
+        ],
+    }
+    return Finding(
+        kind="brittle",
+        severity=Severity.MEDIUM if few else Severity.LOW,
+        sample_ids=(id, *(dataset.ids[row] for row in support)),
+        score=1 / len(support),
+        message=f"{id} is predicted as {name!r}; without {len(support)} training samples it flips "
+        f"in {flips} of {len(without)} trainings",
+        fingerprint=fingerprint("brittle", [dataset.contents[row] for row in (target.row, *support)], name),
+        evidence=evidence,
+        verification=Verification("confirmed", "fall of the predicted class's lead over the best other, in logits",
+                                  effect.mean, (effect.low, effect.high), float(before.mean() - random.mean()),
+                                  len(without)),
+    )  # fmt: skip
+
+
+def _margins(searched: Question) -> dict[str, list[float]]:
+    """How the mean lead fell with the number removed while the support was searched, by its seeds.
+
+    The evidence adds the same with the support removed under fresh seeds, and after random removals.
+    """
+    leads = {0: searched.lead} | {k: float(seen.mean()) for k, seen in sorted(searched.tried.items())}
+    return {"removed": list(leads), "lead": list(leads.values())}
+
+
+def _most(case: Case) -> int:
+    """How many training samples are removed at most."""
+    return max(1, round(MOST * case.attribution.shape[0]))
+
+
+def _correlation(changes: list[tuple[float, float]]) -> float | None:
+    if len(changes) < 3:
+        return None
+    predicted, actual = np.array(changes).T
+    return float(np.corrcoef(predicted, actual)[0, 1]) if predicted.std() * actual.std() > 0 else None
+
+
+def _notes(case: Case, stable: int, states: list[str]) -> tuple[str, ...]:
+    total = len(case.dataset.rows(case.dataset.target_split))
+    words = {
+        "confirmed": "flip without the set found",
+        "not confirmed": "flipped in the search, but not surely enough under fresh seeds",
+        "not found": f"held without the {_most(case)} most supportive training samples",
+    }
+    return (
+        f"{len(states)} of {stable} stable predictions examined, drawn at random; the other {total - stable} of "
+        f"{total} predictions are not the same under nine in ten trainings, and were not examined",
+        "; ".join(f"{states.count(state)} {text}" for state, text in words.items() if state in states),
+    )

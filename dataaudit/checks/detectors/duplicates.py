@@ -1,0 +1,186 @@
+"""Samples that a split holds more than once.
+
+## What it finds
+Exact and near copies within one split, a group of copies being one finding; groups whose labels contradict each other
+are listed apart.
+
+## Why it matters
+Copies in training count double; copies in a test set make its figures look surer than they are. Where the labels of one
+sample differ, at most one of them is right.
+
+## How it is checked
+Equal content, and, as for leakage, candidates that are then aligned and scored, but fewer, and images with fewer warps:
+some copies that were cropped or moved are missed. A pair is reported if its false-discovery rate (Benjamini-Hochberg)
+is at most 5 %, given how high random samples score with others of their class. In a large split only the samples most
+like another are aligned; the check says so.
+
+Rows of a table that equal each other are reported only if chance doesn't explain it: where a few columns of few values
+are all there is, rows must repeat. The check says how many do.
+
+## What to do
+Keep one of each group. Where the labels differ, look at the sample first.
+"""
+
+from collections import Counter
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...dataset import SPLITS, Dataset
+from ...findings import Finding, Remedy, Severity, fingerprint
+from ..detection import Case, Detection
+from ..matching.choice import matcher
+from ..matching.copies import MIN_SIMILARITY, Null, Pairs, connected, labels_agree, level, q_among
+from ..matching.matcher import KEPT_QUICKLY, Matcher
+
+KINDS = {
+    "duplicate": "Samples that a split holds more than once",
+    "conflicting_labels": "Copies of one sample with different labels",
+}
+NULL_QUERIES = 500
+LABELS = 4
+"""Labels that are offered for copies with different ones."""
+ALIGNED, ALIGNED_SHARE = 1000, 0.2
+"""Samples aligned with their candidates: so many of a split, those most like another, and this share of the rest."""
+
+
+class _Link(NamedTuple):
+    """Two rows that hold the same sample."""
+
+    first: int
+    second: int
+    exact: bool
+    similarity: float
+    mirrored: bool
+    q_value: float
+
+
+def detect(case: Case) -> Detection:
+    """See the module."""
+    dataset = case.dataset
+    compare = matcher(dataset)
+    null: Null | None = None
+    pairs, compared, links, notes = [], 0, [], []
+    for split in SPLITS:
+        distinct, copies, by_chance = _by_content(dataset, dataset.rows(split), compare.coincidence)
+        links += copies
+        notes += [f"{split}: {by_chance}"] * bool(by_chance)
+        if len(distinct) <= KEPT_QUICKLY:
+            continue
+        label = f"duplicates in {split}"
+        candidates = compare.nominate(distinct, distinct, case.track, label, quick=True)
+        limit = ALIGNED + int(ALIGNED_SHARE * max(0, len(distinct) - ALIGNED))
+        chosen = np.argsort(-candidates.nearness[:, 0], kind="stable")[:limit]
+        if null is None:
+            sample = np.random.default_rng(case.seed).permutation(len(distinct))[:NULL_QUERIES]
+            chosen = np.concatenate([sample, np.setdiff1d(chosen, sample)])
+        rows = distinct[chosen]
+        matches = compare.align(candidates.of(chosen), case.track, label)
+        if null is None:  # of the training set, and for every split
+            unrelated = matches.of(np.arange(len(sample)))
+            null = Null.of(unrelated, dataset.strata[rows[: len(sample)]], compare.alike)
+        pairs.append(Pairs.of(rows, matches, null.p_values(matches.score, dataset.strata[rows])))
+        compared += len(distinct)
+        if len(distinct) > limit:
+            notes.append(f"{split}: of {len(distinct)} samples the {limit} most like another one were aligned")
+    links += _near(pairs, compared)
+    first, second = np.array([link[:2] for link in links], np.int64).reshape(-1, 2).T
+    findings = tuple(_finding(dataset, compare, [links[i] for i in group]) for group in connected(first, second))
+    return Detection(findings, len(dataset), len(dataset), notes=tuple(notes))
+
+
+def _by_content(
+    dataset: Dataset, rows: NDArray[np.int64], coincidence: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], list[_Link], str]:
+    """The first row of every content, the further rows linked to it, and how many equal rows chance explains."""
+    of_content: dict[str, list[int]] = {}
+    for row in rows:
+        of_content.setdefault(dataset.contents[row], []).append(int(row))
+    distinct = np.array([own[0] for own in of_content.values()], np.int64)
+    repeated = np.array([len(own) > 1 for own in of_content.values()], bool)
+    p_values = np.where(repeated, (coincidence[distinct] * len(rows)).clip(max=1), 1.0)
+    surprising = repeated & (p_values <= level(p_values))
+    q_values = q_among(p_values, p_values)
+    links = [
+        _Link(own[0], row, True, 1.0, False, float(q))
+        for own, q, told in zip(of_content.values(), q_values, surprising, strict=True)
+        for row in own[1:]
+        if told
+    ]
+    explained = sum(len(own) - 1 for own, told in zip(of_content.values(), surprising, strict=True) if not told)
+    if not explained:
+        return distinct, links, ""
+    by_chance = -np.expm1(-coincidence[rows] * np.arange(len(rows))).sum()
+    note = f"{explained} of {len(rows)} samples repeat an earlier one and are not reported: by chance alone about "
+    return distinct, links, f"{note}{by_chance:.0f} would, of so few values"
+
+
+def _near(parts: list[Pairs], compared: int) -> list[_Link]:
+    """Near-duplicates of all splits, judged together; a pair that both of its samples accept is linked once."""
+    if not parts:
+        return []
+    pairs = parts[0]
+    for part in parts[1:]:
+        pairs = pairs.joined(part)
+    accepted, q_values = pairs.judged(MIN_SIMILARITY, compared - len(np.unique(pairs.query)))
+    links: dict[tuple[int, int], _Link] = {}
+    for i in np.flatnonzero(accepted):
+        a, b = sorted((int(pairs.query[i]), int(pairs.base[i])))
+        link = _Link(a, b, False, float(pairs.similarity[i]), bool(pairs.mirrored[i]), float(q_values[i]))
+        links[a, b] = max(link, links.get((a, b), link), key=lambda one: one.similarity)
+    return list(links.values())
+
+
+def _finding(dataset: Dataset, compare: Matcher[Any], links: list[_Link]) -> Finding:
+    rows = sorted({row for link in links for row in link[:2]})
+    split, labels = str(dataset.splits[rows[0]]), [dataset.label(row) for row in rows]
+    conflicting, exact = not labels_agree(dataset, rows), all(link.exact for link in links)
+    kind = "conflicting_labels" if conflicting else "duplicate"
+    contents = [dataset.contents[row] for row in rows]
+    message = f"{split} holds {len(rows)} {'exact' if exact else 'near'} copies of one sample, such as "
+    message += f"{dataset.ids[rows[0]]} and {dataset.ids[rows[1]]}"
+    if conflicting:
+        message += f"; their labels differ: {', '.join(map(repr, sorted(set(labels))))}"
+    return Finding(
+        kind=kind,
+        severity=Severity.MEDIUM if conflicting else Severity.LOW,
+        sample_ids=tuple(dataset.ids[row] for row in rows),
+        score=float(len(rows)),
+        message=message,
+        fingerprint=fingerprint(kind, contents, split + "\0" + "\0".join(sorted(labels)) * conflicting),
+        evidence={
+            "split": split,
+            "samples": [{"id": dataset.ids[row], "label": label} for row, label in zip(rows, labels, strict=True)],
+            "labels": dict(Counter(labels)),
+            "exact": exact,
+            "pairs": [
+                {
+                    "ids": [dataset.ids[link.first], dataset.ids[link.second]],
+                    "exact": link.exact,
+                    "similarity": link.similarity,
+                    "mirrored": link.mirrored,
+                    "q_value": link.q_value,
+                    "differences": [] if link.exact else compare.differences(link.first, link.second),
+                }
+                for link in sorted(links)
+            ],
+        },
+        remedies=_remedies(dataset, rows, conflicting),
+    )
+
+
+def _remedies(dataset: Dataset, rows: list[int], conflicting: bool) -> tuple[Remedy, ...]:
+    """Of equal labels one copy is enough; of others all are in doubt, unless most agree."""
+    ids = tuple(dataset.ids[row] for row in rows)
+    if not conflicting:
+        return (Remedy("remove", ids[1:]),)
+    removed, labels = Remedy("remove", ids), [dataset.label(row) for row in rows]
+    if dataset.task != "classification":
+        return (removed,)
+    counts = Counter(labels).most_common(LABELS)
+    agreed = [
+        Remedy("relabel", tuple(id for id, own in zip(ids, labels, strict=True) if own != label), (label,))
+        for label, _ in counts
+    ]
+    return (agreed[0], removed, *agreed[1:]) if counts[0][1] > len(rows) / 2 else (removed, *agreed)

@@ -1,0 +1,205 @@
+"""Training samples that the model would be better without.
+
+## What it finds
+Groups of training samples whose removal makes predictions on held-out data better.
+
+## Why it matters
+Wrong labels, corrupt samples and strays pull the model away from what it is meant to learn: less data would be better.
+
+## How it is checked
+Half of the audited split selects, the other half confirms. Training samples are ranked by two views: attribution (TRAK)
+on the selecting half's expected error, and how much models that never saw a sample doubt its label. Groups of 1, 3 and
+10 % from the top are left out of training, and the size that lowers the selecting half's Brier score most is taken (the
+squared error of the class probabilities, Brier 1950: proper, and bounded, so that a few hopeless samples do not decide;
+where numbers are predicted, their squared error over the variance). It is claimed only if, under fresh seeds, its
+removal betters the confirming half's Brier score or its accuracy, against removing nothing and against removing as many
+random samples of the same classes (paired by seed, over seeds and samples, at 2.5 % for both measures together). No
+single sample of the group is claimed to be harmful.
+
+## What to do
+Look at the group, most harmful first. Mend wrong labels; remove what does not belong; keep what is rare but right.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+from scipy.stats import rankdata
+
+from ...dataset import Dataset, stratified_split
+from ...findings import Finding, Remedy, Severity, Verification, fingerprint
+from ...training.retraining import SEARCH_TIMES, Retraining
+from ..detection import Case, Detection
+from ..proof import LEVEL, Effect, effect_over_seeds_and_samples, random_like
+
+KINDS = {"harmful": "Training samples that the model is better without"}
+TASKS = ("classification", "regression")
+NEEDS_POOL = True
+SHARES = (0.01, 0.03, 0.1)
+LEAST_CONFIRMING = 20
+"""Fewer held-out samples than this can't confirm anything."""
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """A measure of held-out performance, more is better: (removals, seeds, samples), of nothing, the group, random."""
+
+    name: str
+    values: NDArray[np.float64]
+
+    @cached_property
+    def gain(self) -> Effect:
+        return effect_over_seeds_and_samples(self.values[1] - self.values[0])
+
+    @cached_property
+    def than_random(self) -> Effect:
+        return effect_over_seeds_and_samples(self.values[1] - self.values[2])
+
+    @property
+    def p_value(self) -> float:
+        """Of the removal being no better than nothing, or no better than a random removal."""
+        return max(self.gain.p_value, self.than_random.p_value)
+
+
+def detect(case: Case) -> Detection:
+    """Rank the training samples; groups are claimed by `verify`."""
+    train = case.dataset.rows("train")
+    harm = np.full(len(case.dataset), np.nan)
+    harm[train] = _harm(case)
+    return Detection((), 0, len(train), {"harm": harm}, skipped="harm is claimed by retraining, which was not done")
+
+
+def verify(case: Case, detection: Detection, retraining: Retraining) -> Detection:
+    """See the module."""
+    dataset = case.dataset
+    train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
+    selecting = _selecting(case)
+    if (~selecting).sum() < LEAST_CONFIRMING:
+        few = f"{(~selecting).sum()} held-out samples are too few to confirm harm on, expected {LEAST_CONFIRMING}"
+        return Detection((), 0, len(train), detection.columns, skipped=few)
+    harm = detection.columns["harm"][train]
+    order = np.argsort(-(rankdata(harm) + rankdata(_doubts(case))), kind="stable")
+    groups = [train[order[:size]] for size in dict.fromkeys(max(1, round(share * len(train))) for share in SHARES)]
+    nothing = np.zeros(0, np.int64)
+    scores = _errors(dataset, retraining.outputs([nothing, *groups], SEARCH_TIMES, target), target)
+    gains = (scores[0] - scores[1:])[:, :, selecting].mean((1, 2))
+    group = groups[int(gains.argmax())]
+    searched = ", ".join(f"{gain:+.4f} for {len(one)}" for one, gain in zip(groups, gains, strict=True))
+    note = f"fall of the selecting half's mean {_error_name(dataset)}, by size of group: {searched}"
+    if gains.max() <= 0:
+        notes = (note, "no group's removal helped, so nothing was put to the proof")
+        return Detection((), len(train), len(train), detection.columns, notes=notes)
+    random = random_like(dataset.strata, train, group, case.seed)
+    outputs = retraining.outputs([nothing, group, random], range(retraining.times), target[~selecting])
+    scores = _errors(dataset, outputs, target[~selecting])
+    measures = [_Measure(f"{_error_name(dataset)}, turned to positive for better", -scores)]
+    if dataset.task == "classification":
+        right = outputs.argmax(3) == dataset.targets[target[~selecting]]
+        measures.append(_Measure("accuracy", right.astype(np.float64)))
+    proof = f"removal of {len(group)}, under fresh seeds, on the confirming half: " + "; ".join(
+        f"{one.name} {_words(one.gain)}, {_words(one.than_random)} more than by a random removal" for one in measures
+    )
+    proven = min(measures, key=lambda one: one.p_value)
+    if proven.p_value > (1 - LEVEL) / 2 / len(measures):
+        proof += ": harm is not claimed"
+        return Detection((), len(train), len(train), detection.columns, notes=(note, proof))
+    finding = _finding(case, group, harm, measures, proven, retraining.times)
+    return Detection((finding,), len(train), len(train), detection.columns, notes=(note, proof))
+
+
+def _words(effect: Effect) -> str:
+    return f"{effect.mean:+.4f} ({effect.low:+.4f} to {effect.high:+.4f})"
+
+
+def _selecting(case: Case) -> NDArray[np.bool_]:
+    """(n_target,) the half of the audited split that selects."""
+    target = case.dataset.rows(case.dataset.target_split)
+    return stratified_split(case.dataset.strata[target], 0.5, case.seed)
+
+
+def _doubts(case: Case) -> NDArray[np.float64]:
+    """(n_train,) how much models that never saw a sample doubt its target."""
+    dataset, train = case.dataset, case.dataset.rows("train")
+    if dataset.task == "regression":
+        return np.asarray(np.abs(case.pool.predictions[train] - dataset.targets[train]))
+    return np.asarray(1 - case.pool.probabilities[train, dataset.targets[train]])
+
+
+def _harm(case: Case) -> NDArray[np.float64]:
+    """(n_train,) predicted fall of the selecting half's expected error, when the sample is removed.
+
+    For classes the mean of 1 - p: a margin's fall counts p (1 - p) times, so hopeless held-out samples, often wrong
+    themselves, have no say, which they would have in the log-loss. For numbers the mean squared error.
+    """
+    dataset, selecting = case.dataset, _selecting(case)
+    target = dataset.rows(dataset.target_split)
+    if dataset.task == "regression":
+        gains = 2 * (dataset.targets[target] - case.pool.predictions[target])
+    else:
+        right = case.pool.probabilities[target, dataset.targets[target]]
+        gains = right * (1 - right)
+    weights = np.where(selecting, gains, 0.0) / max(1, selecting.sum())
+    harm = np.zeros(case.attribution.shape[0])
+    for start, block in case.attribution.blocks():
+        harm -= block @ weights[start : start + block.shape[1]]
+    return harm
+
+
+def _errors(dataset: Dataset, outputs: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(removals, seeds, samples) from outputs with one axis more.
+
+    Squared error of the class probabilities, 0 to 2, or of the number, over the variance of the training targets.
+    """
+    if dataset.task == "regression":
+        variance = max(float(dataset.targets[dataset.rows("train")].var()), 1e-300)
+        return np.asarray(np.square(outputs[..., 0].astype(np.float64) - dataset.targets[rows]) / variance)
+    probabilities = softmax(outputs.astype(np.float64), axis=3)
+    return np.asarray(np.square(probabilities - np.eye(outputs.shape[3])[dataset.targets[rows]]).sum(3))
+
+
+def _error_name(dataset: Dataset) -> str:
+    return "squared error" if dataset.task == "regression" else "Brier score"
+
+
+def _finding(
+    case: Case, group: NDArray[np.int64], harm: NDArray[np.float64], measures: list[_Measure], proven: _Measure,
+    seeds: int,
+) -> Finding:  # fmt: skip
+    dataset = case.dataset
+    classes = Counter(dataset.label(row) for row in group) if dataset.class_names else Counter[str]()
+    own = harm[np.searchsorted(dataset.rows("train"), group)]
+    evidence = {
+        "size": len(group),
+        "classes": {name: classes[name] for name in dataset.class_names if classes[name]},
+        "measures": {
+            one.name: {
+                "with": float(one.values[0].mean()),
+                "without": float(one.values[1].mean()),
+                "after_random_removal": float(one.values[2].mean()),
+                "gain": [one.gain.mean, one.gain.low, one.gain.high],
+                "more_than_random": [one.than_random.mean, one.than_random.low, one.than_random.high],
+            }
+            for one in measures
+        },
+        "members": [
+            {"train_id": dataset.ids[row], "label": dataset.label(row), "harm": float(value)}
+            for row, value in zip(group, own, strict=True)
+        ],
+    }
+    gain, random = proven.gain, float((proven.values[2] - proven.values[0]).mean())
+    return Finding(
+        kind="harmful",
+        severity=Severity.MEDIUM,
+        sample_ids=tuple(dataset.ids[row] for row in group),
+        score=gain.mean,
+        message=f"without {len(group)} training samples held-out {proven.name} gains {gain.mean:.4f}; without as many "
+        f"random ones {random:+.4f}",
+        fingerprint=fingerprint("harmful", [dataset.contents[row] for row in group]),
+        evidence=evidence,
+        verification=Verification("confirmed", f"gain of {proven.name}, on held-out samples that did not select the "
+                                  "group", gain.mean, (gain.low, gain.high), random, seeds),
+        remedies=(Remedy("remove", tuple(dataset.ids[row] for row in group)),),
+    )  # fmt: skip

@@ -1,0 +1,96 @@
+"""Classes that are far rarer in training than the others.
+
+## What it finds
+Classes whose share of the training samples is below a tenth of an equal share; where samples have sets of labels,
+labels given to less than a tenth as many training samples as labels are on average.
+
+## Why it matters
+A model sees too little of such a class to learn it, and an overall accuracy hides that.
+
+## How it is checked
+Shares are counted (the rule of cleanlab's Datalab). The recall of the class, out of sample by the pool's models, is
+shown beside that of all other samples; where it is significantly lower (Fisher's exact test, false-discovery rate at
+most 5 %) the finding weighs more.
+
+## What to do
+Collect more samples of the class, weight it up in training, or report its recall on its own.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import hypergeom
+
+from ...dataset import Dataset
+from ...findings import Finding, Severity, fingerprint
+from ..detection import Case, Detection
+from ..proof import accepted_by_fdr
+
+KINDS = {"class_imbalance": "Classes that are rare in training"}
+TASKS = ("classification", "multilabel")
+FALSE_DISCOVERY_RATE = 0.05
+LEAST_SHARE = 0.1
+"""Of an equal share, that of all labels divided by the number of classes."""
+
+
+def detect(case: Case) -> Detection:
+    """See the module."""
+    dataset, train = case.dataset, case.dataset.rows("train")
+    given = _carried(dataset, dataset.targets)
+    counts = given[train].sum(0)
+    bar = LEAST_SHARE * counts.sum() / len(counts)
+    rare = np.flatnonzero((counts > 0) & (counts < bar))
+    rare = rare[np.argsort(counts[rare], kind="stable")]
+    recalls = _recalls(case, given, rare) if len(case.pool) else [{}] * len(rare)
+    findings = tuple(
+        _finding(dataset, int(target), counts, float(bar), recall) for target, recall in zip(rare, recalls, strict=True)
+    )
+    return Detection(findings, len(dataset), len(dataset))
+
+
+def _carried(dataset: Dataset, targets: NDArray[Any]) -> NDArray[np.bool_]:
+    """(n, c) which labels targets stand for."""
+    if dataset.task == "multilabel":
+        return targets.astype(bool)
+    return np.asarray(targets[:, None] == np.arange(len(dataset.class_names)))
+
+
+def _recalls(case: Case, given: NDArray[np.bool_], rare: NDArray[np.int64]) -> list[dict[str, float]]:
+    """Recall of each rare class, in figures for the report."""
+    hit = given & _carried(case.dataset, case.pool.predictions)
+    sizes, hits = given.sum(0)[rare], hit.sum(0)[rare]
+    p_values = np.asarray(hypergeom.cdf(hits, given.sum(), hit.sum(), sizes), np.float64)
+    _, q_values = accepted_by_fdr(p_values, FALSE_DISCOVERY_RATE)
+    return [
+        {
+            "samples": int(size),
+            "recall": float(found / size),
+            "recall_of_others": float((hit.sum() - found) / max(1, given.sum() - size)),
+            "recall_q_value": float(q),
+        }
+        for size, found, q in zip(sizes, hits, q_values, strict=True)
+    ]
+
+
+def _finding(dataset: Dataset, target: int, counts: NDArray[np.int64], bar: float, recall: dict[str, float]) -> Finding:
+    name, count, total = dataset.class_names[target], int(counts[target]), len(dataset.rows("train"))
+    learnt = not recall or recall["recall_q_value"] > FALSE_DISCOVERY_RATE
+    told = ""
+    if recall:
+        told = f"; recall out of sample {recall['recall']:.0%}, of all others {recall['recall_of_others']:.0%}"
+    return Finding(
+        kind="class_imbalance",
+        severity=Severity.LOW if learnt else Severity.MEDIUM,
+        sample_ids=(),
+        score=float(1 - count / bar),
+        message=f"class {name!r} has {count} of {total} training samples ({count / total:.2%}){told}",
+        fingerprint=fingerprint("class_imbalance", [], name),
+        evidence={
+            "class": name,
+            "train_samples": count,
+            "train_share": count / total,
+            "least_share": bar / total,
+            **recall,
+        },
+    )

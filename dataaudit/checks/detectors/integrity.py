@@ -1,0 +1,132 @@
+"""Samples that could not be read, and classes that are not what a split needs.
+
+## What it finds
+Unreadable files and rows, class folders without a readable sample, classes that are missing from a split, files that
+were left out because they are in no class folder.
+
+## Why it matters
+What is not read is not audited: a model trained on the rest differs from the one you think you train.
+
+## How it is checked
+Every file is decoded in full, every row read; classes are counted in each split. More than five samples of a split that
+are unreadable for one reason are one finding.
+
+## What to do
+Repair or remove the files and rows; move stray files into a class folder; complete or drop the class.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator
+
+from ...data.reading.pictures import NOT_LISTED
+from ...dataset import EMPTY_CLASS, EMPTY_SPLIT, HIDDEN, NO_FILE, STRAY, Dataset, Rejected
+from ...findings import Finding, Remedy, Severity, fingerprint
+from ..detection import Case, Detection
+
+KINDS = {
+    "unreadable": "Unreadable samples",
+    "missing_class": "Classes missing from a split",
+    "empty_class": "Empty class folders",
+    "empty_split": "Empty split folders",
+    "stray_files": "Images in no class folder",
+    "dead_links": "Links to nothing",
+    "unlisted_images": "Images that no metadata file lists",
+    "hidden_files": "Hidden files",
+}
+LEFT_OUT = (
+    ("stray_files", Severity.LOW, STRAY, "images in no class folder, left out"),
+    ("empty_class", Severity.MEDIUM, EMPTY_CLASS, "class folders without an image"),
+    ("empty_split", Severity.MEDIUM, EMPTY_SPLIT, "split folders without an image"),
+    ("dead_links", Severity.MEDIUM, NO_FILE, "images that are links to nothing or no regular file"),
+    ("unlisted_images", Severity.LOW, NOT_LISTED, "images that no metadata file lists, left out"),
+    ("hidden_files", Severity.INFO, HIDDEN, "hidden files or folders, left out"),
+)
+"""(kind, severity, reason that a format gave for ignoring a path, words) of what is reported once for all paths."""
+
+MANY = 5
+"""Samples of one split, unreadable for one reason, that are findings of their own; more are one."""
+
+
+def detect(case: Case) -> Detection:
+    """See the module."""
+    dataset = case.dataset
+    findings = list(_unreadable(dataset))
+    counts = dataset.counts()
+    for split, of_class in counts.items():
+        missing = [name for name, count in of_class.items() if count == 0]
+        for name in missing:
+            unseen = split == "train"
+            where = ", ".join(other for other, there in counts.items() if there[name])
+            nowhere = " or any other" + (": none of its files can be read" if dataset.modality == "image" else "")
+            findings.append(
+                Finding(
+                    kind="missing_class",
+                    severity=Severity.HIGH if unseen and where else Severity.MEDIUM,
+                    sample_ids=(),
+                    score=float(sum(there[name] for there in counts.values())),
+                    message=f"class {name!r} has no sample in the {split} split"
+                    + (f", only in {where}" if where else nowhere),
+                    fingerprint=fingerprint("missing_class", [], f"{split}\0{name}"),
+                    evidence={"class": name, "split": split, "counts": {s: there[name] for s, there in counts.items()}},
+                )
+            )
+    for kind, severity, reason, what in LEFT_OUT:
+        paths = [item.path for item in dataset.layout.ignored if item.reason == reason]
+        if paths:
+            findings.append(
+                Finding(
+                    kind=kind,
+                    severity=severity,
+                    sample_ids=(),
+                    score=float(len(paths)),
+                    message=f"{len(paths)} {what}, such as {paths[0]}",
+                    fingerprint=fingerprint(kind, [], "\0".join(paths)),
+                    evidence={"count": len(paths), "examples": paths[:20]},
+                )
+            )
+    total = len(dataset) + len(dataset.rejected)
+    return Detection(tuple(findings), total, total)
+
+
+def _unreadable(dataset: Dataset) -> Iterator[Finding]:
+    alike: defaultdict[tuple[str, str], list[Rejected]] = defaultdict(list)
+    for sample in dataset.rejected:
+        alike[sample.split, sample.reason].append(sample)
+    for (split, reason), samples in alike.items():
+        if len(samples) > MANY:
+            yield Finding(
+                kind="unreadable",
+                severity=Severity.MEDIUM,
+                sample_ids=tuple(sample.id for sample in samples[:MANY]),
+                score=float(len(samples)),
+                message=f"{len(samples):,} samples of {split} are left out, {reason}: such as {samples[0].id}",
+                fingerprint=fingerprint(
+                    "unreadable", [_content(dataset, one) for one in samples], f"{split}\0{reason}"
+                ),
+                evidence={"split": split, "reason": reason, "count": len(samples), "shown": MANY},
+                remedies=(Remedy("remove", tuple(sample.id for sample in samples)),),
+            )
+            continue
+        for sample in samples:
+            label = f", {sample.label!r}" if sample.label else ""
+            yield Finding(
+                kind="unreadable",
+                severity=Severity.MEDIUM,
+                sample_ids=(sample.id,),
+                score=1.0,
+                message=f"{sample.id} ({split}{label}) is left out: {reason}",
+                fingerprint=fingerprint("unreadable", [_content(dataset, sample)]),
+                evidence={"split": split, "label": sample.label, "reason": reason},
+                remedies=(Remedy("remove", (sample.id,)),),
+            )
+
+
+def _content(dataset: Dataset, sample: Rejected) -> str:
+    """A digest of what there is of a sample; its id, if there is nothing."""
+    if sample.content:
+        return sample.content
+    try:
+        return hashlib.sha256((dataset.root / sample.id).read_bytes()).hexdigest()
+    except OSError:
+        return sample.id

@@ -1,0 +1,137 @@
+"""Samples unlike everything in the training split.
+
+## What it finds
+Samples of every split that resemble no training sample: pictures of something else, scrambled or synthetic ones; texts
+in another language; rows with values that never occur together.
+
+## Why it matters
+In training they teach nothing about the task or something wrong; in a test split they measure what was never learnt.
+
+## How it is checked
+The mean distance to the nearest training samples by label-free descriptors: oriented gradients of images, n-grams of
+texts, encoded columns of tables, standardised values of arrays. For images two more views: the same by whitened pixels
+with what their principal components leave unexplained, and how rough or smooth the picture is. How far out a
+sample is counts in robust deviations of the dataset's bulk (medians and upper quantiles of logarithms), so that a few
+outliers do not hide each other. The views' p-values are combined (Fisher), the sum is measured by its own bulk again,
+and a sample is reported if its false-discovery rate (Benjamini-Hochberg) is at most 5 %.
+
+## What to do
+Look at the sample. Remove what does not belong; if it does, such cases are too rare in training: collect more.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+from sklearn.decomposition import PCA
+from sklearn.neighbors import NearestNeighbors
+
+from ...dataset import Dataset
+from ...findings import Finding, Remedy, Severity, fingerprint
+from ..detection import Case, Detection
+from ..labels.label_views import descriptors
+from ..matching.near_duplicates import matching_pixels
+from ..proof import accepted_by_fdr
+
+KINDS = {"outlier": "Samples unlike all others"}
+FALSE_DISCOVERY_RATE = 0.05
+NEIGHBOURS = 10
+COMPONENTS = 100
+MIN_ROWS = 50
+"""With fewer training rows there is no bulk to be outside of."""
+TAILS = np.array([0.9, 0.95])
+"""Quantiles that the spread is read from, the wider of the two; one sample in twenty may be an outlier."""
+REFERENCE = 20_000
+"""Training rows, drawn at random, that samples are compared with at most."""
+
+
+def detect(case: Case) -> Detection:
+    """See the module."""
+    dataset, train = case.dataset, case.dataset.rows("train")
+    if len(train) < MIN_ROWS:
+        few = f"{len(train)} training samples are too few to say what is usual, {MIN_ROWS} are needed"
+        return Detection((), 0, len(dataset), skipped=few)
+    reference = np.sort(np.random.default_rng(case.seed).permutation(train)[:REFERENCE])
+    features = descriptors(dataset)
+    distance, nearest = _distances(features, reference)
+    view = "gradients" if dataset.modality == "image" else "descriptors"
+    deviations = {view: _deviations(np.log(distance + 1e-9))}
+    tails = [norm.logsf(deviations[view])]
+    if dataset.modality == "image":
+        pixels, rough = _pixel_views(dataset, reference)
+        deviations |= {"pixels": _deviations(pixels), "roughness": _deviations(rough)}
+        tails += [norm.logsf(deviations["pixels"]), np.log(2) + norm.logsf(np.abs(deviations["roughness"]))]
+    # The cube root of a sum of log p-values is close to normal (Wilson & Hilferty 1931).
+    score = _deviations(np.cbrt(-np.sum(tails, axis=0)))
+    accepted, q_values = accepted_by_fdr(norm.sf(score), FALSE_DISCOVERY_RATE)
+    flagged = np.flatnonzero(accepted)
+    findings = tuple(
+        _finding(dataset, int(row), int(nearest[row]), float(score[row]), float(q_values[row]), deviations)
+        for row in flagged[np.argsort(-score[flagged], kind="stable")]
+    )
+    sampled = f"compared with {len(reference)} of the {len(train)} training samples, drawn at random"
+    notes = (sampled,) if len(reference) < len(train) else ()
+    return Detection(findings, len(dataset), len(dataset), {"outlier_score": score}, notes=notes)
+
+
+def _distances(
+    features: NDArray[np.float32], reference: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """(n,) mean distance to the nearest reference rows other than the row itself, and the nearest of them."""
+    k = min(NEIGHBOURS, len(reference) - 1)
+    search = NearestNeighbors(n_neighbors=k + 1, algorithm="brute").fit(features[reference])
+    distances, places = search.kneighbors(features)
+    own = reference[places] == np.arange(len(features))[:, None]
+    own[~own.any(1), -1] = True  # no reference row, or one hidden by copies of itself: drop the farthest instead
+    others = reference[places][~own].reshape(len(features), k)
+    return distances[~own].reshape(len(features), k).mean(1), others[:, 0]
+
+
+def _pixel_views(dataset: Dataset, reference: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(n,) log squared distance of whitened pixels to the neighbours plus the unexplained rest; (n,) log roughness."""
+    images = matching_pixels(dataset.pixels).numpy()
+    flat = images.reshape(len(images), -1)
+    known = flat[reference]
+    with np.errstate(invalid="ignore"):  # images that are all alike have no variance to take shares of
+        pca = PCA(min(COMPONENTS, *known.shape), random_state=0).fit(known)
+    projected = pca.transform(flat)
+    centred = np.square(flat - pca.mean_).sum(1)
+    rest = np.maximum(centred - np.square(projected).sum(1), 0)
+    # Directions of less than average variance are not blown up, they are mostly noise.
+    floor = max(float(centred[reference].mean()) / flat.shape[1], 1e-9)
+    whitened = np.asarray(projected / np.sqrt(pca.explained_variance_ + floor), np.float32)
+    distance = np.square(_distances(whitened, reference)[0])
+    unexplained = rest / (float(rest[reference].mean()) / flat.shape[1] + floor)
+
+    grain = (0.5 / 255) ** 2
+    steps = np.square(np.diff(images, axis=2)).mean((1, 2, 3)) + np.square(np.diff(images, axis=3)).mean((1, 2, 3))
+    return np.log(distance + unexplained + 1e-9), np.log((steps + grain) / (images.var((1, 2, 3)) + grain))
+
+
+def _deviations(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Distances from the median in units of a normal's deviation, each side by its own TAILS; 0 without a spread."""
+    middle, normal = np.median(values), norm.ppf(TAILS)
+    above = ((np.quantile(values, TAILS) - middle) / normal).max()
+    below = ((middle - np.quantile(values, 1 - TAILS)) / normal).max()
+    spread = np.where(values > middle, above, below)
+    return np.where(spread > 1e-6, (values - middle) / np.maximum(spread, 1e-6), 0.0)
+
+
+def _finding(
+    dataset: Dataset, row: int, nearest: int, score: float, q: float, deviations: dict[str, NDArray[np.float64]]
+) -> Finding:
+    return Finding(
+        kind="outlier",
+        severity=Severity.LOW,
+        sample_ids=(dataset.ids[row],),
+        score=score,
+        message=f"{dataset.ids[row]} resembles no training sample: {score:.1f} robust deviations out",
+        fingerprint=fingerprint("outlier", [dataset.contents[row]]),
+        evidence={
+            "split": str(dataset.splits[row]),
+            "label": dataset.label(row),
+            "q_value": q,
+            "deviations": {name: float(values[row]) for name, values in deviations.items()},
+            "nearest_train_id": dataset.ids[nearest],
+        },
+        remedies=(Remedy("remove", (dataset.ids[row],)),),
+    )

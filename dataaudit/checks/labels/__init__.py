@@ -1,0 +1,1 @@
+"""How likely each given label, or number, is wrong."""

@@ -1,0 +1,93 @@
+"""Out-of-sample class probabilities from unlike views of the same data, for telling wrong labels from hard samples."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.neighbors import NearestNeighbors
+
+from ...data.features.columns import encode
+from ...data.features.images import hog
+from ...data.features.texts import character_features
+from ...dataset import Dataset
+from ..matching.near_duplicates import matching_pixels
+
+CELLS = 7
+COMPONENTS = 100
+FOLDS = 5
+NEIGHBOURS = 16
+
+
+def descriptors(dataset: Dataset) -> NDArray[np.float32]:
+    """(n, d) label-free descriptors, fitted on the training rows, computed once for a dataset.
+
+    image: principal components of oriented gradients; text: components of its characters; table: encoded columns;
+    array: its values, standardised. At most COMPONENTS dimensions, for text a few more; one deviation all in all.
+    """
+    return dataset.derive("descriptors", lambda: _descriptors(dataset))
+
+
+def _descriptors(dataset: Dataset) -> NDArray[np.float32]:
+    train = dataset.rows("train")
+    if dataset.modality == "image":
+        parts = torch.split(matching_pixels(dataset.pixels), 4096)
+        return _scaled(principal(torch.cat([hog(part, CELLS) for part in parts]).numpy(), train))
+    if dataset.modality == "text":
+        features = character_features(np.asarray(dataset.inputs), train)
+        return _scaled(features - features[train].mean(0))
+    if dataset.modality == "table":
+        return _scaled(principal(encode(dataset.frame, train), train))
+    flat = np.nan_to_num(np.asarray(dataset.inputs).reshape(len(dataset), -1).astype(np.float32))
+    deviation = flat[train].std(0)
+    return _scaled(principal((flat - flat[train].mean(0)) / np.where(deviation > 0, deviation, 1), train))
+
+
+def principal(features: NDArray[np.float32], train: NDArray[np.int64]) -> NDArray[np.float32]:
+    """(n, d) principal components of the training rows, at most COMPONENTS; one of zeros where these are all alike."""
+    known = features[train]
+    if len(known) < 2 or not (known != known[0]).any():
+        return np.zeros((len(features), 1), np.float32)
+    pca = PCA(min(COMPONENTS, *known.shape), random_state=0).fit(known)
+    return np.asarray(pca.transform(features), np.float32)
+
+
+def _scaled(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(features / max(float(features.std()), 1e-12), np.float32)
+
+
+def linear_probabilities(dataset: Dataset, features: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
+    """(n, c) from logistic regression: cross-validated on training rows, fitted on them all for the others."""
+    train = dataset.rows("train")
+    probabilities = np.zeros((len(dataset), len(dataset.class_names)))
+    counts = np.bincount(dataset.targets[train])
+    splitter = StratifiedKFold if counts[counts > 0].min() >= FOLDS else KFold
+    folds = splitter(min(FOLDS, len(train)), shuffle=True, random_state=seed)
+    tasks = [(train[inside], train[outside]) for inside, outside in folds.split(train, dataset.targets[train])]
+    tasks.append((train, np.setdiff1d(np.arange(len(dataset)), train)))
+    for fitted, asked in tasks:
+        classes = np.unique(dataset.targets[fitted])
+        if len(classes) == 1:
+            probabilities[asked, classes[0]] = 1.0
+        elif len(asked):
+            model = LogisticRegression(C=0.05, max_iter=300).fit(features[fitted], dataset.targets[fitted])
+            probabilities[np.ix_(asked, classes)] = model.predict_proba(features[asked])
+    return probabilities
+
+
+def nearest_training(dataset: Dataset, features: NDArray[np.float32]) -> NDArray[np.int64]:
+    """(n, k) the nearest training rows of every row, itself left out."""
+    train = dataset.rows("train")
+    k = min(NEIGHBOURS, len(train) - 1)
+    nearest = NearestNeighbors(n_neighbors=k + 1).fit(features[train]).kneighbors(features, return_distance=False)
+    own = train[nearest] == np.arange(len(dataset))[:, None]
+    own[~own.any(1), -1] = True  # not a training row: drop the farthest instead
+    return np.asarray(train[nearest][~own].reshape(len(dataset), k), np.int64)
+
+
+def neighbour_probabilities(dataset: Dataset, neighbours: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(n, c) smoothed shares of labels among the nearest training rows (n, k)."""
+    classes = len(dataset.class_names)
+    votes = np.stack([(dataset.targets[neighbours] == c).sum(1) for c in range(classes)], 1)
+    return np.asarray((votes + 0.5) / (neighbours.shape[1] + 0.5 * classes))

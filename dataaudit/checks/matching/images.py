@@ -1,0 +1,45 @@
+"""Copies among images: found by descriptors under many warps, then registered. See `near_duplicates.py`."""
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...dataset import Track
+from ..planting.images import altered_in_turn
+from .matcher import KEPT, KEPT_QUICKLY, Matches
+from .near_duplicates import FEW_WARPS, WARPS, WarpedCandidates, align, matching_pixels, nominate
+
+
+class ImageMatcher:
+    """See Matcher. Of images uint8 (n, channels, height, width), and what they are matched by if that is known."""
+
+    alike = float("inf")
+
+    def __init__(self, inputs: NDArray[np.uint8], pixels: Tensor | None = None) -> None:
+        self.inputs = inputs
+        self.pixels = matching_pixels(inputs) if pixels is None else pixels
+        self.coincidence = np.zeros(len(inputs))
+
+    def nominate(
+        self, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str, quick: bool = False
+    ) -> WarpedCandidates:
+        """By descriptors; in a quick search only mirrored, not moved."""
+        warps, count = (FEW_WARPS, KEPT_QUICKLY) if quick else (WARPS, KEPT)
+        return nominate(self.pixels, queries, base, track, label, warps, count)
+
+    def align(self, candidates: WarpedCandidates, track: Track, label: str) -> Matches:
+        """By registration."""
+        return align(self.pixels, candidates, track, label)
+
+    def with_copies(
+        self, rows: NDArray[np.int64], places: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple["ImageMatcher", list[str]]:
+        """See `planting_images.py`. The matcher returned is for matching only: its inputs are those before."""
+        altered, sorts = altered_in_turn(self.inputs[rows], rng)
+        pixels = self.pixels.clone()
+        pixels[places] = matching_pixels(altered)
+        return ImageMatcher(self.inputs, pixels), sorts
+
+    def differences(self, left: int, right: int) -> list[list[str]]:
+        """None in words: pictures are shown."""
+        return []

@@ -1,0 +1,129 @@
+"""What finding copies asks of a modality: candidates for every sample, then each pair aligned and scored.
+
+A modality is one file with a Matcher, `matching_images.py` and the like, listed in `matchers.py`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...dataset import Track
+
+KEPT, KEPT_QUICKLY = 8, 4
+"""Candidates kept of each query, in a thorough and in a quick search."""
+
+
+Kind = TypeVar("Kind", bound="Candidates | Matches")
+Found = TypeVar("Found", bound="Candidates")
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """For each of q queries the k base samples that are likeliest to be copies, likeliest first.
+
+    queries    (q,) dataset rows
+    base       (q, k) dataset rows, k less than asked for if the base is smaller
+    nearness   (q, k) larger is nearer; comparable between queries
+    """
+
+    queries: NDArray[np.int64]
+    base: NDArray[np.int64]
+    nearness: NDArray[np.float32]
+
+    def of(self, chosen: NDArray[np.int64]) -> Self:
+        """Those of chosen queries, by position."""
+        return _chosen(self, chosen)
+
+
+@dataclass(frozen=True)
+class Matches:
+    """For each of q queries its candidates, aligned, best first.
+
+    base         (q, k) dataset rows
+    similarity   (q, k) of the aligned samples, 0 to 1
+    score        (q, k) evidence plus lead; larger is more surely a copy; below `copies.EXACT_SCORE`
+    mirrored     (q, k) whether the query had to be mirrored
+    chance       (q, k) how many base samples would agree as well by chance; None where none would
+    """
+
+    base: NDArray[np.int64]
+    similarity: NDArray[np.float32]
+    score: NDArray[np.float32]
+    mirrored: NDArray[np.bool_]
+    chance: NDArray[np.float64] | None = None
+
+    def of(self, chosen: NDArray[np.int64]) -> Self:
+        """Those of chosen queries, by position."""
+        return _chosen(self, chosen)
+
+    @classmethod
+    def ranked(
+        cls,
+        candidates: Candidates,
+        similarity: NDArray[np.float64],
+        evidence: NDArray[np.float64],
+        chance: NDArray[np.float64],
+    ) -> "Matches":
+        """Each query's candidates by evidence, all (q, k). Score: the evidence plus its lead over the weaker half.
+
+        A sample that resembles many others has no lead, so that it does not pass for a copy of each.
+        """
+        order = np.argsort(-evidence, axis=1, kind="stable")
+        base = np.take_along_axis(candidates.base, order, 1)
+        similarity, evidence, chance = (
+            np.take_along_axis(values, order, 1) for values in (similarity, evidence, chance)
+        )
+        k = evidence.shape[1]
+        score = 2 * evidence - evidence[:, k // 2 :].mean(1, keepdims=True) if k else evidence
+        mirrored = np.zeros(base.shape, bool)
+        return cls(base, similarity.astype(np.float32), score.astype(np.float32), mirrored, chance)
+
+    def unrelated(self, alike: float) -> NDArray[np.float32]:
+        """(q,) each query's best score among the pairs less similar than `alike`; NaN where there is none."""
+        scores = np.where(self.similarity < alike, self.score, -np.inf).max(1, initial=-np.inf)
+        return np.where(np.isfinite(scores), scores, np.nan)
+
+
+def _chosen(of_queries: Kind, chosen: NDArray[np.int64]) -> Kind:
+    arrays: dict[str, Any] = {
+        name: value[chosen] for name, value in vars(of_queries).items() if isinstance(value, np.ndarray)
+    }
+    return replace(of_queries, **arrays)
+
+
+class Matcher(Protocol[Found]):
+    """Finds copies among the samples of one dataset, by row.
+
+    alike         pairs at least this similar are copies whatever else the data holds, and no measure of how high pairs
+                  score that are none; infinity where similarity proves nothing by itself
+    coincidence   (n,) probability that another sample equals this one by chance; 0 where content is too rich for it
+    """
+
+    alike: float
+    coincidence: NDArray[np.float64]
+
+    def nominate(
+        self, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str, quick: bool = False
+    ) -> Found:
+        """The likeliest base rows of every query row, KEPT or KEPT_QUICKLY; never the query itself."""
+
+    def align(self, candidates: Found, track: Track, label: str) -> Matches:
+        """Compare every candidate with its query and sort each query's by what that proves."""
+
+    def with_copies(
+        self, rows: NDArray[np.int64], places: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple["Matcher[Found]", Sequence[str]]:
+        """The same samples with altered copies of `rows` in `places`, and how each copy was altered."""
+
+    def differences(self, left: int, right: int) -> list[list[str]]:
+        """What tells two rows apart, as plain data to show; empty where the samples can be looked at."""
+
+
+def search(
+    matcher: Matcher[Any], queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str
+) -> Matches:
+    """Match query rows against base rows; a row never matches itself."""
+    return matcher.align(matcher.nominate(queries, base, track, label), track, label)

@@ -1,0 +1,163 @@
+"""Near-duplicate images: for each query the most similar base images, found under many warps and then registered.
+
+Candidates come from descriptors of the query shifted, zoomed and mirrored, corrected for hubs (CSLS, Lample et al.
+2018: a pair's similarity less the mean similarity of each one's own neighbourhood). Each candidate is then aligned
+with the query; its score is the evidence of the aligned pair plus its lead over the query's weaker candidates, so
+that pictures which resemble half the dataset do not pass for copies.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from ...data.features.images import WhitenedPixels, hog
+from ...dataset import Track
+from .matcher import KEPT, Candidates, Matches
+from .registration import blur, likeness, register, warp
+
+CELLS = 5
+NEIGHBOURS = 10
+SHORTLIST = 48
+AXES = 160
+"""Principal axes of the descriptors on which all pairs are compared, for speed; the shortlist is compared on all."""
+ITSELF = -9.0
+QUERY_BLOCK, PAIR_BLOCK = 256, 512
+MATCHING_EDGE = 32
+"""Larger images are matched at this size."""
+
+
+class Warp(NamedTuple):
+    scale: float
+    shift_x: float
+    shift_y: float
+    mirrored: bool
+
+
+def _warps() -> list[Warp]:
+    steps = (-1, 0, 1)
+    moved = [(1.0, 0.18 * x, 0.18 * y) for x in steps for y in steps]
+    zoomed = [(0.86, 0.1 * x, 0.1 * y) for x in steps for y in steps]
+    corners = [(0.74, 0.16 * x, 0.16 * y) for x in (-1, 1) for y in (-1, 1)]
+    return [Warp(*w, mirrored) for mirrored in (False, True) for w in [*moved, *zoomed, *corners, (1.16, 0.0, 0.0)]]
+
+
+WARPS = _warps()
+FEW_WARPS = [Warp(1.0, 0.0, 0.0, mirrored) for mirrored in (False, True)]
+"""Enough where copies are barely moved: registration starts here and bridges a tenth of the picture."""
+
+
+@dataclass(frozen=True)
+class WarpedCandidates(Candidates):
+    """Candidates, their nearness that of the descriptors, corrected for hubs.
+
+    warp       (q, k) positions in `warps`: under which of them the query looked most like it
+    """
+
+    warp: NDArray[np.int64]
+    warps: Sequence[Warp]
+
+
+def matching_pixels(inputs: NDArray[np.uint8]) -> Tensor:
+    """Images (n, channels, height, width) as float32 in [0, 1], at most MATCHING_EDGE or so a side."""
+    images = torch.from_numpy(inputs)
+    factor = max(1, round(min(images.shape[2:]) / MATCHING_EDGE))
+    if factor == 1:
+        return images.float() / 255
+    return torch.cat([functional.avg_pool2d(part.float() / 255, factor) for part in torch.split(images, 1024)])
+
+
+def search(
+    pixels: Tensor, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str,
+    warps: Sequence[Warp] = WARPS,
+) -> Matches:  # fmt: skip
+    """Match query rows against base rows; a row never matches itself."""
+    return align(pixels, nominate(pixels, queries, base, track, label, warps), track, label)
+
+
+def nominate(
+    pixels: Tensor, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str,
+    warps: Sequence[Warp] = WARPS, count: int = KEPT,
+) -> WarpedCandidates:  # fmt: skip
+    """The `count` likeliest base rows of every query row, by descriptors; never the query itself."""
+    whitened = WhitenedPixels(pixels[base])
+
+    def describe(images: Tensor) -> Tensor:
+        return torch.cat([hog(images, CELLS), whitened(images)], 1)
+
+    reference = torch.cat([describe(part) for part in torch.split(pixels[base], 4096)])
+    axes = torch.linalg.eigh((reference.T @ reference).double()).eigenvectors[:, -AXES:].float()
+    rough = reference @ axes
+    shortlist, neighbours = min(SHORTLIST, len(base)), min(NEIGHBOURS, len(base))
+    values, places, under, crowding = [], [], [], []
+    base_top = torch.full((neighbours, len(base)), -2.0)
+    now = torch.empty(QUERY_BLOCK, len(base))
+    spans = range(0, len(queries), QUERY_BLOCK)
+    for start in track(spans, f"{label}: comparing", len(spans)):
+        rows = queries[start : start + QUERY_BLOCK]
+        looks = torch.stack([describe(_moved(pixels[rows], w)) for w in warps])
+        best = looks[0] @ axes @ rough.T
+        for look in looks[1:]:
+            torch.maximum(best, torch.mm(look @ axes, rough.T, out=now[: len(rows)]), out=best)
+        best[torch.from_numpy(rows[:, None] == base[None, :])] = ITSELF
+        near, place = best.topk(shortlist, 1)
+        value, number = torch.einsum("wqd,qsd->wqs", looks, reference[place]).max(0)
+        values.append(value.where(near > ITSELF, near))
+        places.append(place)
+        under.append(number)
+        crowding.append(near[:, :neighbours].mean(1, keepdim=True))
+        _raise(base_top, best)
+    value, place = torch.cat(values), torch.cat(places)
+    corrected, chosen = (value - (torch.cat(crowding) + base_top.mean(0)[place]) / 2).topk(min(count, shortlist), 1)
+    return WarpedCandidates(
+        queries=queries,
+        base=base[place.gather(1, chosen).numpy()],
+        warp=torch.cat(under).gather(1, chosen).numpy(),
+        nearness=corrected.numpy(),
+        warps=warps,
+    )
+
+
+def _moved(images: Tensor, w: Warp) -> Tensor:
+    position = torch.tensor([[w.scale, w.scale, w.shift_x, w.shift_y]]).expand(len(images), 4)
+    return warp(images.flip(-1) if w.mirrored else images, position)[0]
+
+
+def _raise(top: Tensor, values: Tensor) -> None:
+    """Bring the columns' largest values so far, (k, n), up to date with more values (m, n)."""
+    changed = torch.nonzero(values.amax(0) > top[-1])[:, 0]
+    top[:, changed] = torch.cat([top[:, changed], values[:, changed]]).topk(len(top), 0).values
+
+
+def align(pixels: Tensor, candidates: WarpedCandidates, track: Track, label: str) -> Matches:
+    """Register every candidate with its query and sort each query's by what that proves."""
+    k = candidates.base.shape[1]
+    starts = torch.tensor([(w.scale, w.scale, w.shift_x, w.shift_y) for w in candidates.warps])
+    mirrors = torch.tensor([w.mirrored for w in candidates.warps])
+    left, right = np.repeat(candidates.queries, k), candidates.base.flatten()
+    which = torch.from_numpy(candidates.warp.flatten())
+    similarity, evidence = [], []
+    spans = range(0, len(left), PAIR_BLOCK)
+    for start in track(spans, f"{label}: aligning", len(spans)):
+        span = slice(start, start + PAIR_BLOCK)
+        moving, fixed = pixels[left[span]], pixels[right[span]]
+        moving = torch.where(mirrors[which[span]][:, None, None, None], moving.flip(-1), moving)
+        found = register(blur(moving), blur(fixed), starts[which[span]], steps=8)
+        found = register(moving, fixed, found, steps=4)
+        alike, sure = likeness(moving, fixed, found)
+        similarity.append(alike)
+        evidence.append(sure)
+    alike, sure = torch.cat(similarity).view(-1, k), torch.cat(evidence).view(-1, k)
+    sure, order = sure.sort(dim=1, descending=True, stable=True)
+    score = sure + (sure - sure[:, k // 2 :].mean(1, keepdim=True))
+    return Matches(
+        base=np.take_along_axis(candidates.base, order.numpy(), 1),
+        similarity=alike.gather(1, order).numpy(),
+        score=score.numpy(),
+        mirrored=mirrors[which].view(-1, k).gather(1, order).numpy(),
+    )

@@ -1,0 +1,333 @@
+"""Copies among rows of tables and of arrays: candidates near in random sets of columns, then column by column.
+
+Two rows agree in a column the more surprisingly, the fewer rows are as near: -log of the share of rows that have the
+same word, or a number at least as near (below the distance of the tenth nearest in proportion to the distance). The
+score sums these over columns, so cells that were changed cost only what they would have said. Columns that go together
+make sums large by chance; how large is learnt from random pairs of rows (a scaled chi-squared distribution, Brown 1975,
+for dependent tests), and what a sum says is never more than that.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from scipy.signal import convolve
+from scipy.stats import gamma, rankdata
+from torch import Tensor
+
+from ...data.features.columns import UNUSED, describe, read
+from ...dataset import Dataset, Track
+from ..planting.tables import Cells, altered_in_turn
+from .matcher import KEPT, KEPT_QUICKLY, Candidates, Matches
+
+MOST_COLUMNS = 256
+"""Of arrays with more values so many are drawn at random."""
+SUBSETS, SUBSETS_QUICKLY = 8, 3
+"""Sets of a third of the columns in which neighbours are looked for, beside all columns: changed cells hide a copy from
+the sets that they are in."""
+NEIGHBOURS = 10
+SMALLEST = np.exp(-11.0)
+"""Agreement in one column is never more surprising than this."""
+NEAR = 0.1
+"""Numbers farther apart than this share of the rows don't agree at all."""
+CODE = 8
+"""Dimensions that a word is given where neighbours are looked for."""
+RANDOM_PAIRS = 20_000
+STEP, NO_CHANCE = 0.1, 1e-15
+QUERY_BLOCK, CELL_BLOCK = 256, 4_000_000
+SCALE, MOST = 10.0, 1.2
+"""Evidence of rows that agree in all columns, for rows of common values, and the most there is, in units of it."""
+SHOWN_COLUMNS = 12
+
+
+@dataclass(frozen=True)
+class _Column:
+    """What is known of one column.
+
+    numbers    (n,) nan where there is none
+    codes      (n,) of words, -1 where there is none
+    ordered    (m,) the numbers there are, ascending
+    reach      (n,) distance of each row's number to its tenth nearest, or farthest where there are fewer
+    step       smallest gap between two different numbers
+    counts     rows with each word
+    missing    rows with neither
+    """
+
+    numbers: NDArray[np.float64]
+    codes: NDArray[np.int64]
+    ordered: NDArray[np.float64]
+    reach: NDArray[np.float64]
+    step: float
+    counts: NDArray[np.int64]
+    missing: int
+
+    @classmethod
+    def of(cls, numbers: NDArray[np.float64], codes: NDArray[np.int64]) -> "_Column":
+        known = np.flatnonzero(~np.isnan(numbers))
+        order = known[np.argsort(numbers[known], kind="stable")]
+        ordered, reach = numbers[order], np.ones(len(numbers))
+        reach[order] = _distances(ordered)
+        gaps = np.diff(ordered)
+        step = float(gaps[gaps > 0].min()) if (gaps > 0).any() else 1.0
+        counts = np.bincount(codes[codes >= 0], minlength=1)
+        return cls(numbers, codes, ordered, reach, step, counts, int((np.isnan(numbers) & (codes < 0)).sum()))
+
+    def as_near(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(m,) share of the rows at least as near to the left row as the right one is, these two not counted."""
+        n = len(self.numbers)
+        share = np.ones(len(left))
+        codes, others = self.codes[left], self.codes[right]
+        same = (codes == others) & (codes >= 0)
+        share[same] = (np.maximum(self.counts[codes[same]] - 2, 0) + 0.5) / n
+        x, y = self.numbers[left], self.numbers[right]
+        share[(codes < 0) & (others < 0) & np.isnan(x) & np.isnan(y)] = (max(self.missing - 2, 0) + 0.5) / n
+        both = np.flatnonzero(~np.isnan(x) & ~np.isnan(y))
+        x, distance, reach = x[both], np.abs(x[both] - y[both]), self.reach[left[both]]
+        within = np.searchsorted(self.ordered, x + distance, "right") - np.searchsorted(self.ordered, x - distance)
+        apart = np.maximum(distance, self.step / 2)
+        fine = NEIGHBOURS * np.divide(apart, reach, out=np.ones(len(apart)), where=reach > apart)
+        share[both] = np.maximum(within - 2, fine) / n
+        return share.clip(SMALLEST, 1)
+
+    def equal(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(m,) whether both rows have the same value or none."""
+        x, y = self.numbers[left], self.numbers[right]
+        return np.asarray((self.codes[left] == self.codes[right]) & ((x == y) | (np.isnan(x) & np.isnan(y))))
+
+    def placed(self) -> NDArray[np.float32]:
+        """(n, 1 or more) coordinates in which rows of different values lie about 1 apart, by rank and by word."""
+        parts = []
+        if len(self.ordered):
+            ranks = np.full((len(self.numbers), 1), len(self.ordered) / 2)
+            known = ~np.isnan(self.numbers)
+            ranks[known, 0] = rankdata(self.numbers[known])
+            parts.append(ranks / len(self.ordered) * np.sqrt(6))
+        if (self.codes >= 0).any():
+            signs = np.random.default_rng(0).integers(0, 2, (len(self.counts) + 1, CODE)) - 0.5
+            signs[-1] = 0
+            parts.append(signs[self.codes] / np.sqrt(CODE / 2))
+        if not parts:
+            return np.zeros((len(self.numbers), 1), np.float32)
+        return np.concatenate(parts, 1).astype(np.float32)
+
+
+class TableMatcher:
+    """See Matcher. Ids and columns of one value say nothing of a row and are left out.
+
+    Where few values make rows equal by chance, `coincidence` says how often: by the values' frequencies, or by how
+    much random pairs agree, whichever is more.
+    """
+
+    alike = float("inf")
+
+    def __init__(self, inputs: pd.DataFrame | NDArray[np.floating], cells: Cells) -> None:
+        self.inputs, self.cells = inputs, cells
+        n, d = cells.numbers.shape
+        self._columns = [_Column.of(cells.numbers[:, j], cells.codes[:, j]) for j in range(d)]
+        self._placed = [torch.from_numpy(column.placed()) for column in self._columns]
+        rows = np.arange(n)
+        own = self._surprise(rows, rows)
+        self._weights = own.mean(0) if n else np.zeros(d)
+        pairs = np.random.default_rng(0).integers(0, max(n, 1), (2, RANDOM_PAIRS if n > 1 else 0))
+        pairs = pairs[:, pairs[0] != pairs[1]]
+        self._random = _Sums.of(self._surprise(pairs[0], pairs[1]))
+        self.coincidence = self._random.beyond(own.sum(1))
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> "TableMatcher":
+        """Of a dataset's rows or arrays, made once."""
+
+        def make() -> TableMatcher:
+            if dataset.modality == "table":
+                return cls(dataset.frame, _cells_of_frame(dataset.frame, dataset.rows("train")))
+            assert isinstance(dataset.inputs, np.ndarray)
+            return cls(dataset.inputs, _cells_of_array(dataset.inputs))
+
+        return dataset.derive("table matcher", make)
+
+    def nominate(
+        self, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str, quick: bool = False
+    ) -> Candidates:
+        """By the distance of ranks and words in all columns and in random sets of them."""
+        kept = min(KEPT_QUICKLY if quick else KEPT, max(0, len(base) - int(np.isin(queries, base).any())))
+        views = [torch.cat([self._placed[j] for j in chosen], 1) for chosen in self._subsets(quick)]
+        references = [(view[base], view[base].square().sum(1)) for view in views]
+        nearest = np.zeros((len(queries), kept), np.int64)
+        nearness = np.zeros((len(queries), kept), np.float32)
+        spans = range(0, len(queries) if kept and views else 0, QUERY_BLOCK)
+        for start in track(spans, f"{label}: comparing", len(spans)):
+            rows = queries[start : start + QUERY_BLOCK]
+            itself = torch.from_numpy(rows[:, None] == base[None, :])
+            found = [
+                _nearest(view[rows], reference, norms, itself, kept)
+                for view, (reference, norms) in zip(views, references, strict=True)
+            ]
+            places = np.sort(np.concatenate(found, 1), 1)
+            repeated = np.append(np.zeros((len(rows), 1), bool), places[:, 1:] == places[:, :-1], 1)
+            itself_too = base[places] == rows[:, None]
+            near = np.where(repeated | itself_too, -1, self._agreement(rows, base[places]))
+            order = np.argsort(-near, 1, kind="stable")[:, :kept]
+            nearest[start : start + len(rows)] = base[np.take_along_axis(places, order, 1)]
+            nearness[start : start + len(rows)] = np.take_along_axis(near, order, 1)
+        if not views and kept:
+            nearest[:] = _others(queries, base, kept)
+        return Candidates(queries, nearest, nearness)
+
+    def align(self, candidates: Candidates, track: Track, label: str) -> Matches:
+        """By the surprise of the columns' agreement."""
+        k = candidates.base.shape[1]
+        left, right = np.repeat(candidates.queries, k), candidates.base.flatten()
+        total, similar = np.zeros(len(left)), np.zeros(len(left))
+        block = max(1, CELL_BLOCK // max(1, len(self._columns)))
+        spans = range(0, len(left), block)
+        for start in track(spans, f"{label}: aligning", len(spans)):
+            span = slice(start, start + block)
+            total[span], similar[span] = self._compared(left[span], right[span])
+        whole = max(float(self._weights.sum()), 1e-9)
+        evidence = SCALE * np.minimum(total / whole, MOST)
+        chance = len(self.cells) * self._random.beyond(total)
+        return Matches.ranked(
+            candidates, *(values.reshape(candidates.base.shape) for values in (similar / whole, evidence, chance))
+        )
+
+    def with_copies(
+        self, rows: NDArray[np.int64], places: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple["TableMatcher", list[str]]:
+        """See `planting_tables.py`. The matcher returned is for matching only: its inputs are those before."""
+        altered, sorts = altered_in_turn(self.cells, rows, rng)
+        return TableMatcher(self.inputs, self.cells.with_rows(places, altered)), sorts
+
+    def differences(self, left: int, right: int) -> list[list[str]]:
+        """Columns that differ, as [column, left value, right value], SHOWN_COLUMNS at most."""
+        if isinstance(self.inputs, pd.DataFrame):
+            names, rows = [str(name) for name in self.inputs], [self.inputs.iloc[row].tolist() for row in (left, right)]
+        else:
+            names = [", ".join(map(str, place)) for place in np.ndindex(self.inputs.shape[1:])]
+            rows = [self.inputs[row].ravel().tolist() for row in (left, right)]
+        shown = ([name, _shown(a), _shown(b)] for name, a, b in zip(names, *rows, strict=True))
+        return [one for one in shown if one[1] != one[2]][:SHOWN_COLUMNS]
+
+    def _surprise(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(m, d) -log of the share of rows as near, in each column."""
+        if not self._columns:
+            return np.zeros((len(left), 0))
+        return -np.log(np.stack([column.as_near(left, right) for column in self._columns], 1))
+
+    def _compared(
+        self, left: NDArray[np.int64], right: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(m,) surprise of all columns, and the columns' weights as far as they agree."""
+        total, similar = np.zeros(len(left)), np.zeros(len(left))
+        for column, weight in zip(self._columns, self._weights, strict=True):
+            share = column.as_near(left, right)
+            total -= np.log(share)
+            similar += weight * np.where(column.equal(left, right), 1, np.maximum(1 - share / NEAR, 0))
+        return total, similar
+
+    def _subsets(self, quick: bool) -> list[NDArray[np.int64]]:
+        """All columns, and random sets of a third of them, drawn from those that say something."""
+        telling = np.flatnonzero(self._weights > 0)
+        size = max(2, len(telling) // 3)
+        if not len(telling) or size >= len(telling):
+            return [telling] * bool(len(telling))
+        rng = np.random.default_rng(0)
+        return [telling, *(rng.permutation(telling)[:size] for _ in range(SUBSETS_QUICKLY if quick else SUBSETS))]
+
+    def _agreement(self, rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(q, k) weighted share of columns in which each row agrees with its others, by distance of ranks."""
+        agreed = np.zeros(others.shape)
+        at, to = torch.from_numpy(rows), torch.from_numpy(others)
+        for placed, weight in zip(self._placed, self._weights, strict=True):
+            apart = (placed[at][:, None] - placed[to]).norm(dim=2)
+            agreed += weight * (1 - apart / (NEAR * np.sqrt(6))).clamp(min=0).numpy()
+        return agreed / max(float(self._weights.sum()), 1e-9)
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """How surprising random pairs of rows are in all columns together.
+
+    tail          log of the probability of a sum of at least so many steps of STEP, were the columns independent
+    dependence    variance of the sums in units of what it would be then
+    shape, scale  of the gamma distribution with the sums' mean and variance
+    """
+
+    tail: NDArray[np.float64]
+    dependence: float
+    shape: float
+    scale: float
+
+    @classmethod
+    def of(cls, surprise: NDArray[np.float64]) -> "_Sums":
+        """From pairs (m, d)."""
+        if not surprise.size:
+            return cls(np.zeros(1), 1.0, 1.0, 1e-9)
+        chances = np.ones(1)
+        for column in np.floor(surprise / STEP).astype(np.int64).T:
+            chances = convolve(chances, np.bincount(column) / len(surprise)).clip(min=0)
+        tail = np.log(np.cumsum(chances[::-1])[::-1].clip(NO_CHANCE, 1))
+        sums, independent = surprise.sum(1), max(float(surprise.var(0).sum()), 1e-9)
+        mean, variance = max(float(sums.mean()), 1e-9), max(float(sums.var()), 1e-9)
+        return cls(tail, max(1.0, variance / independent), mean**2 / variance, variance / mean)
+
+    def beyond(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probability that a random pair's sum is as large.
+
+        As if the columns were fewer by `dependence`: in the far tail the logarithm of the probability goes with their
+        number. Where that says more than a scaled chi-squared distribution, that counts, and never less than the sum
+        itself.
+        """
+        steps = np.floor(sums / STEP).astype(np.int64)
+        inside = np.append(self.tail, np.log(NO_CHANCE))[np.minimum(steps, len(self.tail))]
+        summed = np.minimum(np.exp(inside / self.dependence), gamma.sf(sums, self.shape, scale=self.scale))
+        return np.asarray(np.maximum(summed, np.exp(-sums)))
+
+
+def _cells_of_frame(frame: pd.DataFrame, train: NDArray[np.int64]) -> Cells:
+    used = [place for place, column in enumerate(describe(frame, train)) if column.kind not in UNUSED]
+    values = [read(frame.iloc[:, place]) for place in used]
+    shape = len(frame), len(values)
+    numbers, codes = np.full(shape, np.nan), np.full(shape, -1, np.int64)
+    for place, column in enumerate(values):
+        numbers[:, place], codes[:, place] = column.numbers, column.codes
+    return Cells(numbers, codes)
+
+
+def _cells_of_array(inputs: NDArray[np.floating]) -> Cells:
+    flat = inputs.reshape(len(inputs), -1)
+    count = flat.shape[1]
+    chosen = np.sort(np.random.default_rng(0).permutation(count)[:MOST_COLUMNS])
+    numbers = np.asarray(flat[:, chosen], np.float64)
+    numbers = np.where(np.isfinite(numbers), numbers, np.nan)
+    return Cells(numbers, np.broadcast_to(np.int64(-1), numbers.shape))
+
+
+def _distances(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(m,) distance of each of ascending numbers to its NEIGHBOURS-th nearest."""
+    m, k = len(ordered), min(NEIGHBOURS, max(len(ordered) - 1, 0))
+    best = np.full(m, np.inf)
+    for below in range(k + 1):
+        at = np.arange(below, m - k + below)
+        reach = np.maximum(ordered[at] - ordered[at - below], ordered[at + k - below] - ordered[at])
+        best[at] = np.minimum(best[at], reach)
+    return best
+
+
+def _nearest(rows: Tensor, reference: Tensor, norms: Tensor, itself: Tensor, count: int) -> NDArray[np.int64]:
+    """(q, count) places of the nearest reference rows, `itself` (q, n) last."""
+    near = torch.addmm(-norms, rows, reference.T, alpha=2)
+    places: NDArray[np.int64] = near.masked_fill_(itself, -torch.inf).topk(count, 1).indices.numpy()
+    return places
+
+
+def _others(queries: NDArray[np.int64], base: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """(q, count) of the base, none of them the query."""
+    first = np.broadcast_to(base[: count + 1], (len(queries), min(count + 1, len(base))))
+    own = np.argsort(first == queries[:, None], axis=1, kind="stable")[:, :count]
+    return np.take_along_axis(first, own, 1)
+
+
+def _shown(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,266 @@
+"""Copies among texts: candidates by the cosine of weighted n-grams, then word by word in order.
+
+A word that two texts share says as much as it is rare: -log of the share of texts that hold it, or, right behind the
+same word in both, of its probability after that word (interpolated as in MacKay & Peto 1995), the two texts not
+counted. So boilerplate, common words and a common topic weigh little. The heaviest sequence of words that both hold in
+the same order, found by dynamic programming as for the longest common subsequence, is what they share; the score
+weighs it against what is left of the shorter text, and a little against what is left of the longer.
+"""
+
+import difflib
+from collections.abc import Sequence
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, diags, hstack
+
+from ...data.features.words import words
+from ...dataset import Dataset, Track
+from ..planting.texts import altered_in_turn
+from .matcher import KEPT, KEPT_QUICKLY, Candidates, Matches
+
+GRAM = 4
+"""Characters of the n-grams that words are compared by where the words themselves differ."""
+MOST_TEXTS = 1000
+"""N-grams in more texts than this, and in more than a tenth, are too common to find copies by."""
+QUERY_BLOCK, PAIR_BLOCK = 256, 256
+LONGEST = 512
+"""Words of a text that are aligned: of longer texts those that say most."""
+PRIOR = 10.0
+"""How many times a word must have been seen for what follows it to count as much as what is known of all words."""
+SLACK = 4.0
+"""Information in nats that makes no difference: three shared words are less than thirty."""
+LONGER = 0.2
+"""How much of the longer text's rest counts: a copy may have been cut or put into something."""
+ALIKE = 0.6
+"""Texts that share so much of their information in order are related, and no measure of what unrelated ones share."""
+SHOWN_WORDS, CONTEXT = 60, 4
+
+
+class TextMatcher:
+    """See Matcher. Very short texts have too little in them to be near copies: their words agree by chance.
+
+    Equal content counts all the same, so `coincidence` is 0.
+    """
+
+    alike = ALIKE
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = texts
+        self.coincidence = np.zeros(len(texts))
+        split = [words(text) for text in texts]
+        self._start = np.cumsum([0, *map(len, split)])
+        self._words = _Words.of(split, self._start)
+        self._grams = _weighted_grams(self._words, self._start)
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> "TextMatcher":
+        """Of a dataset's texts, made once."""
+        return dataset.derive("text matcher", lambda: cls([str(text) for text in dataset.inputs]))
+
+    def nominate(
+        self, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str, quick: bool = False
+    ) -> Candidates:
+        """By the mean cosine of three weighted views: words, pairs of words, and characters within words."""
+        kept = min(KEPT_QUICKLY if quick else KEPT, max(0, len(base) - int(np.isin(queries, base).any())))
+        against = self._grams[base].T.tocsr()
+        nearest = np.zeros((len(queries), kept), np.int64)
+        nearness = np.zeros((len(queries), kept), np.float32)
+        spans = range(0, len(queries), QUERY_BLOCK)
+        for start in track(spans, f"{label}: comparing", len(spans)):
+            rows = queries[start : start + QUERY_BLOCK]
+            cosines = (self._grams[rows] @ against).toarray()
+            cosines[rows[:, None] == base[None, :]] = -1
+            top = np.argpartition(-cosines, kept - 1, 1)[:, :kept] if kept else np.zeros((len(rows), 0), np.int64)
+            value = np.take_along_axis(cosines, top, 1)
+            order = np.lexsort((top, -value), axis=1)
+            nearest[start : start + len(rows)] = base[np.take_along_axis(top, order, 1)]
+            nearness[start : start + len(rows)] = np.take_along_axis(value, order, 1)
+        return Candidates(queries, nearest, nearness)
+
+    def align(self, candidates: Candidates, track: Track, label: str) -> Matches:
+        """By the words in order."""
+        k = candidates.base.shape[1]
+        left, right = np.repeat(candidates.queries, k), candidates.base.flatten()
+        shared = self._shared(left, right, track, label)
+        whole = self._words.information(self._start)
+        shorter, longer = np.minimum(whole[left], whole[right]), np.maximum(whole[left], whole[right])
+        rest = np.maximum(shorter - shared, 0) + LONGER * np.maximum(longer - shared, 0)
+        similarity = shared / np.maximum(shared + rest, 1e-9)
+        evidence = np.log((shared + SLACK) / (rest + SLACK))
+        chance = len(self.texts) * np.exp(-shared)
+        return Matches.ranked(
+            candidates, *(values.reshape(candidates.base.shape) for values in (similarity, evidence, chance))
+        )
+
+    def with_copies(
+        self, rows: NDArray[np.int64], places: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple["TextMatcher", list[str]]:
+        """See `planting_texts.py`."""
+        altered, sorts = altered_in_turn([self.texts[row] for row in rows], self.texts, rng)
+        texts = list(self.texts)
+        for place, text in zip(places, altered, strict=True):
+            texts[place] = text
+        return TextMatcher(texts), sorts
+
+    def differences(self, left: int, right: int) -> list[list[str]]:
+        """Runs of words as ["equal" | "left" | "right", words], about SHOWN_WORDS of them; "…" for what is left out."""
+        return differing_words(self.texts[left].split(), self.texts[right].split())
+
+    def _shared(
+        self, left: NDArray[np.int64], right: NDArray[np.int64], track: Track, label: str
+    ) -> NDArray[np.float64]:
+        """(m,) information in the heaviest common sequence of every pair of rows."""
+        length = np.minimum(np.diff(self._start), LONGEST)
+        order = np.lexsort((length[right], length[left] // 16))
+        order = order[(length[left] > 0)[order] & (length[right] > 0)[order]]
+        blocks = [order[begin : begin + PAIR_BLOCK] for begin in range(0, len(order), PAIR_BLOCK)]
+        shared = np.zeros(len(left))
+        for block in track(blocks, f"{label}: aligning", len(blocks)):
+            a, b = (self._words.padded(self._start, rows) for rows in (left[block], right[block]))
+            shared[block] = _heaviest_common_sequence(a, b)
+        return shared
+
+
+class _Padded(NamedTuple):
+    """Words of some texts, (m, longest) each, see _Words; -2 behind a text's end."""
+
+    number: NDArray[np.int64]
+    before: NDArray[np.int64]
+    alone: NDArray[np.float64]
+    after: NDArray[np.float64]
+
+
+class _Words:
+    """The words of n texts, one after the other, each (total,).
+
+    number   of the word, its place in the vocabulary
+    text     that it stands in
+    before   number of the word before it, -1 at a text's start
+    pair     a number for the word before and this one
+    alone    what sharing it says, in nats
+    after    what sharing it says if the word before is shared too
+    """
+
+    def __init__(self, number: NDArray[np.int64], text: NDArray[np.int64], n: int, vocabulary: Sequence[str]) -> None:
+        self.number, self.text, self.vocabulary = number, text, vocabulary
+        first = np.append(True, text[1:] != text[:-1])[: len(text)]
+        self.before = np.where(first, -1, np.roll(number, 1))
+        self.pair = (self.before + 1) * len(vocabulary) + number
+        texts = _texts_with(number, text)
+        probability = (np.maximum(texts - 2, 0) + 0.5) / (n + 1)
+        before = np.maximum(np.roll(texts, 1) - 2, 0)
+        follows = (np.maximum(_texts_with(self.pair, text) - 2, 0) + PRIOR * probability) / (before + PRIOR)
+        self.alone = -np.log(probability)
+        self.after = np.where(first, self.alone, np.minimum(self.alone, -np.log(np.minimum(follows, 1))))
+
+    @classmethod
+    def of(cls, split: Sequence[list[str]], start: NDArray[np.int64]) -> "_Words":
+        vocabulary: dict[str, int] = {}
+        number = [vocabulary.setdefault(word, len(vocabulary)) for word in chain.from_iterable(split)]
+        text = np.repeat(np.arange(len(split)), np.diff(start))
+        return cls(np.array(number, np.int64), text, len(split), list(vocabulary))
+
+    def information(self, start: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(n,) of each text, in nats, by the words of it that are aligned."""
+        total = np.append(0.0, np.cumsum(self.after))
+        whole: NDArray[np.float64] = total[start[1:]] - total[start[:-1]]
+        for row in np.flatnonzero(np.diff(start) > LONGEST):
+            whole[row] = self.after[self._chosen(start, int(row))].sum()
+        return whole
+
+    def padded(self, start: NDArray[np.int64], rows: NDArray[np.int64]) -> _Padded:
+        chosen = [self._chosen(start, int(row)) for row in rows]
+        shape = len(rows), max(map(len, chosen))
+        inside = np.arange(shape[1]) < np.array([len(own) for own in chosen])[:, None]
+        at = np.concatenate(chosen)
+        number, before = np.full(shape, -2), np.full(shape, -2)
+        alone, after = np.zeros(shape), np.zeros(shape)
+        number[inside], before[inside], alone[inside], after[inside] = (
+            self.number[at], self.before[at], self.alone[at], self.after[at]
+        )  # fmt: skip
+        return _Padded(number, before, alone, after)
+
+    def _chosen(self, start: NDArray[np.int64], row: int) -> NDArray[np.int64]:
+        at = np.arange(int(start[row]), int(start[row + 1]))
+        if len(at) <= LONGEST:
+            return at
+        return np.sort(at[np.argsort(-self.after[at], kind="stable")[:LONGEST]])
+
+
+def _heaviest_common_sequence(a: _Padded, b: _Padded) -> NDArray[np.float64]:
+    """(m,) weight of the heaviest sequence of words that both texts of each pair hold in order."""
+    best = np.zeros((len(b.number), b.number.shape[1] + 1))
+    for i in range(a.number.shape[1]):
+        equal = (a.number[:, i, None] == b.number) & (b.number >= 0)
+        gain = np.where(a.before[:, i, None] == b.before, a.after[:, i, None], a.alone[:, i, None]) * equal
+        longer = np.maximum(best[:, 1:], best[:, :-1] + gain)
+        np.maximum.accumulate(longer, axis=1, out=best[:, 1:])
+    return best[:, -1]
+
+
+def _texts_with(term: NDArray[np.int64], text: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(total,) in how many texts each occurrence's term occurs."""
+    _, of_term = np.unique(term, return_inverse=True)
+    seen = np.unique(np.stack([of_term, text]), axis=1)[0]
+    counts: NDArray[np.int64] = np.bincount(seen, minlength=int(of_term.max(initial=-1)) + 1)[of_term]
+    return counts
+
+
+def _weighted_grams(words: _Words, start: NDArray[np.int64]) -> csr_matrix:
+    """(n, terms) so that the product of two rows is the mean cosine of their words, pairs of words and characters."""
+    n = len(start) - 1
+    singles = _counts(words.number, words.text, n)
+    pairs = _counts(np.unique(words.pair, return_inverse=True)[1], words.text, n)
+    grams: dict[str, int] = {}
+    of_word = [
+        [grams.setdefault(f" {word} "[at : at + GRAM], len(grams)) for at in range(max(1, len(word) + 3 - GRAM))]
+        for word in words.vocabulary
+    ]
+    lengths = [len(own) for own in of_word]
+    spelling = _counts(
+        np.fromiter(chain.from_iterable(of_word), np.int64, sum(lengths)),
+        np.repeat(np.arange(len(of_word)), lengths),
+        max(1, len(of_word)),
+    )
+    return hstack([_unit(view) for view in (singles, pairs, singles @ spelling)], format="csr", dtype=np.float32)
+
+
+def _counts(term: NDArray[np.int64], text: NDArray[np.int64], n: int) -> csr_matrix:
+    terms = int(term.max(initial=0)) + 1
+    return csr_matrix((np.ones(len(term), np.float32), (text, term)), shape=(n, terms))
+
+
+def _unit(counts: csr_matrix) -> csr_matrix:
+    """Sublinear tf-idf of counts (n, terms), rows of length a third, without terms that too many or one text has."""
+    n = counts.shape[0]
+    texts = np.bincount(counts.indices, minlength=counts.shape[1])
+    counts = counts[:, (texts > 1) & ((texts <= MOST_TEXTS) | (texts <= n / 10))]
+    texts = np.bincount(counts.indices, minlength=counts.shape[1])
+    counts.data = 1 + np.log(counts.data)
+    weighted = counts @ diags(np.log((1 + n) / (1 + texts)).astype(np.float32) + 1)
+    length = np.sqrt(np.asarray(weighted.multiply(weighted).sum(1)).ravel())
+    return diags((1 / np.sqrt(3) / np.maximum(length, 1e-9)).astype(np.float32)) @ weighted
+
+
+def differing_words(left: Sequence[str], right: Sequence[str]) -> list[list[str]]:
+    """Runs of words as ["equal" | "left" | "right", words], shortened about the differences."""
+    left_keys, right_keys = ([" ".join(words(word)) for word in side] for side in (left, right))
+    runs: list[list[str]] = []
+    shown = 0
+    for tag, i, i_end, j, j_end in difflib.SequenceMatcher(None, left_keys, right_keys, autojunk=False).get_opcodes():
+        if shown >= SHOWN_WORDS:
+            runs.append(["equal", "…"])
+            break
+        parts = [("equal", left[i:i_end])] if tag == "equal" else [("left", left[i:i_end]), ("right", right[j:j_end])]
+        for side, run in parts:
+            if run:
+                runs.append([side, _abridged(run, CONTEXT if side == "equal" else 3 * CONTEXT)])
+                shown += min(len(run), 2 * CONTEXT if side == "equal" else 6 * CONTEXT)
+    return runs
+
+
+def _abridged(run: Sequence[str], edge: int) -> str:
+    return " ".join(run if len(run) <= 2 * edge else [*run[:edge], "…", *run[-edge:]])

@@ -1,0 +1,142 @@
+"""Running the detectors: each is calibrated on planted faults, looks at the data, and has its claims checked.
+
+Whatever a detector raises becomes a check that could not run: a broken one must not take the others down.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import plugins
+from ..findings import Finding, Pair, fingerprint
+from ..result import Check
+from ..training.pool import Pool
+from ..training.retraining import Retraining
+from .detection import Calibration, Case, Detection
+
+NO_POOL = "it needs models trained on parts of the data, and only checkpoints were given; --retrain allows it"
+Retrained = Callable[[NDArray[np.int64]], Pool]
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One detector's state, between the stages and after them.
+
+    reason    why there is no detection
+    allowed   whether the user lets the detector have what it needs
+    """
+
+    name: str
+    case: Case
+    detection: Detection | None = None
+    reason: str = ""
+    seconds: float = 0.0
+    allowed: bool = True
+
+    @property
+    def check(self) -> Check:
+        """What the audit says of this detector."""
+        found = self.detection
+        if found is None:
+            status: Literal["error", "not run"] = "error" if self.allowed else "not run"
+            return Check(self.name, status, 0, len(self.case.dataset), 0, self.reason)
+        return Check(
+            self.name,
+            "skipped" if found.skipped else "ran",
+            found.examined,
+            found.total,
+            len(found.findings),
+            found.skipped,
+            found.notes,
+            None if self.case.calibration is None else vars(self.case.calibration),
+            found.figures,
+        )
+
+
+def examine(case: Case, retrained: Retrained | None) -> list[Examined]:
+    """Every detector's findings, not checked yet; calibrated where a pool on changed labels can be had."""
+    found = []
+    for name in plugins.names("detectors"):
+        state, detector = Examined(name, case), plugins.get("detectors", name)
+        tasks = getattr(detector, "TASKS", (case.dataset.task,))
+        if case.dataset.task not in tasks:
+            found.append(replace(state, detection=_skipped(case, f"made for {' and '.join(tasks)}")))
+            continue
+        if getattr(detector, "NEEDS_POOL", False) and not len(case.pool):
+            found.append(replace(state, reason=NO_POOL, allowed=False))
+            continue
+        if retrained is not None and hasattr(detector, "calibrate"):
+            state = _step(state, partial(_calibrated, retrained=retrained))
+        found.append(state if state.reason else _step(state, _detected))
+    return found
+
+
+def _skipped(case: Case, reason: str) -> Detection:
+    return Detection((), 0, len(case.dataset), skipped=reason)
+
+
+def verify(examined: list[Examined], retraining: Retraining) -> list[Examined]:
+    """The same with every claim checked that can be."""
+    return [
+        _step(state, partial(_verified, retraining=retraining)) if _verifiable(state) else state for state in examined
+    ]
+
+
+def _verifiable(state: Examined) -> bool:
+    detector = plugins.get("detectors", state.name)
+    task = state.case.dataset.task
+    return state.detection is not None and hasattr(detector, "verify") and task in getattr(detector, "TASKS", (task,))
+
+
+def findings(examined: list[Examined]) -> tuple[Finding, ...]:
+    """All findings, the gravest first.
+
+    Copies of one sample give rise to equal claims on equal content; all but the first get a fingerprint of their own.
+    """
+    every = [finding for state in examined if state.detection for finding in state.detection.findings]
+    every.sort(key=lambda one: (-one.severity, one.kind, -one.score, one.sample_ids))
+    known = Counter[str]()
+    for place, finding in enumerate(every):
+        if earlier := known[finding.fingerprint]:
+            every[place] = replace(finding, fingerprint=fingerprint(finding.kind, [finding.fingerprint], str(earlier)))
+        known[finding.fingerprint] += 1
+    return tuple(every)
+
+
+def pairs(examined: list[Examined]) -> tuple[Pair, ...]:
+    """All candidate pairs."""
+    return tuple(pair for state in examined if state.detection for pair in state.detection.pairs)
+
+
+def columns(examined: list[Examined]) -> Mapping[str, NDArray[Any]]:
+    """All figures of samples.csv, by column name."""
+    return {name: values for state in examined if state.detection for name, values in state.detection.columns.items()}
+
+
+def _calibrated(state: Examined, retrained: Retrained) -> Examined:
+    calibration: Calibration | None = plugins.get("detectors", state.name).calibrate(state.case, retrained)
+    return replace(state, case=replace(state.case, calibration=calibration))
+
+
+def _detected(state: Examined) -> Examined:
+    return replace(state, detection=plugins.get("detectors", state.name).detect(state.case))
+
+
+def _verified(state: Examined, retraining: Retraining) -> Examined:
+    verify = plugins.get("detectors", state.name).verify
+    return replace(state, detection=verify(state.case, state.detection, retraining))
+
+
+def _step(state: Examined, step: Callable[[Examined], Examined]) -> Examined:
+    start = time.perf_counter()
+    try:
+        state = step(state)
+    except Exception as error:
+        state = replace(state, detection=None, reason=f"{type(error).__name__}: {error}")
+    return replace(state, seconds=round(state.seconds + time.perf_counter() - start, 2))

@@ -1,0 +1,168 @@
+"""Writing a cleaned dataset from a reviewer's decisions, beside the one that they are about, which stays as it is."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from .. import plugins
+from ..config import AuditConfig
+from ..data.loading import load
+from ..data.reading.layout_file import read_layout
+from ..dataset import Dataset, Track, as_text
+from ..errors import DatasetError, InputError
+from ..verdict.decisions import Decisions, read_decisions
+from ..versions import VERSION
+from .copying import copy_dataset
+from .plan import Plan, plan
+from .record import Outcome, counts, record
+from .verification import require_as_planned
+
+RECORD = ".changes.json"
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What was done.
+
+    counts    samples by what became of them
+    record    where the record of it lies
+    options   of `dataaudit run` that read the new dataset as the old one was read
+    """
+
+    counts: Mapping[str, int]
+    record: Path
+    notes: tuple[str, ...]
+    options: tuple[str, ...]
+
+
+def apply(path: Path, decisions_path: Path, output: Path, track: Track) -> Applied:
+    """Write a copy of the dataset at `path` in which the accepted remedies are applied, and a record beside it.
+
+    It is made in a temporary folder beside `output`, read again, compared with the plan, and only then moved there.
+
+    Raises InputError, with nothing written, if the decisions are about another content or can't be carried out.
+    """
+    decisions = read_decisions(decisions_path)
+    record_path = _places(path, output)
+    before = _load(path, decisions, track)
+    if before.fingerprint != decisions.fingerprint:
+        raise InputError(
+            f"{as_text(str(path))}: its fingerprint is {before.fingerprint}, but {decisions_path} is about "
+            f"{decisions.fingerprint}: the content has changed since then; run the audit again and decide anew"
+        )
+    planned = plan(decisions, before)
+    if not planned.steps:
+        raise InputError(
+            f"{decisions_path}: no accepted decision changes a sample, so there is nothing to write; accept findings "
+            "with a remedy first"
+        )
+    rewrite = getattr(plugins.get("formats", before.layout.format), "rewrite", None)
+    if rewrite is None:
+        raise InputError(
+            f"{as_text(str(path))}: datasets of the format {before.layout.format} can't be rewritten; "
+            "make the changes where the dataset is made"
+        )
+    try:
+        with TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as folder:
+            copy = Path(folder) / "copy" / (path.name if path.is_file() else "dataset")
+            copy.parent.mkdir()
+            notes = copy_dataset(path, copy, track)
+            renamed = rewrite(copy, read_layout(copy).reading(decisions.seed, decisions.label, decisions.rows),
+                              planned.edits)  # fmt: skip
+            made = copy.rename(Path(folder) / output.name)
+            outcome = _outcome(decisions, planned, before, made, output, renamed, notes, track)
+            written = Path(folder) / "record"
+            written.write_text(_json(record(decisions, planned, outcome, VERSION)), encoding="utf-8")
+            _put(made, output, written, record_path)
+    except OSError as error:
+        raise InputError(
+            f"{as_text(str(path))} can't be copied and changed into --output {as_text(str(output))}: {error}; nothing "
+            "was written"
+        ) from error
+    options = () if decisions.label is None else ("--label", decisions.label)
+    return Applied(counts(planned, outcome.unchanged), record_path, tuple(_notes(decisions, planned, outcome)), options)
+
+
+def _places(path: Path, output: Path) -> Path:
+    """Where the record goes. Raises InputError if the dataset can't go to `output`, or the record beside it."""
+    shown = f"--output {as_text(str(output))}"
+    if not path.exists():
+        raise InputError(f"{as_text(str(path))}: no such file or directory")
+    if not output.name or output.name == "..":
+        raise InputError(f"{shown}: expected the name of a new {'folder' if path.is_dir() else 'file'}")
+    if not output.parent.is_dir():
+        raise InputError(f"{shown}: expected a name in a folder that is there, found no folder {output.parent}")
+    whole, new = path.resolve(), output.parent.resolve() / output.name
+    if new == whole or whole in new.parents or new in whole.parents:
+        raise InputError(f"{shown}: expected a place outside the dataset {path}, and not one that holds it")
+    if not path.is_dir() and output.suffix.lower() != path.suffix.lower():
+        raise InputError(
+            f"{shown}: expected a name that ends in {path.suffix}, as the dataset's own, for the ending says the format"
+        )
+    name = output.name if path.is_dir() else output.stem
+    for place in (output, output.with_name(name + RECORD)):
+        if place.exists() or place.is_symlink():
+            raise InputError(
+                f"{shown}: {place} is there already and is not replaced; name another place, or move it away"
+            )
+    return output.with_name(name + RECORD)
+
+
+def _load(path: Path, decisions: Decisions, track: Track) -> Dataset:
+    config = AuditConfig(path, seed=decisions.seed, label=decisions.label, rows=decisions.rows)
+    return load(config, track)
+
+
+def _outcome(
+    decisions: Decisions, planned: Plan, before: Dataset, made: Path, output: Path, renamed: Mapping[str, str],
+    notes: tuple[str, ...], track: Track,
+) -> Outcome:  # fmt: skip
+    """What came of the plan, once the result has been read again and found to be as planned."""
+    try:
+        after = _load(made, decisions, track)
+    except DatasetError as error:
+        raise DatasetError(
+            f"after these changes the dataset can't be audited any more: {error}; decide for fewer changes"
+        ) from error
+    notes_of_both = (*before.layout.notes, *after.layout.notes)
+    sampled = next((note for note in notes_of_both if note.startswith("sampled ")), "")
+    if not sampled:
+        require_as_planned(before, after, planned.edits, output)
+    gone = any(edit.remove or edit.split for edit in planned.edits.values())
+    return Outcome(
+        before=before.fingerprint,
+        after=after.fingerprint,
+        unchanged=len(before) + len(before.rejected) - len(planned.edits),
+        renamed=renamed,
+        renumbered=gone and not before.sources,
+        unverified=f"not compared with the plan, since only a sample is read: {sampled}" if sampled else "",
+        notes=notes,
+    )
+
+
+def _notes(decisions: Decisions, planned: Plan, outcome: Outcome) -> Iterator[str]:
+    """What the reader of a terminal should know beside the counts."""
+    signature = decisions.signature
+    yield "the decisions are not signed" if signature is None else f"signed by {signature.name}: {signature.outcome}"
+    if planned.overridden:
+        yield f"{len(planned.overridden)} other changes of samples that are removed were not made"
+    if outcome.unverified:
+        yield outcome.unverified
+
+
+def _put(made: Path, output: Path, written: Path, record_path: Path) -> None:
+    """Move both to their places; neither stays if that is cut short."""
+    try:
+        made.rename(output)
+        written.rename(record_path)
+    except BaseException:
+        if output.exists() and not made.exists():
+            output.rename(made)
+        raise
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -1,1 +1,0 @@
-"""Comparing two learning algorithms by how they use the data (ModelDiff; Shah et al. 2022)."""

@@ -1,0 +1,270 @@
+"""Comparison -> comparison.json and comparison.html, and the lines that the terminal gets."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from ..files import replacing
+from ..reporting.page import page
+from ..reporting.plots import curve, histogram, intervals
+from ..reporting.sanitizing import short
+from ..result import Exhibit
+from .comparison import (
+    PREDICTION,
+    SCHEMA_VERSION,
+    Algorithm,
+    Comparison,
+    Component,
+    Counterfactual,
+    Difference,
+    Effect,
+    Placed,
+)
+
+SAMPLES = 5
+"""Of each list on the page."""
+COMPONENTS = 6
+"""Real components that are shown in full."""
+CLEAREST = 3
+"""Differences of a list that the terminal gets."""
+ENDS = ("one end", "the other end")
+SHARES = ("word", "value", "class")
+"""Kinds of differences that are there or not."""
+USUAL = 0.05
+"""Chance from which an effect is no more than what random changes do."""
+
+
+def shown_samples(comparison: Comparison) -> list[str]:
+    """Ids of the samples that the page shows, each once."""
+    ends = [end for one in comparison.real[:COMPONENTS] for end in one.ends]
+    return list(dict.fromkeys(one.id for end in ends for part in (end.targets, end.carriers) for one in part[:SAMPLES]))
+
+
+def write_comparison(comparison: Comparison, exhibits: Mapping[str, Exhibit], directory: Path) -> Path:
+    """Write both files; the path of the page. `exhibits` are what it shows of `shown_samples`."""
+    with replacing(directory / "comparison.json") as file:
+        file.write(json.dumps(as_data(comparison), indent=2, ensure_ascii=True) + "\n")
+    with replacing(directory / "comparison.html") as file:
+        file.write(page("comparison.html", summarize(comparison, exhibits)))
+    return directory / "comparison.html"
+
+
+def as_data(comparison: Comparison) -> dict[str, Any]:
+    """The whole comparison as plain data."""
+    return {"schema_version": SCHEMA_VERSION, "type": "comparison", **asdict(comparison)}
+
+
+def lines(comparison: Comparison) -> Iterator[str]:
+    """What was found, for a terminal."""
+    yield conclusion(comparison)
+    for one in comparison.real[:COMPONENTS]:
+        yield f"  {_name(one)}: p {_chance(one, comparison)}, variance {one.variance:.3g}"
+        for title, end in zip(ENDS, one.ends, strict=True):
+            told = f"predictions: {_clearest(end.of_targets)}; training samples: {_clearest(end.of_carriers)}"
+            yield f"    {title}: {told}"
+    if len(comparison.real) > COMPONENTS:
+        yield f"  {len(comparison.real) - COMPONENTS} more real components are in comparison.json"
+    for test in comparison.counterfactuals:
+        yield f"  {_said(test, comparison.alpha)}"
+    yield from comparison.notes
+
+
+def conclusion(comparison: Comparison) -> str:
+    """The comparison in a sentence."""
+    if not comparison.real:
+        median, (a, b) = np.median(list(comparison.agreement.values())), comparison.own
+        return (
+            "No component is told from chance. That is not proof that they are alike: median cosine "
+            f"{median:.3f}, with themselves {a:.3f} and {b:.3f}; more --runs or more data may tell."
+        )
+    return (
+        f"A and B use the data differently: {len(comparison.real)} of {len(comparison.components)} components are more "
+        f"than chance ({comparison.alpha:.0%} chance of any false claim of a component)."
+    )
+
+
+def summarize(comparison: Comparison, exhibits: Mapping[str, Exhibit]) -> dict[str, Any]:
+    """Everything on the page, as text and charts ready to show."""
+    agreement = list(comparison.agreement.values())
+    marks = [(comparison.own[0], "A with itself"), (comparison.own[1], "B with itself")]
+    data = comparison.dataset
+    return {
+        "name": short(str(data["name"]), 120),
+        "algorithms": [
+            (side, one.given, f"{one.measure} {one.performance:.3f}", _recipe(one))
+            for side, one in (("A", comparison.a), ("B", comparison.b))
+        ],
+        "conclusion": conclusion(comparison),
+        "real": bool(comparison.real),
+        "median": f"{np.median(agreement):.3f}",
+        "own": [f"{value:.3f}" for value in comparison.own],
+        "agreement": Markup(histogram("agreement", "How far attributions agree", agreement, "cosine", marks)),
+        "variances": Markup(_variances(comparison)),
+        "rows": [_line(one, comparison) for one in comparison.components],
+        "components": [_component(one, comparison, exhibits) for one in comparison.real[:COMPONENTS]],
+        "more": max(0, len(comparison.real) - COMPONENTS),
+        "tests": [_test(number, one, comparison.alpha) for number, one in enumerate(comparison.counterfactuals)],
+        "alpha": f"{comparison.alpha:.0%}",
+        "draws": len(comparison.by_chance),
+        "least": f"{_least(comparison):.2g}",
+        "notes": comparison.notes,
+        "facts": [
+            ("Content", f"SHA-256 {data['fingerprint'][:16]}…"),
+            ("Training samples", f"{data['training_samples']:,}"),
+            ("Predictions compared", f"{data['targets']:,} ({data['target_split']})"),
+            ("Models", f"{comparison.a.models} in each of four pools, on random halves"),
+            ("Command", "dataaudit " + " ".join(comparison.reproduce)),
+        ],
+    }  # fmt: skip
+
+
+def _recipe(algorithm: Algorithm) -> str:
+    return ", ".join(f"{name} {value}" for name, value in algorithm.recipe.items())
+
+
+def _name(component: Component) -> str:
+    other = "B" if component.side == "A" else "A"
+    return f"{component.side} beyond {other}, component {component.number}"
+
+
+def _least(comparison: Comparison) -> float:
+    """The smallest p-value that the draws of chance can show."""
+    return 1 / (1 + len(comparison.by_chance))
+
+
+def _chance(component: Component, comparison: Comparison) -> str:
+    """Its p-value, which the draws of chance may bound only."""
+    return f"{'=' if component.p > _least(comparison) else '≤'} {component.p:.3g}"
+
+
+def _line(component: Component, comparison: Comparison) -> list[str]:
+    chance = _chance(component, comparison).removeprefix("= ")
+    shares = [f"{share:.1%}" for share in component.explained]
+    claim = "real" if component.real else "not told from chance"
+    return [_name(component), f"{component.variance:.3g}", chance, *shares, claim]
+
+
+def _clearest(found: Sequence[Difference]) -> str:
+    """A few of them, each once; of classes those that these samples have."""
+    told: dict[str, Difference] = {}
+    for one in found:
+        if one.kind != "class" or one.inside > one.outside:
+            told.setdefault(one.what, one)
+    return ", ".join(_words(one) for one in list(told.values())[:CLEAREST]) or "nothing sets these apart"
+
+
+def _words(one: Difference) -> str:
+    inside, outside = _numbers(one)
+    return f"{_named(one)} {'in ' if one.kind in SHARES else ''}{inside} ({_others(one)} {outside})"
+
+
+def _named(one: Difference) -> str:
+    what = short(one.what, 60)
+    return {"class": f"class {what}", "word": f"the word '{what}'"}.get(one.kind, what)
+
+
+def _numbers(one: Difference) -> list[str]:
+    return [f"{value:.0%}" if one.kind in SHARES else f"{value:.3g}" for value in (one.inside, one.outside)]
+
+
+def _others(one: Difference) -> str:
+    return "others of the same classes" if one.within else "others"
+
+
+def _said(test: Counterfactual, alpha: float) -> str:
+    verdict = "A and B react differently" if test.differs else "no difference between A and B is seen"
+    effects = ", ".join(f"{_effect(effect)} under {side}" for side, effect in (("A", test.a), ("B", test.b)))
+    return (
+        f"{short(test.transform, 80)}: {_moved(test)} by {effects}; "
+        f"{verdict} ({test.interval[0]:+.3f} to {test.interval[1]:+.3f}, {_level(test, alpha)})"
+    )
+
+
+def _effect(effect: Effect) -> str:
+    by_chance = f" (no more than random changes do, p = {effect.p:.2g})" if effect.p > USUAL else ""
+    return f"{effect.mean:+.3f}{by_chance}"
+
+
+def _level(test: Counterfactual, alpha: float) -> str:
+    together = f", so that all hold together at {1 - alpha:.0%}" if test.level > 1 - alpha else ""
+    return f"{100 * test.level:.3g}% interval{together}"
+
+
+def _moved(test: Counterfactual) -> str:
+    what = PREDICTION if test.towards == PREDICTION else f"the probability of {short(test.towards, 40)}"
+    return f"{what} moves"
+
+
+def _variances(comparison: Comparison) -> str:
+    """Variances of both ways' components, with the level that chance stays below."""
+    found = {
+        f"{side} beyond {other}": [one.variance for one in sorted(comparison.components, key=lambda one: one.number)
+                                   if one.side == side]
+        for side, other in ("AB", "BA")
+    }  # fmt: skip
+    count = max(map(len, found.values()))
+    numbers = [float(k + 1) for k in range(count)]
+    level = float(np.quantile(comparison.by_chance, 1 - comparison.alpha, method="higher"))
+    series = {label: (numbers[: len(own)], own) for label, own in found.items()}
+    series["chance at most"] = (numbers, [level] * count)
+    return curve("variances", "Variance along each component", numbers, series, "component", "variance")
+
+
+def _component(component: Component, comparison: Comparison, exhibits: Mapping[str, Exhibit]) -> dict[str, Any]:
+    a, b = component.explained
+    return {
+        "title": _name(component),
+        "figures": f"p {_chance(component, comparison)}; {a:.1%} of A's variance, {b:.1%} of B's",
+        "ends": [
+            {
+                "title": title,
+                "lists": [
+                    ("Predictions", _shown(end.targets, exhibits), [_row(one) for one in end.of_targets]),
+                    ("Training samples that carry them", _shown(end.carriers, exhibits),
+                     [_row(one) for one in end.of_carriers]),
+                ],
+            }
+            for title, end in zip(map(str.capitalize, ENDS), component.ends, strict=True)
+        ],
+    }  # fmt: skip
+
+
+def _shown(placed: tuple[Placed, ...], exhibits: Mapping[str, Exhibit]) -> list[dict[str, str]]:
+    return [
+        {
+            "id": one.id,
+            "caption": short(one.label, 40),
+            "picture": known.picture,
+            "text": known.text or " · ".join(f"{name}: {value}" for name, value in known.values),
+        }
+        for one in placed[:SAMPLES]
+        for known in [exhibits.get(one.id, Exhibit())]
+    ]
+
+
+def _row(one: Difference) -> list[str]:
+    return [_named(one), *_numbers(one), _others(one), f"{one.p:.2g}"]
+
+
+def _test(number: int, test: Counterfactual, alpha: float) -> dict[str, Any]:
+    rows = [
+        ("A", test.a.mean, test.a.interval, test.a.random),
+        ("B", test.b.mean, test.b.interval, test.b.random),
+        ("A less B", test.difference, test.interval, ()),
+    ]
+    across = f"change: {test.towards}" if test.towards == PREDICTION else f"change of the probability of {test.towards}"
+    return {
+        "transform": short(test.transform, 120),
+        "said": _said(test, alpha),
+        "origin": "suggested by what sets a component apart" if test.suggested else "named by --transform",
+        "targets": test.targets,
+        "level": _level(test, alpha),
+        "towards": "" if test.towards == PREDICTION else short(test.towards, 40),
+        "chances": [f"{one.p:.3g}" for one in (test.a, test.b)],
+        "chart": Markup(intervals(f"test-{number}", f"What {short(test.transform, 60)} does", rows, across)),
+    }

@@ -1,0 +1,55 @@
+"""Attributions of groups of a pool's models, each group's from its own runs alone, so that groups can change places."""
+
+import tempfile
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import plugins
+from ..attribution.problem import Problem, Runs
+from ..dataset import Track, silent
+from ..training.pool import Pool
+from .residuals import Rows
+
+
+def scores_of_groups(
+    pool: Pool, groups: Sequence[NDArray[np.int64]], targets: NDArray[np.int64], label: str, track: Track
+) -> list[Rows]:
+    """(n_target, n_train) of every group, by TRAK on the final models at one fixed ridge.
+
+    targets   dataset rows
+    """
+    whole = Problem.of(pool, rows=targets)
+    engine = plugins.get("backends", "trak").BACKEND()
+    backend = replace(engine, ridges=(engine.ridge,))
+    found = []
+    with tempfile.TemporaryDirectory(prefix="dataaudit-") as folder:
+        for number, runs in enumerate(track(groups, label, len(groups))):
+            with warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore"
+                )  # a group has too few subsets to fit a scale, which does not matter here
+                scored = backend.attribute(_part(whole, pool, runs), Path(folder) / f"{number}.h5", silent)
+            found.append(np.ascontiguousarray(scored.scores().T / np.float32(scored.provenance["slope"])))
+    return found
+
+
+def _part(whole: Problem, pool: Pool, runs: NDArray[np.int64]) -> Problem:
+    """The problem as if the pool held these runs only; a pool's final models come first among its models."""
+    assert whole.runs is not None
+    doubts = None
+    if whole.doubts is not None:
+        margins = pool.margins(pool.dataset.rows("train"), pool.dataset.targets[pool.dataset.rows("train")])
+        doubts = (1 / (1 + np.exp(margins[runs]))).mean(0)
+    return replace(
+        whole,
+        models=tuple(whole.models[run] for run in runs),
+        runs=Runs(whole.runs.masks[runs], whole.runs.margins[runs], whole.runs.subsets[runs]),
+        doubts=doubts,
+        run_of=np.arange(len(runs)),
+        identity={**whole.identity, "runs": runs.tolist()},
+    )

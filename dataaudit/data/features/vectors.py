@@ -1,0 +1,30 @@
+"""Every sample as a row of numbers, fitted on the training inputs without their labels."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...dataset import Dataset
+from .columns import encode
+from .texts import word_features
+
+
+def features(dataset: Dataset) -> NDArray[np.float32]:
+    """(n, d) what learners of vectors see, computed once for a dataset.
+
+    image: pixels from 0 to 1; text: components of its words; table: encoded columns; array: its values, standardised.
+    """
+    return dataset.derive("features", lambda: _features(dataset))
+
+
+def _features(dataset: Dataset) -> NDArray[np.float32]:
+    train = dataset.rows("train")
+    if dataset.modality == "table":
+        return encode(dataset.frame, train)
+    inputs = np.asarray(dataset.inputs)
+    if dataset.modality == "text":
+        return word_features(inputs, train)
+    flat = inputs.reshape(len(inputs), -1).astype(np.float32)
+    if dataset.modality == "image":
+        return flat / np.float32(255)
+    spread = flat[train].std(0)
+    return np.asarray((flat - flat[train].mean(0)) / np.where(spread > 0, spread, 1), np.float32)

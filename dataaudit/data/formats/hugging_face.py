@@ -1,0 +1,230 @@
+"""Hugging Face datasets in a folder that save_to_disk wrote (dataset_info.json, state.json and *.arrow)."""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...dataset import Dataset, Edit, Ignored, Layout, Reading, Rejected, Split, Track
+from ...errors import DatasetError
+from ..reading.folders import own_place
+from ..reading.pictures import ImageFile, read_pictures
+from ..reading.row_edits import RowFiles, edit_rows, files_of
+from ..reading.splits import SPLIT_NAMES, one_name_a_split, sampled, settled
+from ..reading.tables import Part, assembled
+from ..reading.targets import label_column, read_targets, require_enough
+
+EVIDENCE = 3
+LAYOUT_KEYS = frozenset({"label", "split", "text", "drop"})
+NO_IMAGE = "no image is stored in this row"
+
+
+def matches(path: Path) -> bool:
+    """A folder that save_to_disk wrote, of one split or of several."""
+    return (path / "dataset_dict.json").is_file() or all(
+        (path / name).is_file() for name in ("dataset_info.json", "state.json")
+    )
+
+
+def load(path: Path, reading: Reading, track: Track) -> Dataset:
+    """Read columns, or images where a column holds some. Ids are `train#17`, counted from 0; `rows#17` without splits.
+
+    Raises DatasetError if the library is not there, or the folder can't be read.
+    """
+    tables, ignored = _tables(path)
+    features = next(iter(tables.values())).features
+    pictures = [name for name, feature in features.items() if type(feature).__name__ == "Image"]
+    labels = [name for name, feature in features.items() if type(_inner(feature)).__name__ == "ClassLabel"]
+    if len(pictures) > 1:
+        raise DatasetError(f"{path}: expected one column of images, found {', '.join(pictures)}")
+    if pictures:
+        return _images(path, tables, pictures[0], labels, reading, ignored, track)
+    binary = [name for name, feature in features.items() if type(feature).__name__ in ("Audio", "Video", "Pdf")]
+    if binary:
+        raise DatasetError(
+            f"{path}: the column {binary[0]!r} is of {type(features[binary[0]]).__name__}, not supported"
+        )
+    parts = [Part(name, _split(name), _frame(table, list(features))) for name, table in tables.items()]
+    return assembled(path, parts, "splits", "hugging_face", reading, [], ignored, labels)
+
+
+def _tables(path: Path) -> tuple[dict[str, Any], list[Ignored]]:
+    """The splits by name, mapped from disk, with the same features."""
+    try:
+        import datasets
+    except ImportError as error:
+        raise DatasetError(
+            f"{path}: reading what save_to_disk wrote needs datasets; install it with: "
+            "pip install 'dataaudit[huggingface]'"
+        ) from error
+    try:
+        found = datasets.load_from_disk(str(path))
+    except Exception as error:  # the library lets through what broken JSON and Arrow files lead it to
+        raise DatasetError(f"{path}: not readable as a folder of save_to_disk: {error}") from error
+    if isinstance(found, datasets.Dataset):
+        return {"rows": found}, []
+    tables = {name: table for name, table in found.items() if name.lower() in SPLIT_NAMES}
+    if not tables:
+        raise DatasetError(f"{path}: expected splits called train, test, ...; found {', '.join(found) or 'none'}")
+    one_name_a_split(path, list(tables), "splits")
+    first, features = next((name, table.features) for name, table in tables.items())
+    for name, table in tables.items():
+        if table.features != features:
+            raise DatasetError(f"{path}: expected the same features in {first} and {name}, found {table.features}")
+    ignored = [Ignored(name, "not named like a split") for name in found if name not in tables]
+    return tables, ignored
+
+
+def _split(name: str) -> Split | None:
+    return SPLIT_NAMES.get(name.lower())
+
+
+def _inner(feature: Any) -> Any:
+    """The feature of a list's elements, else the feature itself."""
+    return feature[0] if isinstance(feature, list) else getattr(feature, "feature", feature)
+
+
+def _frame(table: Any, names: list[str]) -> pd.DataFrame:
+    """These columns as a frame; class numbers as the classes' names."""
+    frame: pd.DataFrame = table.with_format(None).select_columns(names).to_pandas()
+    for name in names:
+        inner = _inner(table.features[name])
+        if type(inner).__name__ == "ClassLabel":
+            frame[name] = pd.Series([_named(value, inner.names) for value in frame[name]], dtype=object)
+    return frame
+
+
+def _named(value: Any, names: list[str]) -> Any:
+    if isinstance(value, list | np.ndarray):
+        return [names[int(one)] for one in value if one >= 0]
+    return names[int(value)] if pd.notna(value) and value >= 0 else None  # -1 is how the library says "no label"
+
+
+def _bytes(table: Any, row: int, column: str) -> bytes:
+    """What a row holds of its image. A row may name a file instead, which could be any: that is not followed."""
+    held: bytes = (table[row][column] or {}).get("bytes") or b""
+    return held
+
+
+def _images(
+    path: Path, tables: Mapping[str, Any], column: str, labels: list[str], reading: Reading, ignored: list[Ignored],
+    track: Track,
+) -> Dataset:  # fmt: skip
+    import datasets
+
+    notes: list[str] = []
+    columns = [name for name in next(iter(tables.values())).features if name != column]
+    label = label_column(columns, reading.label, str(path), labels)
+    targets = read_targets(pd.concat([_frame(table, [label]) for table in tables.values()])[label], str(path))
+    notes.append(f"the target is the column {label!r}; {targets.note}")
+    if len(columns) > 1:
+        notes.append(f"columns that are not used: {', '.join(name for name in columns if name != label)}")
+    at = [(name, row) for name, table in tables.items() for row in range(len(table))]
+    named = [_split(name) for name, _ in at]
+    splits, origin = settled(path, named, targets.strata, "splits", "images", reading.seed, notes)
+    stored = {name: table.cast_column(column, datasets.Image(decode=False)) for name, table in tables.items()}
+    left_out = []
+    for row in np.flatnonzero(~targets.usable):
+        name, place = at[row]
+        content = hashlib.sha256(_bytes(stored[name], place, column)).hexdigest()
+        left_out.append(Rejected(f"{name}#{place}", splits[row], "", str(targets.reasons[row]), content))
+    rows = sampled(splits, targets.strata, reading, "images", notes)
+    with tempfile.TemporaryDirectory(prefix="dataaudit-") as folder:
+        files = []
+        for row in rows:
+            name, place = at[row]
+            id = f"{name}#{place}"
+            files.append(
+                ImageFile(Path(folder) / id, id, splits[row], "", partial(_bytes, stored[name], place, column))
+            )
+        pictures = read_pictures(files, notes, track)
+    left_out += [replace(one, reason=f"{NO_IMAGE}, or it is broken: {one.reason}") for one in pictures.rejected]
+    kept = rows[pictures.kept]
+    require_enough(path, targets.task, splits[kept], targets.values[kept], left_out, "images")
+    return Dataset(
+        root=path,
+        ids=tuple(files[place].id for place in pictures.kept),
+        inputs=pictures.pixels,
+        targets=targets.values[kept],
+        splits=splits[kept],
+        class_names=targets.class_names,
+        contents=pictures.contents,
+        sources=(),
+        layout=Layout("hugging_face", origin, tuple(ignored), tuple(notes)),
+        rejected=tuple(left_out),
+        task=targets.task,
+    )
+
+
+def rewrite(copy: Path, reading: Reading, edits: Mapping[str, Edit]) -> Mapping[str, str]:
+    """Save the splits that change anew, in the folders that they had."""
+    tables, _ = _tables(copy)
+    features = next(iter(tables.values())).features
+    pictures = [name for name, feature in features.items() if type(feature).__name__ == "Image"]
+    labels = [name for name, feature in features.items() if type(_inner(feature)).__name__ == "ClassLabel"]
+    columns = [name for name in features if name not in pictures]
+    parts = [Part(name, _split(name), _frame(table, columns)) for name, table in tables.items()]
+    paths = {name: copy / name if (copy / "dataset_dict.json").is_file() else copy for name in tables}
+    for path in paths.values():
+        own_place(copy, path / "state.json", sorted({one for edit in edits.values() for one in edit.findings}))
+    if pictures:
+        frame = pd.concat([part.rows for part in parts], ignore_index=True)
+        files = RowFiles(copy, parts, paths, frame, label_column(columns, reading.label, str(copy), labels), None)
+    else:
+        files = files_of(copy, parts, paths, reading, labels)
+    edit_rows(files, {name: _SavedRows(table) for name, table in tables.items()}, edits)
+    return {}
+
+
+class _SavedRows:
+    """The rows of a split, see `raw_rows.RawRows`; class numbers are spelt as the classes' names."""
+
+    def __init__(self, table: Any) -> None:
+        self.table = table
+        self.put_there: dict[str, dict[int, Any]] = {}
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def values(self, column: str) -> list[Any]:
+        return list(_frame(self.table, [column])[column])
+
+    def put(self, row: int, column: str, value: Any) -> None:
+        inner = _inner(self.table.features[column])
+        if type(inner).__name__ == "ClassLabel":
+            value = [inner.str2int(one) for one in value] if isinstance(value, list) else inner.str2int(value)
+        self.put_there.setdefault(column, {})[row] = value
+
+    def picked(self, rows: Sequence[int]) -> Any:
+        """These rows, with what was put into them."""
+        import datasets
+        import pyarrow
+
+        picked = self.table.with_format("arrow").select(list(rows))
+        stored: Any = picked[:]
+        for column, changes in self.put_there.items():
+            place = stored.column_names.index(column)
+            values = stored[column].to_pylist()
+            values = [changes.get(row, value) for row, value in zip(rows, values, strict=True)]
+            field = stored.schema.field(place)
+            stored = stored.set_column(place, field, pyarrow.array(values, field.type))
+        return datasets.Dataset(datasets.table.InMemoryTable(stored), info=self.table.info, split=self.table.split)
+
+    def write(self, path: Path, rows: Sequence[int], more: Sequence[tuple["_SavedRows", Sequence[int]]]) -> None:
+        import datasets
+
+        whole = datasets.concatenate_datasets([self.picked(rows), *(other.picked(theirs) for other, theirs in more)])
+        with tempfile.TemporaryDirectory(prefix=".dataaudit-", dir=path) as folder:
+            new = Path(folder) / "saved"
+            whole.save_to_disk(new)
+            for one in json.loads((path / "state.json").read_text(encoding="utf-8"))["_data_files"]:
+                (path / Path(one["filename"]).name).unlink(missing_ok=True)
+            for file in new.iterdir():
+                file.replace(path / file.name)

@@ -1,0 +1,186 @@
+"""Image folders: optional split folders, then class folders, then images at any depth.
+
+Split folders count as such only at the top level and only if all folders there are named like splits, so that a
+class may be called `train`. Without them a stratified fifth of the images becomes the test split.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...dataset import (
+    EMPTY_CLASS,
+    EMPTY_SPLIT,
+    HIDDEN,
+    NO_FILE,
+    STRAY,
+    Dataset,
+    Edit,
+    Ignored,
+    Layout,
+    Reading,
+    Rejected,
+    Split,
+    Track,
+    as_text,
+)
+from ...errors import DatasetError
+from ..images import EXTENSIONS
+from ..reading.folders import free_place, is_hidden, own_place, walk
+from ..reading.pictures import ImageFile, read_pictures
+from ..reading.splits import SPLIT_NAMES, one_name_a_split, sampled, settled
+
+EVIDENCE = 1
+LAYOUT_KEYS: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class _File:
+    """folders   the split's, where there are any, and the class's"""
+
+    path: Path
+    id: str
+    split: Split | None
+    folders: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        return as_text(self.folders[-1])
+
+
+def matches(path: Path) -> bool:
+    """A directory with at least one image in it."""
+    try:
+        return path.is_dir() and any(Path(name).suffix.lower() in EXTENSIONS for _, name in walk(path, []))
+    except (OSError, DatasetError):  # load() says which folder can't be listed
+        return True
+
+
+def load(path: Path, reading: Reading, track: Track) -> Dataset:
+    """Read an image folder.
+
+    Raises DatasetError if a label is named, or there is no training image, only one class, images without a class
+    folder, or two folders for one split.
+    """
+    if reading.label is not None:
+        raise DatasetError(
+            f"{path}: labels are the names of class folders here, so --label {reading.label} says nothing"
+        )
+    ignored: list[Ignored] = []
+    notes: list[str] = []
+    files = _files(path, ignored)
+    classes = sorted({file.label for file in files})
+    if len(classes) < 2:
+        raise DatasetError(_too_few_classes(path, classes))
+    targets = np.array([classes.index(file.label) for file in files], np.int64)
+    named = [file.split for file in files]
+    splits, origin = settled(path, named, targets, "split folders", "images", reading.seed, notes)
+    rows = sampled(splits, targets, reading, "images", notes)
+    files, targets, splits = [files[i] for i in rows], targets[rows], splits[rows]
+    images = [ImageFile(file.path, file.id, split, file.label) for file, split in zip(files, splits, strict=True)]
+    pictures = read_pictures(images, notes, track)
+    kept = pictures.kept
+    _require_enough(path, [images[i].split for i in kept], targets[kept].tolist(), pictures.rejected)
+    return Dataset(
+        root=path,
+        ids=tuple(files[i].id for i in kept),
+        inputs=pictures.pixels,
+        targets=targets[kept],
+        splits=splits[kept],
+        class_names=tuple(classes),
+        contents=pictures.contents,
+        sources=tuple(files[i].path for i in kept),
+        layout=Layout("image_folder", origin, tuple(ignored), tuple(notes)),
+        rejected=pictures.rejected,
+    )
+
+
+def rewrite(copy: Path, reading: Reading, edits: Mapping[str, Edit]) -> Mapping[str, str]:
+    """Remove files, and move them to the folder of another class or split; a name that is taken gets a number."""
+    files = {file.id: file for file in _files(copy, [])}
+    classes = {file.label: file.folders[-1] for file in files.values()}
+    splits = {file.split: file.folders[0] for file in files.values() if file.split}
+    renamed: dict[str, str] = {}
+    for id, edit in sorted(edits.items(), key=lambda item: (not item[1].remove, item[0])):
+        file = files[id]
+        own_place(copy, file.path, edit.findings)
+        if edit.remove:
+            file.path.unlink()
+            continue
+        folders = list(file.folders)
+        if edit.label is not None:
+            folders[-1] = classes[edit.label[0]]
+        if edit.split is not None:
+            folders[0] = splits[edit.split]
+        rest = file.path.relative_to(copy.joinpath(*file.folders))
+        place = free_place(own_place(copy, copy.joinpath(*folders) / rest, edit.findings))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        file.path.rename(place)
+        renamed[id] = as_text(place.relative_to(copy).as_posix())
+    return renamed
+
+
+def _files(root: Path, ignored: list[Ignored]) -> list[_File]:
+    folders = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not is_hidden(entry.name))
+    has_splits = bool(folders) and all(name.lower() in SPLIT_NAMES for name in folders)
+    if has_splits:
+        one_name_a_split(root, folders, "folders")
+    files, filled = [], set()
+    for folder, name in walk(root, ignored):
+        path = folder / name
+        parts = path.relative_to(root).parts
+        id = as_text("/".join(parts))
+        if is_hidden(name):
+            ignored.append(Ignored(id, HIDDEN))
+        elif path.suffix.lower() not in EXTENSIONS:
+            ignored.append(Ignored(id, f"not an image: {path.suffix or 'no extension'}"))
+        elif len(parts) < 2 + has_splits:
+            ignored.append(Ignored(id, STRAY))
+        elif not path.is_file():
+            ignored.append(Ignored(id, NO_FILE))
+        else:
+            filled.add(parts[: 1 + has_splits])
+            named = SPLIT_NAMES[parts[0].lower()] if has_splits else None
+            files.append(_File(path, id, named, parts[: 1 + has_splits]))
+    if not files:
+        raise DatasetError(
+            f"{root}: expected {'split folders with ' if has_splits else ''}class folders with images "
+            f"({', '.join(sorted(EXTENSIONS))}), found none; images without a class folder: "
+            f"{sum(item.reason == STRAY for item in ignored)}"
+        )
+    tops = [Path(name) for name in folders] if has_splits else [Path()]
+    for top in tops:
+        if has_splits and not any(key[0] == top.name for key in filled):
+            ignored.append(Ignored(as_text(top.name) + "/", EMPTY_SPLIT))
+        for entry in sorted((root / top).iterdir()):
+            key = (*top.parts, entry.name)
+            if entry.is_dir() and not is_hidden(entry.name) and key not in filled:
+                ignored.append(Ignored(as_text("/".join(key)) + "/", EMPTY_CLASS))
+    files.sort(key=lambda file: file.id)
+    return files
+
+
+def _too_few_classes(root: Path, classes: list[str]) -> str:
+    inside = root / classes[0]
+    hint = ""
+    if inside.is_dir():
+        deeper = sorted(as_text(entry.name) for entry in os.scandir(inside) if entry.is_dir())
+        if deeper:
+            hint = f"; it holds the folders {', '.join(deeper[:6])}: did you mean to audit {inside}?"
+    return f"{root}: expected at least two class folders, found one, {classes[0]!r}{hint}"
+
+
+def _require_enough(root: Path, splits: list[Split], targets: list[int], rejected: tuple[Rejected, ...]) -> None:
+    because = f"; {len(rejected)} unreadable, the first: {rejected[0].id}: {rejected[0].reason}" if rejected else ""
+    in_train = {target for split, target in zip(splits, targets, strict=True) if split == "train"}
+    if len(in_train) < 2:
+        raise DatasetError(
+            f"{root}: expected readable training images of at least two classes, found {len(in_train)}{because}"
+        )
+    if all(split == "train" for split in splits):
+        raise DatasetError(
+            f"{root}: no readable image outside the training split, so nothing to audit against{because}"
+        )

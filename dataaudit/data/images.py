@@ -1,0 +1,114 @@
+"""Reading images of any kind into one form: upright, 8 bits a channel, grey or RGB."""
+
+import base64
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageOps
+
+from ..errors import DatasetError
+
+EXTENSIONS = frozenset(
+    {".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm"}
+)
+
+GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """One image as it was found: `pixels` is uint8 (height, width) for grey or (height, width, 3) for colour."""
+
+    pixels: NDArray[np.uint8]
+    mode: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of size and pixels: equal for two files that decode to the same picture, whatever their encoding."""
+        grey = self.pixels if self.pixels.ndim == 2 else None
+        if grey is None and (self.pixels == self.pixels[..., :1]).all():
+            grey = self.pixels[..., 0]  # an RGB file of a grey picture is the same picture
+        content = self.pixels if grey is None else grey
+        return hashlib.sha256(repr(content.shape).encode() + np.ascontiguousarray(content).tobytes()).hexdigest()
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """Apply the EXIF rotation and convert to "L" or "RGB".
+
+    Transparent pixels are laid on white. Deeper images are scaled to 8 bits from the smallest of the ranges 0 to 1,
+    0 to 255, 0 to 65,535 and 0 to their own maximum that holds them (integers never from 0 to 1, 16-bit files always
+    from 65,535; negative values stretch the range downwards). Of an animation the first frame counts.
+    """
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image, np.uint16) // 257).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        values = np.nan_to_num(np.asarray(image, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+        ranges = [255.0, 65535.0] if image.mode == "I" else [1.0, 255.0, 65535.0]
+        low = min(0.0, values.min())
+        top = next((top for top in ranges if values.max() <= top), values.max())
+        return Image.fromarray(((values - low) / (top - low) * 255).astype(np.uint8))
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+
+
+def header(path: Path) -> tuple[tuple[int, int], str] | None:
+    """((width, height) once upright, mode) as the file states them, without unpacking it; None if it states nothing."""
+    try:
+        with Image.open(path) as image:
+            known = "exif" in image.info or image.format == "TIFF"  # a PNG without would be decoded to look for it
+            turned = known and image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+            return (image.size[::-1] if turned else image.size), image.mode
+    except Exception:  # decode() says why when the pixels are read
+        return None
+
+
+def decode(path: Path) -> Decoded:
+    """Read one image file.
+
+    Raises DatasetError, saying why, for a file that is not an image, is cut off, is empty, or is so large when
+    unpacked that it must be taken for an attack (Pillow's limit).
+    """
+    try:
+        with Image.open(path) as image:
+            pixels, most = image.width * image.height, Image.MAX_IMAGE_PIXELS
+            if most is None or pixels <= most:
+                return Decoded(np.asarray(upright(image)), image.mode)
+    except Image.DecompressionBombError as error:
+        raise DatasetError(f"too many pixels: {error}") from error
+    except Exception as error:  # Pillow's decoders raise whatever the broken bytes lead them to
+        named = str(error).replace(repr(str(path)), repr(path.name)).replace(str(path), path.name)
+        reason = named or type(error).__name__
+        raise DatasetError(f"not readable as an image: {reason}") from error
+    raise DatasetError(f"too many pixels: {pixels:,}, more than {most:,}, could be a decompression bomb")
+
+
+def resized(decoded: Decoded, channels: int, height: int, width: int) -> NDArray[np.uint8]:
+    """The form a learner sees: uint8 (channels, height, width), squeezed to size without cropping."""
+    image = Image.fromarray(decoded.pixels).convert("L" if channels == 1 else "RGB")
+    if image.size != (width, height):
+        image = image.resize(
+            (width, height), Image.Resampling.BOX if image.width > width else Image.Resampling.BILINEAR
+        )
+    pixels = np.asarray(image)
+    return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
+
+
+def data_uri(path: Path, edge: int) -> str:
+    """A picture for an HTML page, at most `edge` pixels wide and high."""
+    return picture_uri(Image.fromarray(decode(path).pixels), edge)
+
+
+def picture_uri(image: Image.Image, edge: int) -> str:
+    """The same of an image in memory."""
+    image.thumbnail((edge, edge))
+    buffer = io.BytesIO()
+    kind = "PNG" if max(image.size) <= 32 or image.mode == "L" else "JPEG"
+    image.save(buffer, kind, **({"optimize": True} if kind == "PNG" else {"quality": 80}))
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"

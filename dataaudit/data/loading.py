@@ -1,0 +1,51 @@
+"""From a path to a Dataset: by the format that its dataaudit.toml names, else by the one that matches it best."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import plugins
+from ..config import AuditConfig
+from ..dataset import Dataset, Track
+from ..errors import DatasetError
+from .reading.folders import LAYOUT_FILE, endings
+from .reading.layout_file import read_layout
+
+
+def load(config: AuditConfig, track: Track) -> Dataset:
+    """Read the dataset in the format that its dataaudit.toml names, else in the one that matches it best.
+
+    Raises InputError if no format matches, or several do equally.
+    """
+    layout = read_layout(config.path)
+    formats = {name: plugins.get("formats", name) for name in plugins.names("formats")}
+    if layout.format is not None and layout.format not in formats:
+        raise DatasetError(
+            f"{config.path / LAYOUT_FILE}: there is no format {layout.format!r}; there are: {', '.join(formats)}"
+        )
+    name = layout.format or _recognised(config.path, layout.files, formats)
+    unused = set(layout.keys) - {"format"} - getattr(formats[name], "LAYOUT_KEYS", frozenset({"label"}))
+    if unused:
+        raise DatasetError(
+            f"{config.path / LAYOUT_FILE}: the format {name} has no use for {', '.join(sorted(unused))}; take it out"
+        )
+    reading = layout.reading(config.seed, config.label, config.rows)
+    dataset: Dataset = formats[name].load(config.path, reading, track)
+    return dataset
+
+
+def _recognised(path: Path, files: Mapping[Any, Sequence[Path]], formats: Mapping[str, Any]) -> str:
+    """The format of a path, or of the files in it that hold the data."""
+    looked_at = [file for those in files.values() for file in those] or [path]
+    matching = [name for name, one in formats.items() if all(one.matches(each) for each in looked_at)]
+    if not matching:
+        sought = " ".join(f"({name}) {(one.__doc__ or '').splitlines()[0]}" for name, one in formats.items())
+        raise DatasetError(f"{path}: found {endings(path)}; expected data in one of these formats: {sought}")
+    strongest = max(formats[name].EVIDENCE for name in matching)
+    best = [name for name in matching if strongest == formats[name].EVIDENCE]
+    if len(best) > 1:
+        raise DatasetError(
+            f"{path}: ambiguous, it looks like {' and like '.join(best)}; move one of them out, or name the format in "
+            f'{LAYOUT_FILE} in the folder: [layout] format = "{best[0]}"'
+        )
+    return best[0]

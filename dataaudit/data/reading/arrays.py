@@ -1,0 +1,290 @@
+"""Arrays by name as a dataset: which are inputs and targets of which split, images or numbers."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ...dataset import SPLITS, Dataset, Ignored, Layout, Modality, Reading, Rejected, Split, Track
+from ...errors import DatasetError
+from ..images import Decoded, resized
+from .pictures import working_size
+from .row_files import shown
+from .splits import SPLIT_NAMES, sampled, settled
+from .targets import Targets, read_targets, require_enough
+
+INPUTS = ("x", "images", "data", "inputs", "features")
+TARGETS = ("y", "labels", "label", "targets", "target")
+BLOCK_BYTES = 16 << 20
+"""What is read at a time."""
+KEPT_BYTES = 1 << 30
+"""What the rows that are kept may take; where they would take more, fewer are kept."""
+
+
+class Stored(Protocol):
+    """An array on disk."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]: ...
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Inputs and targets of one split."""
+
+    split: Split | None
+    name: str
+    inputs: Stored
+    target_name: str
+    targets: NDArray[Any]
+
+
+def has_inputs(names: Sequence[str]) -> bool:
+    """Whether one of these arrays is called like inputs."""
+    return any(role_of(name, None)[0] == "inputs" for name in names)
+
+
+def dataset_of(path: Path, arrays: Mapping[str, Stored], format: str, reading: Reading, track: Track) -> Dataset:
+    """Make a dataset of `x_train`, `y_train`, `x_test`, ... (also `train_x`, `train/x`, `X_train`), or of `x` and `y`.
+
+    Inputs of bytes, (n, h, w), (n, h, w, 1 or 3) or (n, 1 or 3, h, w), are images; any other numbers an array, whose
+    rows with a value that is not finite are rejected. Targets are (n,), or (n, c) of zeros and ones: one class a row if
+    every row has a single one, else sets of labels. Only the rows that are kept are ever in memory.
+
+    Raises DatasetError for missing arrays, other shapes, and anything but numbers.
+    """
+    notes: list[str] = []
+    pairs, ignored = paired(path, arrays, reading)
+    column, one_hot = target_column(path, pairs, reading)
+    targets = read_targets(column, str(path))
+    notes.append(targets.note + (", one of them set in each row" if one_hot else ""))
+    named = [pair.split for pair in pairs for _ in range(pair.inputs.shape[0])]
+    splits, origin = settled(path, named, targets.strata, "split arrays", "rows", reading.seed, notes)
+    ids = [f"{pair.name}#{row}" for pair in pairs for row in range(pair.inputs.shape[0])]
+    reading = _within_memory(pairs[0].inputs, reading, notes)
+    rows = sampled(splits, targets.strata, reading, "rows", notes)
+    modality, inputs, contents, reasons = _read(path, pairs, rows, notes, track)
+    fine = np.flatnonzero(reasons == "")
+    kept = rows[fine]
+    rejected = [
+        _rejected(ids, splits, targets, row, str(targets.reasons[row]), _digest(pairs, row))
+        for row in np.flatnonzero(~targets.usable).tolist()
+    ]
+    rejected += [
+        _rejected(ids, splits, targets, int(rows[at]), str(reasons[at]), contents[at])
+        for at in np.flatnonzero(reasons != "").tolist()
+    ]
+    require_enough(path, targets.task, splits[kept], targets.values[kept], rejected, "rows")
+    return Dataset(
+        root=path,
+        ids=tuple(ids[row] for row in kept),
+        inputs=inputs if len(fine) == len(inputs) else inputs[fine],
+        targets=targets.values[kept],
+        splits=splits[kept],
+        class_names=targets.class_names,
+        contents=tuple(contents[at] for at in fine),
+        sources=(),
+        layout=Layout(format, origin, ignored, tuple(notes)),
+        rejected=tuple(rejected),
+        modality=modality,
+        task=targets.task,
+    )
+
+
+def _rejected(
+    ids: Sequence[str], splits: NDArray[np.str_], targets: Targets, row: int, reason: str, content: str
+) -> Rejected:
+    has_class = targets.task == "classification" and targets.usable[row]
+    name = targets.class_names[targets.values[row]] if has_class else ""
+    return Rejected(ids[row], splits[row], name, reason, content)
+
+
+def _digest(pairs: Sequence[Pair], row: int) -> str:
+    """SHA-256 of one row of inputs, counted through all pairs."""
+    for pair in pairs:
+        count = pair.inputs.shape[0]
+        if row < count:
+            return hashlib.sha256(np.ascontiguousarray(pair.inputs[row : row + 1]).tobytes()).hexdigest()
+        row -= count
+    raise IndexError(row)
+
+
+def role_of(name: str, label: str | None) -> tuple[str, Split | None]:
+    """("inputs", "targets" or "", split) that the name of an array says."""
+    words = [word for word in re.split(r"[/_.\-]+", name.lower()) if word]
+    split = [SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES]
+    rest = "_".join(word for word in words if word not in SPLIT_NAMES)
+    if len(split) > 1:
+        return "", None
+    targets = TARGETS if label is None else (label.lower(),)
+    role = "targets" if rest in targets or name == label else "inputs" if rest in INPUTS else ""
+    return role, split[0] if split else None
+
+
+def paired(path: Path, arrays: Mapping[str, Stored], reading: Reading) -> tuple[list[Pair], tuple[Ignored, ...]]:
+    """The arrays that belong together, and those that are neither inputs nor targets."""
+    roles: dict[tuple[str, Split | None], str] = {}
+    ignored = []
+    for name in arrays:
+        role, split = role_of(name, reading.label)
+        if not role:
+            ignored.append(Ignored(name, "an array that is not named like inputs or targets"))
+        elif (role, split) in roles:
+            raise DatasetError(
+                f"{path}: the arrays {roles[role, split]!r} and {name!r} could both be the {role}"
+                f"{f' of the {split} split' if split else ''}; say which are the targets with --label NAME, or drop one"
+            )
+        else:
+            roles[role, split] = name
+    listed = ", ".join(f"{name} {tuple(array.shape)}" for name, array in arrays.items()) or "none"
+    splits = [split for split in (*SPLITS, None) if ("inputs", split) in roles or ("targets", split) in roles]
+    if not splits or (None in splits and len(splits) > 1):
+        raise DatasetError(f"{path}: expected arrays x_train, y_train, x_test, y_test, or x and y; found {listed}")
+    pairs = []
+    for split in splits:
+        for role in ("inputs", "targets"):
+            if (role, split) not in roles:
+                usual = f"{'x' if role == 'inputs' else 'y'}{f'_{split}' if split else ''}"
+                raise DatasetError(f"{path}: expected an array {usual} beside the others, found {listed}")
+        inputs, targets = roles["inputs", split], roles["targets", split]
+        _check(path, inputs, arrays[inputs], targets, arrays[targets])
+        whole = arrays[targets][0 : arrays[targets].shape[0]]
+        pairs.append(Pair(split, inputs, arrays[inputs], targets, np.asarray(whole)))
+    first = pairs[0]
+    for pair in pairs[1:]:
+        if pair.inputs.shape[1:] != first.inputs.shape[1:] or pair.inputs.dtype.kind != first.inputs.dtype.kind:
+            raise DatasetError(
+                f"{path}: expected rows of one shape and type; {first.name} is {tuple(first.inputs.shape)} "
+                f"{first.inputs.dtype}, {pair.name} is {tuple(pair.inputs.shape)} {pair.inputs.dtype}"
+            )
+    return pairs, tuple(ignored)
+
+
+def _check(path: Path, inputs_name: str, inputs: Stored, targets_name: str, targets: Stored) -> None:
+    if inputs.dtype.kind not in "biuf":
+        raise DatasetError(f"{path}: expected numbers in {inputs_name}, found {inputs.dtype}")
+    for name, array in ((inputs_name, inputs), (targets_name, targets)):
+        if not array.shape:
+            raise DatasetError(f"{path}: expected rows in {name}, found a single value")
+    if inputs.shape[0] != targets.shape[0]:
+        raise DatasetError(
+            f"{path}: expected as many rows in {inputs_name} as in {targets_name}, found {inputs.shape[0]:,} and "
+            f"{targets.shape[0]:,}"
+        )
+    if 0 in inputs.shape:
+        raise DatasetError(f"{path}: expected rows in {inputs_name}, found the shape {tuple(inputs.shape)}")
+
+
+def target_column(path: Path, pairs: Sequence[Pair], reading: Reading) -> tuple["pd.Series[Any]", bool]:
+    """All targets, one after another, and whether they came as one position set in each row."""
+    name = reading.label or "y"
+    shapes = {pair.targets.shape[1:] for pair in pairs}
+    if len(shapes) > 1:
+        raise DatasetError(f"{path}: expected targets of one shape, found rows of {' and '.join(map(str, shapes))}")
+    together = np.concatenate([pair.targets for pair in pairs])
+    if together.shape[1:] == (1,):
+        together = together[:, 0]
+    if together.ndim == 1:
+        words = [value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value for value in together]
+        return pd.Series(words, dtype=object if together.dtype.kind in "OSU" else None, name=name), False
+    if together.ndim != 2 or together.dtype.kind not in "biuf" or not np.isin(together, (0, 1)).all():
+        raise DatasetError(
+            f"{path}: expected targets (n,), or (n, c) of zeros and ones; found {together.shape} {together.dtype}"
+        )
+    if (together.sum(1) == 1).all():
+        return pd.Series(together.argmax(1), name=name), True
+    lists = np.empty(len(together), object)
+    lists[:] = [np.flatnonzero(row) for row in together]
+    return pd.Series(lists, name=name), False
+
+
+def _within_memory(inputs: Stored, reading: Reading, notes: list[str]) -> Reading:
+    small = 1 if inputs.dtype == np.uint8 else 4
+    row = small * int(np.prod(inputs.shape[1:], dtype=np.int64))
+    room = max(1, KEPT_BYTES // row)
+    if room >= reading.most or inputs.shape[0] <= room:
+        return reading
+    notes.append(f"a row takes {row:,} bytes: at most {room:,} training rows are kept")
+    return Reading(reading.seed, reading.label, room)
+
+
+def _read(
+    path: Path, pairs: Sequence[Pair], rows: NDArray[np.int64], notes: list[str], track: Track
+) -> tuple[Modality, NDArray[Any], list[str], NDArray[np.object_]]:
+    """Modality, inputs of these rows, their digests, and why each is not usable ("" where it is)."""
+    shape, kind = pairs[0].inputs.shape[1:], pairs[0].inputs.dtype
+    places = _image_axes(shape) if kind == np.uint8 else None
+    reasons = np.full(len(rows), "", object)
+    contents: list[str] = []
+    if places is None:
+        notes.append(f"the learner sees numbers of the shape {shape or (1,)}")
+        numbers = np.zeros((len(rows), *(shape or (1,))), np.float32)
+        for start, block in _blocks(path, pairs, rows, track):
+            with np.errstate(over="ignore"):
+                part = block.reshape(len(block), *numbers.shape[1:]).astype(np.float32) + np.float32(0)
+            numbers[start : start + len(part)] = part
+            finite = np.isfinite(part).reshape(len(part), -1).all(1)
+            reasons[start : start + len(part)][~finite] = "a value that is not finite"
+            contents.extend(hashlib.sha256(row.tobytes()).hexdigest() for row in part)
+        return "array", numbers, contents, reasons
+    channels, height, width = (1, *shape) if len(shape) == 2 else tuple(shape[axis] for axis in places)
+    small = working_size(Counter({(width, height): 1}))
+    notes.append(f"one image size, {width}x{height}; the learner sees {small[0]}x{small[1]} "
+                 f"{'grey' if channels == 1 else 'RGB'} pixels")  # fmt: skip
+    pixels = np.zeros((len(rows), channels, small[1], small[0]), np.uint8)
+    for start, block in _blocks(path, pairs, rows, track):
+        upright = block.reshape(-1, channels, height, width) if len(shape) == 2 else block.transpose(
+            0, *(1 + axis for axis in places)
+        )  # fmt: skip
+        for at, image in enumerate(upright, start):
+            decoded = Decoded(image[0] if channels == 1 else image.transpose(1, 2, 0), "L" if channels == 1 else "RGB")
+            pixels[at] = image if small == (width, height) else resized(decoded, channels, small[1], small[0])
+            contents.append(decoded.digest)
+    return "image", pixels, contents, reasons
+
+
+def _image_axes(shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Where channels, height and width lie in a row of this shape; None if it is no image."""
+    if len(shape) == 2:
+        return (0, 1)
+    if len(shape) != 3:
+        return None
+    if shape[2] in (1, 3):
+        return (2, 0, 1)
+    return (0, 1, 2) if shape[0] in (1, 3) else None
+
+
+def _blocks(
+    path: Path, pairs: Sequence[Pair], rows: NDArray[np.int64], track: Track
+) -> Iterator[tuple[int, NDArray[Any]]]:
+    """(place of the first, values) of the wanted rows, in order, a block of each array at a time."""
+    each = max(1, int(np.prod(pairs[0].inputs.shape[1:], dtype=np.int64)) * pairs[0].inputs.dtype.itemsize)
+    step = max(1, BLOCK_BYTES // each)
+    starts = np.cumsum([0, *(pair.inputs.shape[0] for pair in pairs)])
+    spans = [(pair, first, at) for pair, first in zip(pairs, starts, strict=False)
+             for at in range(0, pair.inputs.shape[0], step)]  # fmt: skip
+    for pair, first, at in track(iter(spans), "reading arrays", len(spans)):
+        wanted = rows[
+            np.searchsorted(rows, first + at) : np.searchsorted(
+                rows, min(first + at + step, first + pair.inputs.shape[0])
+            )
+        ]
+        if not len(wanted):
+            continue
+        try:
+            block = pair.inputs[at : at + step]
+        except (OSError, ValueError) as error:
+            raise DatasetError(f"{shown(path)}: {pair.name}, from row {at}: not readable: {error}") from error
+        yield int(np.searchsorted(rows, wanted[0])), np.asarray(block[wanted - first - at])

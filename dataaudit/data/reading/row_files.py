@@ -1,0 +1,178 @@
+"""Files of rows: CSV, TSV, JSON lines and Parquet, read strictly."""
+
+import csv
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ...dataset import as_text
+from ...errors import DatasetError
+
+MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "#N/A")
+"""Cells of a CSV file that hold nothing."""
+SEPARATORS = (",", ";", "\t", "|")
+
+
+def read_rows(path: Path) -> pd.DataFrame:
+    """All rows of a file, in order, a column a field, in the types that the file gives them.
+
+    Text must be UTF-8, with or without a byte order mark. CSV needs a header; its separator is the one that the header
+    has most of. Blank lines are no rows.
+
+    Raises DatasetError, naming the line, for a file that is empty, cut off, in another encoding, or whose rows don't
+    fit its header.
+    """
+    if not path.is_file():
+        raise DatasetError(f"{shown(path)}: expected a file of rows, found {'a folder' if path.is_dir() else 'none'}")
+    frame = READERS[path.suffix.lower()](path)
+    if not len(frame):
+        raise DatasetError(f"{shown(path)}: expected rows, found only {'a header' if len(frame.columns) else 'blanks'}")
+    return frame
+
+
+def _named(path: Path, names: Sequence[str]) -> "pd.Index[Any]":
+    """The names of columns, once each."""
+    doubled = [name for name, count in Counter(names).items() if count > 1]
+    if doubled:
+        raise DatasetError(f"{shown(path)}: the column {doubled[0]!r} is there more than once; rename or drop one")
+    return pd.Index(list(names), dtype=object)
+
+
+def shown(path: Path) -> str:
+    """A path as valid Unicode."""
+    return as_text(str(path))
+
+
+def _delimited(path: Path) -> pd.DataFrame:
+    with fields_of_any_length():
+        header, separator = header_and_separator(path)
+    names = _named(path, header)
+    try:
+        frame = pd.read_csv(
+            path, sep=separator, header=0, names=header, index_col=False, encoding="utf-8-sig", low_memory=False,
+            keep_default_na=False, na_values=list(MISSING),
+        )  # fmt: skip
+    except (ValueError, OverflowError) as error:  # pandas' parser errors are ValueErrors
+        raise DatasetError(f"{shown(path)}: not readable as a table: {error}") from error
+    frame.columns = names
+    return frame
+
+
+@contextmanager
+def fields_of_any_length() -> Iterator[None]:
+    """Lets the csv module read fields of more than 131,072 characters."""
+    before = csv.field_size_limit(sys.maxsize)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+def header_and_separator(path: Path) -> tuple[list[str], str]:
+    """Header and separator, once every row has been seen to have as many fields as the header.
+
+    pandas would fill short rows up with nothing.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            first = file.readline()
+            separator = "\t" if path.suffix.lower() == ".tsv" else max(SEPARATORS, key=first.count)
+            file.seek(0)
+            reader = csv.reader(file, delimiter=separator, strict=True)
+            header = next((row for row in reader if row), [])
+            if not any(name.strip() for name in header):
+                raise DatasetError(f"{shown(path)}: expected a header and rows, found an empty file")
+            if any("\0" in name for name in header):
+                raise DatasetError(f"{shown(path)}: expected UTF-8 text, found zero bytes; save the file as UTF-8")
+            for row in reader:
+                if row and len(row) != len(header):
+                    raise DatasetError(
+                        f"{shown(path)}, line {reader.line_num}: expected {len(header)} fields as in the header, found "
+                        f"{len(row)}; mend the line, or quote fields that hold {separator!r}"
+                    )
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path) from error
+    except csv.Error as error:
+        raise DatasetError(f"{shown(path)}, line {reader.line_num}: not readable as CSV: {error}") from error
+    return [name.strip() or f"Unnamed: {at}" for at, name in enumerate(header)], separator
+
+
+def _not_utf8(path: Path) -> DatasetError:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                return DatasetError(
+                    f"{shown(path)}, line {number}: expected UTF-8 text, found the byte 0x{line[error.start]:02x} at "
+                    f"position {error.start} of the line; save the file as UTF-8"
+                )
+    return DatasetError(f"{shown(path)}: expected UTF-8 text; save the file as UTF-8")
+
+
+def _json_lines(path: Path) -> pd.DataFrame:
+    columns: dict[str, list[Any]] = {}
+    count = 0
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, 1):
+            try:
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise _not_utf8(path) from error
+            if not line.strip():
+                continue
+            record = _record(line, f"{shown(path)}, line {number}")
+            for name, value in record.items():
+                if name not in columns:
+                    columns[name] = [None] * count
+                columns[name].append(value)
+            count += 1
+            for values in columns.values():
+                if len(values) < count:
+                    values.append(None)
+    return pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()})
+
+
+def _record(line: str, where: str) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DatasetError(f"{where}: expected one JSON object a line: {error}") from error
+    if not isinstance(found, dict):
+        raise DatasetError(f"{where}: expected a JSON object, found {type(found).__name__}")
+    if "\\ud" in line.lower():  # half a surrogate pair is no text
+        found = {_whole_characters(name): _whole_characters(value) for name, value in found.items()}
+    return found
+
+
+def _whole_characters(value: Any) -> Any:
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise DatasetError(
+            f"{shown(path)}: reading Parquet needs pyarrow; install it with: pip install 'dataaudit[parquet]'"
+        ) from error
+    try:
+        table = parquet.read_table(path)
+        names = table.column_names
+        frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise DatasetError(f"{shown(path)}: not readable as Parquet: {error}") from error
+    frame.columns = _named(path, names)
+    return frame
+
+
+READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
+    ".csv": _delimited, ".tsv": _delimited, ".jsonl": _json_lines, ".ndjson": _json_lines, ".parquet": _parquet,
+}  # fmt: skip

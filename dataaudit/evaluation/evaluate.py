@@ -1,0 +1,242 @@
+"""What `dataaudit evaluate` does: measure every attribution backend on a dataset, by retraining."""
+
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .. import plugins
+from ..attribution.attribution import Attribution, require
+from ..attribution.problem import Problem
+from ..attribution.trust import Trust, trust
+from ..checks.planting.labels import planted_flips
+from ..config import AuditConfig
+from ..dataset import Dataset, Track, as_text
+from ..errors import DataAuditError, InputError
+from ..training.learning import LearningAlgorithm
+from ..training.models.learner_spec import learner_of
+from ..training.pool import BLOCK, Pool, train_pool
+from ..training.retraining import Retraining
+from ..versions import VERSION
+from .alignment import LeaveOneOut, Removal, detection_auc, leave_one_out, random_removals, top_removals
+
+SHARES = (0.005, 0.02)
+"""Shares of the training samples that are removed from the top of a ranking."""
+FLIPPED = 0.05
+"""Share of the training labels that are flipped to be found again."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is retrained.
+
+    targets     predictions whose most supportive training samples are removed
+    left_out    training samples left out one by one
+    times       trainings of every removal, under the same seeds for all
+    """
+
+    targets: int = 6
+    left_out: int = 10
+    times: int = 2
+
+    def __post_init__(self) -> None:
+        if self.targets < 0 or self.left_out < 0:
+            raise InputError(
+                f"expected --targets and --leave-out of zero or more, found {self.targets}, {self.left_out}"
+            )
+        if self.times < 2:
+            raise InputError(f"--times {self.times}: expected at least 2, so that the seeds' noise is seen")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One backend's figures; `error` says why there are none.
+
+    seconds   of scoring, training not counted
+    auc       area under the ROC curve of self-influence for the planted label errors, None without self-influence
+    """
+
+    backend: str
+    seconds: float = 0.0
+    trust: Trust | None = None
+    left_out: LeaveOneOut | None = None
+    removal: Removal | None = None
+    auc: float | None = None
+    error: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All backends on one dataset.
+
+    self_confidence_auc   what one minus the out-of-sample probability of the label reaches on the planted errors
+    """
+
+    name: str
+    facts: dict[str, Any]
+    measured: tuple[Measured, ...]
+    self_confidence_auc: float
+    effort: Effort
+    sizes: tuple[int, ...]
+
+
+def evaluate(
+    config: AuditConfig, dataset: Dataset, backends: Sequence[str], effort: Effort, track: Track
+) -> Evaluation:
+    """Train a pool, score with every backend, then retrain without what they point at.
+
+    Models are kept in the audit's own directory, so `run` and `evaluate` train the pool once. A backend that can't
+    serve is part of the result, with the reason. Raises InputError for an unknown backend, and for other targets than
+    classes.
+    """
+    if dataset.task != "classification":
+        raise InputError(
+            f"{dataset.root}: methods are measured on classes so far, found {dataset.task}; `dataaudit run` audits it, "
+            "and measures its own scores"
+        )
+    engines = {name: plugins.get("backends", name).BACKEND() for name in backends}
+    learner = learner_of(config.learner, dataset.modality)
+    directory = config.directory
+    with joblib.parallel_config(n_jobs=config.workers):
+        torch.set_num_threads(config.workers)
+        pool = train_pool(dataset, learner, directory / "pool", config.runs, config.seed, track)
+        scored = {
+            name: _scored(name, engine, pool, directory / "evaluation", track) for name, engine in engines.items()
+        }
+        usable = {name: one for name, (_, one) in scored.items() if one is not None}
+        sizes = tuple(dict.fromkeys(max(1, round(share * len(dataset.rows("train")))) for share in SHARES))
+        removals = _removals(config, dataset, learner, pool, usable, sizes, effort, track)
+        left_out = _left_out(config, dataset, learner, usable, effort, track)
+        aucs, confidence = _planted(config, dataset, learner, engines, usable, track)
+    return Evaluation(
+        as_text(dataset.root.resolve().name),
+        {
+            "fingerprint": dataset.fingerprint,
+            "training_samples": len(dataset.rows("train")),
+            "targets": len(dataset.rows(dataset.target_split)),
+            "target_split": dataset.target_split,
+            "models": len(pool),
+            "seed": config.seed,
+            "dataaudit": VERSION,
+            "torch": torch.__version__,
+        },
+        tuple(
+            replace(one, left_out=left_out.get(name), removal=removals.get(name), auc=aucs.get(name))
+            for name, (one, _) in scored.items()
+        ),
+        confidence,
+        effort,
+        sizes,
+    )
+
+
+def _scored(name: str, engine: Any, pool: Pool, directory: Path, track: Track) -> tuple[Measured, Attribution | None]:
+    directory.mkdir(parents=True, exist_ok=True)
+    problem = Problem.of(pool)
+    start = time.perf_counter()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        try:
+            require(engine, name, problem)
+            attribution = engine.attribute(problem, directory / f"{name}.h5", track)
+        except DataAuditError as error:
+            return Measured(name, error=str(error)), None
+    seconds = time.perf_counter() - start
+    measured = None if problem.runs is None else trust(problem.runs, attribution.held_out)
+    said = tuple(dict.fromkeys(str(warning.message) for warning in caught if warning.category is UserWarning))
+    return Measured(name, seconds, measured, warnings=said), attribution
+
+
+def _removals(
+    config: AuditConfig,
+    dataset: Dataset,
+    learner: LearningAlgorithm,
+    pool: Pool,
+    scored: dict[str, Attribution],
+    sizes: tuple[int, ...],
+    effort: Effort,
+    track: Track,
+) -> dict[str, Removal]:
+    """Remove the top of every backend's ranking for a few predictions, and retrain."""
+    train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
+    right = np.flatnonzero(pool.probabilities[target].argmax(1) == dataset.targets[target])
+    chosen = np.sort(np.random.default_rng(config.seed).permutation(right)[: effort.targets])
+    if not len(chosen) or not scored:
+        return {}
+    tops = {name: top_removals(one, chosen, sizes) for name, one in scored.items()}
+    wanted = dataset.targets[target[chosen]]
+    groups = [removed for removed, _ in tops.values()]
+    groups.append(random_removals(dataset.targets[train], wanted, sizes, config.seed))
+    sets = [np.zeros(0, np.int64)] + [train[one] for group in groups for by_size in group for one in by_size]
+    retraining = Retraining(dataset, learner, config.directory / "retrained", config.seed, effort.times, track)
+    margins = retraining.margins(sets, range(effort.times), target[chosen]).mean(1)
+    shape = len(groups), len(chosen), len(sizes), len(chosen)
+    drops = np.einsum("gtkt->gtk", (margins[0] - margins[1:]).reshape(shape))
+    return {
+        name: Removal(sizes, predicted, drops[at], drops[-1]) for at, (name, (_, predicted)) in enumerate(tops.items())
+    }
+
+
+def _left_out(
+    config: AuditConfig,
+    dataset: Dataset,
+    learner: LearningAlgorithm,
+    scored: dict[str, Attribution],
+    effort: Effort,
+    track: Track,
+) -> dict[str, LeaveOneOut]:
+    """Leave single training samples out: half those that most backends hold for influential, half at random."""
+    if not scored or not effort.left_out:
+        return {}
+    train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
+    ranks = np.mean([_largest(one).argsort().argsort() for one in scored.values()], 0)
+    influential = np.argsort(-ranks, kind="stable")[: (effort.left_out + 1) // 2]
+    others = np.setdiff1d(np.random.default_rng(config.seed).permutation(len(train)), influential, assume_unique=True)
+    chosen = np.concatenate([influential, others[: effort.left_out - len(influential)]])
+    sets = [np.zeros(0, np.int64), *(train[[one]] for one in chosen)]
+    retraining = Retraining(dataset, learner, config.directory / "retrained", config.seed, effort.times, track)
+    margins = retraining.margins(sets, range(effort.times), target)
+    weights = np.zeros((len(chosen), len(train)), np.float32)
+    weights[np.arange(len(chosen)), chosen] = 1
+    return {name: leave_one_out(one.sums(weights), margins[0], margins[1:]) for name, one in scored.items()}
+
+
+def _largest(attribution: Attribution) -> NDArray[np.float32]:
+    """(n_train,) each training sample's largest score in size, over the targets."""
+    found = np.zeros(attribution.shape[0], np.float32)
+    for _, block in attribution.blocks():
+        np.maximum(found, np.abs(block).max(1), out=found)
+    return found
+
+
+def _planted(
+    config: AuditConfig,
+    dataset: Dataset,
+    learner: LearningAlgorithm,
+    engines: dict[str, Any],
+    scored: dict[str, Attribution],
+    track: Track,
+) -> tuple[dict[str, float], float]:
+    """Flip some training labels, train a small pool on that, and look for them by self-influence."""
+    targets, flipped = planted_flips(dataset, FLIPPED, config.seed)
+    faulty = replace(dataset, targets=targets)
+    pool = train_pool(faulty, learner, config.directory / "planted", BLOCK, config.seed, track)
+    train = faulty.rows("train")
+    found = {}
+    for name, one in scored.items():
+        if one.self_influence is not None:
+            path = config.directory / "evaluation" / f"{name}-planted.h5"
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # those of the backend itself were heard before
+                attribution = engines[name].attribute(Problem.of(pool), path, track)
+            if attribution.self_influence is not None:
+                found[name] = detection_auc(attribution.self_influence, flipped)
+    return found, detection_auc(1 - pool.probabilities[train, targets[train]], flipped)

@@ -1,0 +1,126 @@
+"""Evaluation -> evaluation.json and evaluation.html, from the same figures."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..files import replacing
+from ..reporting.page import page
+from ..reporting.plots import correlation, curve, scatter, signed
+from .alignment import LeaveOneOut, Removal
+from .evaluate import Evaluation, Measured
+
+RANDOM = "random, same class"
+
+
+def write_evaluation(evaluation: Evaluation, directory: Path) -> Path:
+    """Write both files; the path of the page."""
+    with replacing(directory / "evaluation.json") as file:
+        file.write(json.dumps(as_data(evaluation), indent=2, ensure_ascii=False) + "\n")
+    with replacing(directory / "evaluation.html") as file:
+        file.write(page("evaluation.html", summarize_evaluation(evaluation)))
+    return directory / "evaluation.html"
+
+
+def as_data(evaluation: Evaluation) -> dict[str, Any]:
+    """Every figure as plain data; what is not a number is null."""
+    data = asdict(evaluation)
+    plain: dict[str, Any] = json.loads(
+        json.dumps(data, default=lambda array: np.asarray(array).tolist()), parse_constant=_null
+    )
+    return plain
+
+
+def _null(constant: str) -> None:
+    """NaN and the infinities are no JSON."""
+
+
+def lines(evaluation: Evaluation) -> list[str]:
+    """The table for a terminal."""
+    columns, rows = _table(evaluation)
+    table = [columns, *([row["name"], *row["cells"]] for row in rows)]
+    widths = [max(len(line[i]) for line in table if i < len(line)) for i in range(len(columns))]
+    shown = []
+    for line in table:
+        first, *rest = line
+        shown.append(f"{first:<{widths[0]}}  " + "  ".join(f"{cell:>{widths[i + 1]}}" for i, cell in enumerate(rest)))
+    return [line.rstrip() for line in shown] + [f"{row['name']}: {row['error']}" for row in rows if row["error"]]
+
+
+def summarize_evaluation(evaluation: Evaluation) -> dict[str, Any]:
+    """Everything on the page, as text and numbers ready to show."""
+    columns, rows = _table(evaluation)
+    usable = [one for one in evaluation.measured if not one.error]
+    facts = evaluation.facts
+    return {
+        "name": evaluation.name,
+        "facts": [
+            ("Content", f"SHA-256 {facts['fingerprint'][:16]}…"),
+            ("Training samples", f"{facts['training_samples']:,}"),
+            ("Predictions", f"{facts['targets']:,} ({facts['target_split']})"),
+            ("Models", f"{facts['models']} on random halves, seed {facts['seed']}"),
+            ("Retrained", f"{evaluation.effort.times} times for each removal"),
+            ("Versions", f"dataaudit {facts['dataaudit']}, torch {facts['torch']}"),
+        ],
+        "columns": columns,
+        "rows": rows,
+        "warnings": [(one.backend, text) for one in usable for text in one.warnings],
+        "curve": _curve(usable),
+        "removals": [_drops("removal", one.backend, one.removal) for one in usable if one.removal],
+        "left_out": [_drops("left-out", one.backend, one.left_out) for one in usable if one.left_out],
+        "reproducible": signed(usable[0].left_out.reproducible) if usable and usable[0].left_out else None,
+        "confidence": f"{evaluation.self_confidence_auc:.3f}",
+    }
+
+
+def _table(evaluation: Evaluation) -> tuple[list[str], list[dict[str, Any]]]:
+    columns = ["backend", "LDS (95 %)", "of ceiling", "leave-one-out r"]
+    columns += [f"drop, top {size} removed" for size in evaluation.sizes]
+    columns += ["mislabel AUC", "seconds"]
+    rows = [_row(one, evaluation.sizes) for one in evaluation.measured]
+    removal = next((one.removal for one in evaluation.measured if one.removal), None)
+    if removal is not None:
+        drops = [f"{drop:+.2f}" for drop in removal.random.mean(0)]
+        rows.append({"name": RANDOM, "cells": ["", "", "", *drops, "", ""], "error": ""})
+    return columns, rows
+
+
+def _row(one: Measured, sizes: Sequence[int]) -> dict[str, Any]:
+    if one.error:
+        return {"name": one.backend, "cells": ["could not run"] + [""] * (4 + len(sizes)), "error": one.error}
+    trust = one.trust
+    cells = [
+        f"{trust.lds:.2f} ({trust.interval[0]:.2f} to {trust.interval[1]:.2f})" if trust else "not measured",
+        f"{trust.lds / trust.ceiling:.0%}" if trust and trust.ceiling else "",
+        signed(one.left_out.correlation) if one.left_out else "",
+    ]
+    cells += [f"{drop:+.2f}" for drop in one.removal.actual.mean(0)] if one.removal else [""] * len(sizes)
+    cells += [f"{one.auc:.3f}" if one.auc is not None else "none", f"{one.seconds:.0f}"]
+    return {"name": one.backend, "cells": cells, "error": ""}
+
+
+def _drops(name: str, backend: str, measured: Removal | LeaveOneOut) -> dict[str, str]:
+    """Predicted against actual drops, with their correlation in words."""
+    predicted, actual = measured.predicted, measured.actual
+    words = correlation(predicted, actual)
+    title = f"{backend}: predicted against actual drop, correlation {words}"
+    return {
+        "name": backend,
+        "correlation": words,
+        "chart": scatter(f"{name}-{backend}", title, predicted, actual, "predicted drop", "actual drop"),
+    }
+
+
+def _curve(measured: Sequence[Measured]) -> str | None:
+    """Mean drop by how many are removed, a line for every backend and for random removals."""
+    drops = {one.backend: [0.0, *one.removal.actual.mean(0)] for one in measured if one.removal}
+    removal = next((one.removal for one in measured if one.removal), None)
+    if removal is None:
+        return None
+    drops[RANDOM] = [0.0, *removal.random.mean(0)]
+    title = "Mean drop of the margin by samples removed; the figures are in the table"
+    return curve("removals", title, [0, *removal.sizes], drops, "samples removed", "drop")

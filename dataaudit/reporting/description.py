@@ -1,0 +1,108 @@
+"""What was audited, by which learner and with which command: the parts of an Audit that no check makes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..config import AuditConfig
+from ..dataset import Dataset, Rejected, as_text
+from ..findings import Finding
+from ..training.pool import QUALITY, Pool, quality
+
+
+def describe_dataset(config: AuditConfig, dataset: Dataset) -> dict[str, Any]:
+    numbers = dataset.targets[dataset.rows("train")] if dataset.task == "regression" else None
+    return {
+        "name": as_text(dataset.root.resolve().name),
+        "path": as_text(str(dataset.root)),
+        "fingerprint": dataset.fingerprint,
+        "format": dataset.layout.format,
+        "modality": dataset.modality,
+        "task": dataset.task,
+        "split_origin": dataset.layout.split_origin,
+        "target_split": dataset.target_split,
+        "sizes": dataset.sizes(),
+        "classes": list(dataset.class_names),
+        "counts": dataset.counts(),
+        "target_quartiles": None if numbers is None else np.quantile(numbers, [0, 0.25, 0.5, 0.75, 1]).tolist(),
+        "unreadable": len(dataset.rejected),
+        "ignored": [{"path": item.path, "reason": item.reason} for item in dataset.layout.ignored],
+        "notes": list(dataset.layout.notes),
+        "reading": {"seed": config.seed, "label": config.label, "rows": config.rows},
+    }
+
+
+def describe_learner(config: AuditConfig, pool: Pool, gradients_of: str | None) -> dict[str, Any]:
+    dataset = pool.dataset
+    target = dataset.rows(dataset.target_split)
+    each = pool.accuracies(target)
+    return {
+        "recipe": dict(pool.learner.recipe),
+        "gradients_of": gradients_of,
+        "checkpoints": [as_text(str(path)) for path in config.checkpoints],
+        "models": len(pool),
+        "distinct_subsets": len(np.unique(pool.subsets)),
+        "training_rows_per_model": int(pool.masks[0].sum()) if len(pool) else 0,
+        "performance": {
+            "measure": QUALITY[dataset.task],
+            "split": dataset.target_split,
+            "mean": float(each.mean()),
+            "standard_deviation": float(each.std()),
+            "ensemble": quality(dataset, pool.predictions[target], target),
+        } if len(pool) else None,
+    }  # fmt: skip
+
+
+def reproduction(config: AuditConfig, versions: Mapping[str, str], device: str) -> dict[str, Any]:
+    own = [("--label", config.label), ("--learner", config.learner)]
+    own += [("--checkpoint", as_text(str(path))) for path in config.checkpoints]
+    chosen = [part for name, value in own if value is not None for part in (name, value)]
+    chosen += ["--retrain"] * config.retrain + ["--unsafe-checkpoints"] * config.any_code
+    chosen += ["--no-samples"] * (not config.samples)
+    return {
+        "arguments": ["run", as_text(str(config.path)), "--seed", str(config.seed), "--runs", str(config.runs),
+                      "--verify", str(config.verify), "--brittle", str(config.brittle), "--rows", str(config.rows),
+                      *chosen, *_policy_flags(config)],
+        "settings": [as_text(str(path)) for path in config.settings],
+        "versions": dict(versions),
+        "device": device,
+    }  # fmt: skip
+
+
+def _policy_flags(config: AuditConfig) -> Iterator[str]:
+    """The flags that say it."""
+    policy = config.policy
+    yield from ("--fail-on", str(policy.fail_on))
+    if policy.min_trust_lds is not None:
+        yield from ("--min-trust-lds", str(policy.min_trust_lds))
+    for check, limit in policy.limits.items():
+        for name, value in vars(limit).items():
+            if value is not None:
+                yield from ("--set", f"{check}.{name}={value}")
+    if config.baseline is not None:
+        yield from ("--baseline", as_text(str(config.baseline)))
+
+
+def sample_rows(
+    dataset: Dataset, pool: Pool, columns: Mapping[str, Any], findings: Sequence[Finding]
+) -> Iterator[dict[str, Any]]:
+    named: dict[str, list[str]] = {}
+    for finding in findings:
+        for id in finding.sample_ids:
+            named.setdefault(id, []).append(finding.id)
+    predicted = pool.predictions if len(pool) else None
+    rows: list[tuple[str, int | Rejected]] = [(id, row) for row, id in enumerate(dataset.ids)]
+    rows += [(sample.id, sample) for sample in dataset.rejected]
+    for id, at in sorted(rows, key=lambda item: item[0]):
+        known: dict[str, Any]
+        if isinstance(at, Rejected):
+            known = {"split": at.split, "label": at.label, "predicted": None} | dict.fromkeys(columns)
+        else:
+            known = {
+                "split": str(dataset.splits[at]),
+                "label": dataset.label(at),
+                "predicted": None if predicted is None else dataset.in_words(predicted[at]),
+                **{name: values[at] for name, values in columns.items()},
+            }
+        yield {"id": id, **known, "findings": " ".join(named.get(id, []))}

@@ -1,0 +1,91 @@
+"""What the terminal shows: the layout before an audit, the summary after it. Plain text, safe to pipe."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+
+from ..dataset import SPLITS, Dataset
+from ..result import Audit
+from .summary import Summary, in_all, summarize
+
+MOST = 12
+"""Classes, and ignored paths of one reason, that are listed before the rest is counted."""
+
+
+def layout(dataset: Dataset, seconds: float) -> str:
+    """How the directory was understood, and about how long its audit will take."""
+    return "\n".join(printable(line) for line in _layout(dataset, seconds))
+
+
+def _layout(dataset: Dataset, seconds: float) -> Iterator[str]:
+    counts = dataset.counts()
+    what = {"classification": "classes", "multilabel": "labels", "regression": "numbers as targets"}[dataset.task]
+    many = f"{len(dataset.class_names)} {what}" if dataset.class_names else what
+    known = dict.fromkeys((dataset.layout.format, dataset.modality, dataset.task))
+    yield f"{dataset.root}: {', '.join(known)}, {many}"
+    yield f"splits: {dataset.layout.split_origin}"
+    yield "  " + " " * 24 + "".join(f"{split:>9}" for split in counts)
+    for name in dataset.class_names[:MOST]:
+        cut = name if len(name) <= 24 else f"{name[:21]}..."
+        yield f"  {cut:<24}" + "".join(f"{counts[split][name]:>9,}" for split in counts)
+    if len(dataset.class_names) > MOST:
+        yield f"  ... and {len(dataset.class_names) - MOST} more classes"
+    yield f"  {'all':<24}" + "".join(f"{size:>9,}" for size in dataset.sizes().values())
+    yield from (f"note: {note}" for note in dataset.layout.notes)
+    for reason, number in Counter(item.reason for item in dataset.layout.ignored).most_common():
+        paths = [item.path for item in dataset.layout.ignored if item.reason == reason]
+        more = f", and {number - 3} more" if number > 3 else ""
+        yield f"ignored ({reason}): {', '.join(paths[:3])}{more}"
+    for split in SPLITS:
+        broken = [sample for sample in dataset.rejected if sample.split == split]
+        if broken:
+            yield f"unreadable in {split}: {len(broken)}, such as {broken[0].id} ({broken[0].reason})"
+    yield f"audited: predictions on the {dataset.target_split} split, every label"
+    yield f"estimated time: {_duration(seconds)}"
+
+
+def summary(audit: Audit, report: str) -> str:
+    """Verdict, checks and where the report is."""
+    return "\n".join(printable(line) for line in _summary(audit, summarize(audit), report))
+
+
+def _summary(audit: Audit, said: Summary, report: str) -> Iterator[str]:
+    yield f"{said.status}: {'; '.join(said.reasons)}"
+    planted = {one.check: one for one in said.planted}
+    for check in said.coverage:
+        ran = check.status == "ran"
+        notes = check.notes if ran else check.notes[1:]
+        done = (
+            f"{check.examined} examined, findings: {check.findings}"
+            if ran
+            else ": ".join([check.status, *check.notes[:1]])
+        )
+        yield f"  {check.check:<15} {done}"
+        if check.check in planted and planted[check.check].found[1]:
+            made = planted[check.check]
+            (found, of), (right, reported) = made.found, made.right
+            yield f"  {'':<15} planted faults found: {found} of {of}; {right} of {reported} reports were right"
+        yield from (f"  {'':<15} {note}" for note in notes)
+    yield f"findings: {in_all(said.severities)}"
+    if said.proven:
+        yield f"by retraining: {said.proven}"
+    if said.changes:
+        yield f"since the baseline: {said.changes.words}"
+    if said.trust is not None:
+        yield f"trust in the scores: {said.trust.short}"
+        if said.trust.warning:
+            yield f"  {said.trust.warning}"
+    if audit.cost.resumed_runs:
+        yield f"models kept from an earlier run: {audit.cost.resumed_runs} of {audit.learner['models']}"
+    yield f"report: {report}"
+
+
+def printable(line: str) -> str:
+    """The line without control characters, which a file name may carry to a terminal."""
+    return "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Cs") else repr(c)[1:-1] for c in line)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"about {max(10, round(seconds / 10) * 10)} seconds"
+    return f"about {round(seconds / 60)} minutes"

@@ -1,0 +1,31 @@
+"""How long an audit will take, told before it starts."""
+
+from ..config import AuditConfig
+from ..dataset import Dataset
+from .models.learner_spec import learner_of
+from .models.rehearsal import checkpointed, rehearse
+from .pool import BLOCK
+
+
+def estimate(config: AuditConfig, dataset: Dataset) -> float:
+    """About how many seconds `run` will take, from a few measured training steps.
+
+    Raises InputError if a learner or a checkpoint that the user named does not fit the data.
+    """
+    learner = learner_of(config.learner, dataset.modality)
+    if config.learner is not None:
+        rehearse(learner, dataset, config.learner)
+    checkpointed(dataset, learner, config.learner, config.checkpoints, config.any_code)
+    samples = len(dataset)
+    # Scoring passes over all rows once per model, a few times the cost of a training epoch; matching adds its own.
+    scoring = (config.runs if config.pooled else len(config.checkpoints)) * samples * 1.4e-3 + samples * 1.2e-2
+    if not config.pooled:
+        return scoring + 10
+    rows = len(dataset.rows("train"))
+    seconds = learner.seconds_per_run(dataset, rows // 2)
+    proof = 0.0
+    if config.verify:
+        # Claims of three checks, each against nothing and against a random removal; the search for groups and supports.
+        trainings = config.verify * (8 + config.brittle) + 8 + 6 * config.brittle
+        proof = (BLOCK * seconds + trainings * learner.seconds_per_run(dataset, rows)) / config.workers * 1.15
+    return config.runs * seconds / config.workers * 1.15 + scoring + proof + 10

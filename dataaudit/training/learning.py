@@ -1,0 +1,48 @@
+"""LearningAlgorithm: what the audit asks of anything that can be trained."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..dataset import Dataset
+
+
+class LearningAlgorithm(Protocol):
+    """A deterministic training procedure: the same rows and seed give the same model."""
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """Everything that changes a trained model, as plain data. Kept results are refused under another recipe."""
+
+    def fit(self, dataset: Dataset, rows: NDArray[np.int64], seed: int) -> Any:
+        """Train on the given rows."""
+
+    def outputs(self, model: Any, dataset: Dataset, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(len(rows), c) in evaluation mode: logits of classes or labels; for regression one value, as targets are."""
+
+    def seconds_per_run(self, dataset: Dataset, n_rows: int) -> float:
+        """About how long one `fit` on `n_rows` rows takes on one core, measured on a few steps."""
+
+
+class Differentiable(LearningAlgorithm, Protocol):
+    """A LearningAlgorithm whose models are torch modules, as gradient backends need."""
+
+    def trajectory(self, dataset: Dataset, rows: NDArray[np.int64], seed: int) -> Iterator[nn.Module]:
+        """The module in the course of one training, at the moments whose gradients attributions should average over.
+
+        The last is the one that `fit` returns, in evaluation mode as all are.
+        """
+
+    def build(self, dataset: Dataset) -> nn.Module:
+        """An untrained module of the right shape, to load a kept state into."""
+
+    def tensors(self, dataset: Dataset, rows: NDArray[np.int64]) -> Tensor:
+        """What the module takes for these rows, one batch."""
+
+
+def is_differentiable(learner: LearningAlgorithm) -> TypeGuard[Differentiable]:
+    """Whether gradient backends can be used on the learner's own models."""
+    return all(hasattr(learner, name) for name in ("trajectory", "build", "tensors"))

@@ -1,0 +1,140 @@
+"""What `--learner SPEC` names: a built-in recipe with options, or an object of the user's own code."""
+
+import difflib
+import hashlib
+import importlib
+import inspect
+import sys
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from torch import nn
+
+from ... import plugins
+from ...errors import InputError
+from ..learning import LearningAlgorithm
+from .own_estimator import EstimatorLearner
+from .own_learner import OwnLearner
+from .own_module import OwnModule
+
+
+def learner_of(spec: str | None, modality: str) -> LearningAlgorithm:
+    """The learner that a specification names; without one, the modality's own.
+
+    `image`, `text:C=1`, `table:epochs=20,width=32`   a recipe of `learners` with its settings
+    `package.module:name`                             code: a learner (fit and outputs), an estimator (fit and predict),
+                                                      each as class or instance, or a factory of a torch module
+
+    Options may follow a factory, too: `package.module:name:epochs=5,learning_rate=1e-4`.
+
+    Raises InputError if nothing of that name is there, it is none of these, or an option is unknown.
+    """
+    if spec is None:
+        return _recipe(modality, {})
+    name, _, rest = spec.partition(":")
+    if name in plugins.names("learners"):
+        return _recipe(name, _options(spec, rest))
+    if not rest:
+        raise InputError(
+            f"--learner {spec}: expected a recipe ({', '.join(plugins.names('learners'))}), with options as in "
+            f"image:epochs=20, or an import path as in package.module:name"
+        )
+    attribute, _, options = rest.partition(":")
+    found = _imported(spec, name, attribute)
+    return _own(spec, found, _options(spec, options), _source(name))
+
+
+def _recipe(name: str, options: Mapping[str, str]) -> LearningAlgorithm:
+    kind = plugins.get("learners", name).LEARNER
+    learner: LearningAlgorithm = kind(**_typed(name, kind, options))
+    return learner
+
+
+def _source(module: str) -> str:
+    """A digest of the file that the code stands in: models it trained are not those of an edited one."""
+    path = getattr(sys.modules[module], "__file__", None)
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16] if path else ""
+
+
+def _own(spec: str, found: Any, options: Mapping[str, str], source: str) -> LearningAlgorithm:
+    learning, estimating = _has(found, "outputs"), _has(found, "predict")
+    is_class = inspect.isclass(found)
+    if is_class and issubclass(found, nn.Module):
+        learning = estimating = False
+    if learning or estimating:
+        if options:
+            raise InputError(f"--learner {spec}: options are for recipes and for factories of torch modules")
+        try:
+            made = found() if is_class else found
+        except TypeError as error:
+            raise InputError(
+                f"--learner {spec}: {found.__name__} can't be made without arguments ({error}); name an instance"
+            ) from error
+        return OwnLearner(made, spec, source) if learning else EstimatorLearner(made, spec, source)
+    if callable(getattr(found, "fit", None)) and not learning and not (is_class and issubclass(found, nn.Module)):
+        raise InputError(
+            f"--learner {spec}: it has fit, but neither outputs, as a learner has, nor predict, as an estimator has"
+        )
+    if isinstance(found, nn.Module) or not callable(found):
+        raise InputError(
+            f"--learner {spec}: expected a learner (fit and outputs), a scikit-learn-compatible estimator (fit and "
+            f"predict) or a function or class that makes a torch module, found {type(found).__name__}"
+        )
+    return OwnModule(spec=spec, factory=found, source=source, **_typed(spec, OwnModule, options))
+
+
+def _has(found: Any, asked: str) -> bool:
+    return all(callable(getattr(found, name, None)) for name in ("fit", asked))
+
+
+def _imported(spec: str, module: str, attribute: str) -> Any:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)  # as `python -m` has it, so that a file beside the dataset can be named
+    try:
+        found = importlib.import_module(module)
+    except Exception as error:  # whatever the user's code raises while it is imported
+        raise InputError(f"--learner {spec}: importing {module!r} failed: {type(error).__name__}: {error}") from error
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            near = difflib.get_close_matches(part, dir(found), 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise InputError(f"--learner {spec}: {module!r} has no {attribute!r}{hint}")
+        found = getattr(found, part)
+    return found
+
+
+def _options(spec: str, text: str) -> dict[str, str]:
+    pairs = [part.partition("=") for part in text.split(",") if part]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise InputError(f"--learner {spec}: expected options as name=value, found {name!r}")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _typed(spec: str, kind: type, options: Mapping[str, str]) -> dict[str, Any]:
+    """Values of the types that the learner's settings have."""
+    if not options:
+        return {}
+    hints = get_type_hints(kind)
+    known = [field.name for field in fields(kind) if field.name not in ("spec", "factory", "source")]
+    values: dict[str, Any] = {}
+    for name, text in options.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
+            raise InputError(f"--learner {spec}: there is no option {name!r}; {hint}")
+        choices = get_args(hints[name])
+        if choices and all(isinstance(choice, str) for choice in choices):
+            if text not in choices:
+                raise InputError(f"--learner {spec}: {name} is one of {', '.join(choices)}, found {text!r}")
+            values[name] = text
+            continue
+        wanted = next((one for one in (*choices, hints[name]) if one in (int, float, str)), str)
+        try:
+            values[name] = wanted(text)
+        except ValueError as error:
+            raise InputError(f"--learner {spec}: {name}: expected {wanted.__name__}, found {text!r}") from error
+    return values

@@ -1,0 +1,75 @@
+"""Trying out what the user named before the long work: a learner that does not fit the data fails within seconds."""
+
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from ...dataset import Dataset
+from ...errors import DataAuditError, InputError
+from ..learning import Differentiable, LearningAlgorithm
+from ..training import require_outputs
+from .own_learner import few_rows
+from .own_module import OwnModule, load_checkpoint
+
+ASKED = 16
+
+
+def rehearse(learner: LearningAlgorithm, dataset: Dataset, spec: str) -> None:
+    """Train on a few rows and ask for a few outputs. Raises InputError if anything about it does not fit."""
+    with _named(f"--learner {spec}: training on a few samples"):
+        model = learner.fit(dataset, few_rows(dataset), 0)
+    _ask(learner, model, dataset, f"--learner {spec}")
+
+
+def checkpointed(
+    dataset: Dataset, learner: LearningAlgorithm, spec: str | None, checkpoints: Sequence[Path], any_code: bool
+) -> list[Callable[[], nn.Module]]:
+    """What makes each of the user's trained modules; seen to fit the data.
+
+    Raises InputError for a learner that is no factory of modules, a file that can't be read, of another architecture,
+    or whose outputs don't fit the data.
+    """
+    if checkpoints and not isinstance(learner, OwnModule):
+        raise InputError(
+            f"--checkpoint: expected --learner to name a function or class that makes the torch module, found {spec}"
+        )
+    made: list[Callable[[], nn.Module]] = []
+    for path in checkpoints:
+        assert isinstance(learner, OwnModule)
+        make = partial(_loaded, learner, dataset, path, any_code)
+        _ask(learner, make(), dataset, str(path))
+        made.append(make)
+    return made
+
+
+def _loaded(learner: OwnModule, dataset: Dataset, path: Path, any_code: bool) -> nn.Module:
+    return load_checkpoint(learner.bare(dataset), path, any_code)
+
+
+def _ask(learner: LearningAlgorithm | Differentiable, model: Any, dataset: Dataset, where: str) -> None:
+    rows = np.unique(np.linspace(0, len(dataset) - 1, ASKED).astype(np.int64))
+    with _named(f"{where}: asking the model about {len(rows)} samples"):
+        found = learner.outputs(model, dataset, rows)
+    try:
+        require_outputs(found, dataset, rows, where)
+    except DataAuditError as error:
+        raise InputError(str(error)) from error
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    """Errors of the user's code, with what it was asked to do and where in it they arose."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}, line {place.lineno}"
+        raise InputError(f"{what} failed: {type(error).__name__}: {error} ({where})") from error

@@ -1,0 +1,205 @@
+"""Pool: models of one learning algorithm, each trained on a known random half of the training rows.
+
+Label errors, attributions, their ridge and their measured trust all come from the same runs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+from torch import nn
+
+from ..dataset import Dataset, Task, Track
+from ..errors import InputError
+from .learning import Differentiable, LearningAlgorithm
+from .training import Plan, read_outputs, read_states, train_runs
+
+BLOCK = 8
+"""Runs come in blocks: three random halves and their complements, then the first pair again with new seeds.
+
+Every row is in exactly half of a block's runs, so each has out-of-sample outputs; the repeated pair shows how much
+of a run's outcome is the seed's.
+"""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """R finished runs over n rows of a dataset with c classes.
+
+    masks     (R, n) bool, the rows each run was trained on
+    outputs   (R, n, c) float32 of each run on every row: logits of classes or labels; for regression c = 1, values
+    subsets   (R,) runs with equal numbers were trained on the same rows, with different seeds
+    snapshots (R,) states kept of each run's model in the course of its training, the final one included
+    resumed   how many runs were found finished
+    """
+
+    dataset: Dataset
+    learner: LearningAlgorithm
+    directory: Path
+    masks: NDArray[np.bool_]
+    outputs: NDArray[np.float32]
+    seeds: NDArray[np.int64]
+    subsets: NDArray[np.int64]
+    snapshots: NDArray[np.int64]
+    resumed: int = 0
+
+    @classmethod
+    def empty(cls, dataset: Dataset, learner: LearningAlgorithm, directory: Path) -> "Pool":
+        """A pool without runs."""
+        n, none = len(dataset), np.zeros(0, np.int64)
+        masks, outputs = np.zeros((0, n), bool), np.zeros((0, n, max(1, len(dataset.class_names))), np.float32)
+        return cls(dataset, learner, directory, masks, outputs, none, none, none)
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+    def model(self, run: int, back: int = 0) -> nn.Module:
+        """The trained module of one run, in evaluation mode, or the snapshot this many back from the final one.
+
+        There is none where the learner is not differentiable: then `snapshots` are zero.
+        """
+        module = cast(Differentiable, self.learner).build(self.dataset)
+        module.load_state_dict(read_states(self.directory, _name(run))[-1 - back])
+        return module.eval()
+
+    @cached_property
+    def probabilities(self) -> NDArray[np.float64]:
+        """(n, c) class probabilities, averaged over the runs that did not train on the row (out of sample).
+
+        For multilabel the probability of each label; not for regression, see `predictions`.
+        """
+        return self._mean(~self.masks, _softmax if self.dataset.task == "classification" else expit)
+
+    @cached_property
+    def predictions(self) -> NDArray[Any]:
+        """What the models together predict out of sample, as the dataset's targets are given."""
+        if self.dataset.task == "classification":
+            return np.asarray(self.probabilities.argmax(1))
+        if self.dataset.task == "multilabel":
+            return np.asarray(self.probabilities > 0.5)
+        return self._mean(~self.masks, lambda outputs: outputs.astype(np.float64))[:, 0]
+
+    def _mean(
+        self, counted: NDArray[np.bool_], of_run: Callable[[NDArray[np.float32]], NDArray[np.float64]]
+    ) -> NDArray[np.float64]:
+        total = np.zeros(self.outputs.shape[1:])
+        for outputs, rows in zip(self.outputs, counted, strict=True):
+            total += of_run(outputs) * rows[:, None]
+        return np.asarray(total / np.maximum(counted.sum(0), 1)[:, None])
+
+    def margins(self, rows: NDArray[np.int64], labels: NDArray[Any]) -> NDArray[np.float32]:
+        """(R, len(rows)) the output that is attributed, of each run, under these labels; see `attributed`."""
+        return attributed(self.dataset.task, self.outputs[:, rows], labels)
+
+    def accuracies(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(R,) how well each run does on the given rows; see `quality`."""
+        task = self.dataset.task
+        if task == "regression":
+            predicted: NDArray[Any] = self.outputs[:, rows, 0]
+        else:
+            predicted = self.outputs[:, rows].argmax(2) if task == "classification" else self.outputs[:, rows] > 0
+        return np.array([quality(self.dataset, one, rows) for one in predicted])
+
+
+QUALITY: dict[Task, str] = {
+    "classification": "accuracy",
+    "regression": "R²",
+    "multilabel": "accuracy per label",
+}
+"""What `quality` measures."""
+
+
+def quality(dataset: Dataset, predicted: NDArray[Any], rows: NDArray[np.int64]) -> float:
+    """How well predictions for these rows do, 1 at best: the share that is right, or the variance explained (R²)."""
+    targets = dataset.targets[rows]
+    if dataset.task != "regression":
+        return float((predicted == targets).mean())
+    spread = float(np.square(targets - targets.mean()).sum())
+    return 1 - float(np.square(predicted - targets).sum()) / max(spread, 1e-300)
+
+
+def attributed(task: Task, outputs: NDArray[np.float32], labels: NDArray[Any]) -> NDArray[np.float32]:
+    """The output that attributions are about, (R, n) from outputs (R, n, c) and labels (n, ...).
+
+    As `objectives.OF_TASK` has it: the margin of the class, the predicted value, or the sum of the labels' margins.
+    """
+    if task == "classification":
+        return log_odds(outputs, labels)
+    if task == "regression":
+        return outputs[..., 0]
+    return np.asarray(np.where(labels, outputs, -outputs).sum(2), np.float32)
+
+
+def train_pool(
+    dataset: Dataset, learner: LearningAlgorithm, directory: Path, runs: int, seed: int, track: Track
+) -> Pool:
+    """Train the runs that `directory` does not hold yet, and return them all.
+
+    Raises StaleError, before training, if what the directory holds was made from other data, by another recipe or by
+    another version; NumericsError if a model's output is not finite, naming the run and the sample.
+    """
+    if runs < BLOCK:
+        raise InputError(
+            f"{runs} runs asked for; expected at least {BLOCK}, so that every row has out-of-sample outputs"
+        )
+    plans = [_plan(dataset, seed, run) for run in range(runs)]
+    resumed = train_runs(dataset, learner, directory, seed, [plan for plan, _ in plans], True, track)
+    return Pool(
+        dataset,
+        learner,
+        directory,
+        masks=np.stack([plan.mask for plan, _ in plans]),
+        outputs=np.stack([read_outputs(directory, plan.name) for plan, _ in plans]),
+        seeds=np.array([plan.seed for plan, _ in plans]),
+        subsets=np.array([subset for _, subset in plans]),
+        snapshots=np.array([len(read_states(directory, plan.name)) for plan, _ in plans]),
+        resumed=resumed,
+    )
+
+
+def _plan(dataset: Dataset, seed: int, run: int) -> tuple[Plan, int]:
+    """One run, and the number of its subset; see BLOCK."""
+    block, place = divmod(run, BLOCK)
+    pair = place // 2 if place < 6 else 0
+    train = dataset.rows("train")
+    half = np.random.default_rng([seed, block, pair]).permutation(len(train))[: len(train) // 2]
+    inside = np.zeros(len(train), bool)
+    inside[half] = True
+    if place % 2:
+        inside = ~inside
+    mask = np.zeros(len(dataset), bool)
+    mask[train] = inside
+    training_seed = int(np.random.SeedSequence([seed, run]).generate_state(1)[0])
+    return Plan(_name(run), mask, training_seed), block * BLOCK + 2 * pair + place % 2
+
+
+def _name(run: int) -> str:
+    return f"run-{run:05d}"
+
+
+def log_odds(outputs: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Margins log p / (1 - p) (R, n) of labels (n,) from logits (R, n, c) (Park et al. 2023, eq. 6)."""
+    logits = outputs.astype(np.float64)
+    own = np.take_along_axis(logits, labels[None, :, None], 2)
+    np.put_along_axis(logits, np.broadcast_to(labels[None, :, None], own.shape), -np.inf, 2)
+    top = logits.max(2, keepdims=True)
+    rest = top[..., 0] + np.log(np.exp(logits - top).sum(2))
+    return np.asarray(own[..., 0] - rest, np.float32)
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    shifted = np.exp(logits.astype(np.float64) - logits.max(1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(1, keepdims=True))
+
+
+def lead_over_best_other(outputs: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Logit of these labels (n,) less the best other one, (R, n) from logits (R, n, c): below zero they don't win."""
+    own = np.take_along_axis(outputs, labels[None, :, None], 2)
+    others = outputs.copy()
+    np.put_along_axis(others, np.broadcast_to(labels[None, :, None], own.shape), -np.inf, 2)
+    return np.asarray(own[..., 0] - others.max(2), np.float32)

@@ -1,0 +1,68 @@
+"""What training without chosen samples does, seen by doing it."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..dataset import Dataset, Track
+from .learning import LearningAlgorithm
+from .pool import attributed
+from .training import Plan, read_outputs, train_runs
+
+SEARCH_TIMES = (1000, 1001)
+"""Times that sets are searched at, the same in every search, so that trainings are shared; claims use none of them."""
+STREAM = 7_919
+"""Sets the training seeds of these runs apart from those of the pool."""
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """Trainings of one learner without chosen rows. Finished ones are kept in `directory`.
+
+    seed    of the audit; every training has its own, that of its time
+    times   trainings of every removal that a claim is confirmed with
+    """
+
+    dataset: Dataset
+    learner: LearningAlgorithm
+    directory: Path
+    seed: int
+    times: int
+    track: Track
+
+    def outputs(
+        self, removals: Sequence[NDArray[np.int64]], times: Sequence[int], rows: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Outputs (len(removals), len(times), len(rows), c) after training without each set of dataset rows.
+
+        Equal times are equal training seeds, so that differences between sets are paired; times that played no part in
+        choosing a set are fresh seeds. An empty set gives the whole training set. Raises as `train_runs` does.
+        """
+        runs = self.runs([(removed, time) for removed in removals for time in times], rows)
+        return runs.reshape(len(removals), len(times), *runs.shape[1:])
+
+    def runs(self, wanted: Sequence[tuple[NDArray[np.int64], int]], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Outputs (len(wanted), len(rows), c) after training without some dataset rows, at a time; see `outputs`."""
+        plans = [self._plan(removed, time) for removed, time in wanted]
+        distinct = {plan.name: plan for plan in plans}
+        train_runs(self.dataset, self.learner, self.directory, self.seed, list(distinct.values()), False, self.track)
+        return np.stack([read_outputs(self.directory, plan.name)[rows] for plan in plans])
+
+    def margins(
+        self, removals: Sequence[NDArray[np.int64]], times: Sequence[int], rows: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """What is attributed, (len(removals), len(times), len(rows)), under the given labels; see `outputs`."""
+        outputs = self.outputs(removals, times, rows)
+        flat = attributed(self.dataset.task, outputs.reshape(-1, *outputs.shape[2:]), self.dataset.targets[rows])
+        return flat.reshape(outputs.shape[:3])
+
+    def _plan(self, removed: NDArray[np.int64], time: int) -> Plan:
+        mask = self.dataset.splits == "train"
+        mask[removed] = False
+        digest = hashlib.sha256(mask.tobytes()).hexdigest()[:20]
+        seed = int(np.random.SeedSequence([self.seed, STREAM, time]).generate_state(1)[0])
+        return Plan(f"without-{digest}-{time}", mask, seed)

@@ -1,0 +1,190 @@
+"""Training on known subsets of the rows, many times: where every model of an audit comes from.
+
+Runs go through joblib, so `joblib.parallel_config` decides where they are carried (processes here, Dask or Ray
+elsewhere); only the calling process writes files, each under a temporary name first, and work that was cut off goes on
+where it stopped.
+"""
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing import current_process
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import numpy as np
+import torch
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+
+from ..dataset import Dataset, Track
+from ..errors import InputError, NumericsError, StaleError
+from ..versions import VERSION
+from .learning import LearningAlgorithm, is_differentiable
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One training run.
+
+    name   of its file
+    mask   (n,) bool, the rows it is trained on
+    seed   of the training
+    """
+
+    name: str
+    mask: NDArray[np.bool_]
+    seed: int
+
+
+def train_runs(
+    dataset: Dataset,
+    learner: LearningAlgorithm,
+    directory: Path,
+    seed: int,
+    plans: Sequence[Plan],
+    keep_models: bool,
+    track: Track,
+) -> int:
+    """Carry out the plans whose result `directory` does not hold yet; how many it held.
+
+    A result has the outputs for every row, and with `keep_models` the states of a differentiable learner's model that
+    attribution averages over.
+
+    Raises StaleError, before training, if what the directory holds was made from other data, by another recipe, seed or
+    version; NumericsError if a model's output is not finite, naming the run and the sample; InputError if outputs don't
+    fit the data.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    _claim(directory, _manifest(dataset, learner, seed))
+    missing = [plan for plan in plans if not _path(directory, plan.name).exists()]
+    work = Parallel(return_as="generator_unordered")(
+        delayed(_train)(learner, dataset, plan, keep_models) for plan in missing
+    )
+    for name, result in track(work, "training models", len(missing)):
+        _write(_path(directory, name), result)
+    return len(plans) - len(missing)
+
+
+def read_outputs(directory: Path, name: str) -> NDArray[np.float32]:
+    """Outputs (n, c) of a finished run on every row."""
+    outputs: NDArray[np.float32] = _read(directory, name)["outputs"].numpy()
+    return outputs
+
+
+def read_states(directory: Path, name: str) -> list[dict[str, Any]]:
+    """States of a finished run's model in the course of its training, the final one last."""
+    states: list[dict[str, Any]] = _read(directory, name)["states"]
+    return states
+
+
+def _train(learner: LearningAlgorithm, dataset: Dataset, plan: Plan, keep_models: bool) -> tuple[str, dict[str, Any]]:
+    _end_with_parent()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # runs share the cores, and the result must not depend on how many there are
+    try:
+        states, rows = [], np.flatnonzero(plan.mask)
+        model: Any
+        if is_differentiable(learner):
+            for model in learner.trajectory(dataset, rows, plan.seed):
+                if keep_models:
+                    states.append({name: value.to("cpu", copy=True) for name, value in model.state_dict().items()})
+        else:
+            model = learner.fit(dataset, rows, plan.seed)
+        every = np.arange(len(dataset))
+        outputs = require_outputs(learner.outputs(model, dataset, every), dataset, every, plan.name)
+    finally:
+        torch.set_num_threads(threads)
+    return plan.name, {"states": states, "outputs": torch.from_numpy(outputs)}
+
+
+def require_outputs(found: Any, dataset: Dataset, rows: NDArray[np.int64], where: str) -> NDArray[np.float32]:
+    """Outputs (len(rows), c) float32 as the dataset's task needs them.
+
+    Raises InputError for another shape, NumericsError, naming the sample, for a value that is not finite.
+    """
+    outputs = np.asarray(found, np.float32)
+    width = max(1, len(dataset.class_names))
+    if outputs.shape != (len(rows), width):
+        what = {
+            "classification": f"logits of {width} classes",
+            "regression": "one value",
+            "multilabel": f"logits of {width} labels",
+        }[dataset.task]
+        raise InputError(
+            f"{where}: the model's outputs don't fit the data: expected {what} for each of {len(rows)} samples, "
+            f"{(len(rows), width)}, found {outputs.shape}"
+        )
+    broken = np.flatnonzero(~np.isfinite(outputs).all(1))
+    if len(broken):
+        raise NumericsError(f"{where}: the model's output for {dataset.ids[rows[broken[0]]]!r} is not finite")
+    return outputs
+
+
+@cache
+def _end_with_parent() -> None:
+    """Let joblib's own worker processes end when the process that started them was killed; they would wait for ever."""
+    if not current_process().name.startswith("LokyProcess"):
+        return
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(2)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
+
+
+def training_device() -> str:
+    """Where models are trained."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _manifest(dataset: Dataset, learner: LearningAlgorithm, seed: int) -> dict[str, Any]:
+    return {
+        "data": dataset.fingerprint,
+        "recipe": dict(learner.recipe),
+        "seed": seed,
+        "dataaudit": VERSION,
+        "torch": torch.__version__,
+    }
+
+
+def _claim(directory: Path, wanted: Mapping[str, Any]) -> None:
+    """Mark the directory as holding runs of this manifest, or refuse it."""
+    path = directory / MANIFEST
+    if path.exists():
+        found = json.loads(path.read_text(encoding="utf-8"))
+        differing = [key for key in wanted if found.get(key) != wanted[key]]
+        if differing:
+            changes = "; ".join(f"{key} was {found.get(key)!r}, is now {wanted[key]!r}" for key in differing)
+            raise StaleError(
+                f"{directory} holds models that no longer match: {changes}. "
+                f"Choose another --output, or remove {directory} to train afresh"
+            )
+        return
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(dict(wanted), indent=2), encoding="utf-8")
+    temporary.replace(path)
+
+
+def _path(directory: Path, name: str) -> Path:
+    return directory / f"{name}.pt"
+
+
+def _write(path: Path, result: dict[str, Any]) -> None:
+    temporary = path.with_suffix(".tmp")
+    torch.save(result, temporary)
+    temporary.replace(path)
+
+
+def _read(directory: Path, name: str) -> dict[str, Any]:
+    result: dict[str, Any] = torch.load(_path(directory, name), map_location="cpu", weights_only=True)
+    return result

@@ -1,0 +1,45 @@
+"""Policy: what an audit may find and still pass."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..findings import Severity
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What one check may find.
+
+    fail_on        the least severity that counts; by default the policy's own, or low where there is a maximum
+    max_fraction   the share of the samples examined that findings may be about, 0 to 1: those that would have to change
+    max_findings   the number of findings
+    """
+
+    fail_on: Severity | None = None
+    max_fraction: float | None = None
+    max_findings: int | None = None
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the gate judges by.
+
+    fail_on         the least severity that fails the verdict, for checks without a limit of their own
+    min_trust_lds   the least linear datamodeling score that the run's own influences must reach
+    limits          by check
+    """
+
+    fail_on: Severity = Severity.HIGH
+    min_trust_lds: float | None = None
+    limits: Mapping[str, Limit] = field(default_factory=dict)
+
+    def limit(self, check: str) -> Limit:
+        """What holds for a check."""
+        return self.limits.get(check, Limit())
+
+    def least(self, check: str) -> Severity:
+        """The least severity of a check's findings that counts."""
+        limit = self.limit(check)
+        if limit.fail_on is not None:
+            return limit.fail_on
+        return self.fail_on if limit.max_fraction is None and limit.max_findings is None else Severity.LOW

@@ -1,0 +1,200 @@
+"""Settings from files: dataaudit.toml, or [tool.dataaudit] in pyproject.toml.
+
+    runs = 24                      # what the flags of `dataaudit run` say, under their names
+    fail_on = "high"
+    min_trust_lds = 0.2
+    leakage.max_fraction = 0.0     # a table for every check: fail_on, max_fraction, max_findings
+    mislabeled.max_fraction = 0.02
+
+The file is the one that the user names, else the one in the folder that the command is run from. A dataaudit.toml in
+the dataset's own folder comes last: it may not name code, and the report says that it was followed.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .. import plugins
+from ..errors import InputError
+from ..findings import Severity
+from .policy import Limit, Policy
+
+FILE, PROJECT = "dataaudit.toml", "pyproject.toml"
+LAYOUT = "layout"
+"""The table of dataaudit.toml that describes a dataset's folder: see `reading.layout_file`."""
+
+OPTIONS: dict[str, type[Any]] = {
+    "output": str, "seed": int, "runs": int, "jobs": int, "verify": int, "brittle": int, "label": str, "learner": str,
+    "rows": int, "samples": bool, "baseline": str,
+}  # fmt: skip
+POLICY: dict[str, type[Any]] = {"fail_on": str, "min_trust_lds": float}
+LIMITS: dict[str, type[Any]] = {"fail_on": str, "max_fraction": float, "max_findings": int}
+TRUSTED = ("output", "jobs", "learner", "baseline")
+"""Options that a dataset's own file may not set: where files are, what code is run."""
+SEVERITIES = tuple(str(severity) for severity in Severity)
+WORDS = {str: "words in quotes", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What files and `--set` say, the later over the earlier.
+
+    options   of the run, by the names of `AuditConfig`
+    policy    keys of the policy, and a mapping for every check
+    files     those that were followed
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    policy: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+
+    def judged_by(self, **flags: Any) -> Policy:
+        """The policy, with flags over files over defaults; a flag that is None was not given."""
+        said = {**self.policy, **{name: value for name, value in flags.items() if value is not None}}
+        severity = said.get("fail_on", str(Severity.HIGH))
+        limits = {
+            check: Limit(
+                Severity[own["fail_on"].upper()] if "fail_on" in own else None,
+                own.get("max_fraction"),
+                own.get("max_findings"),
+            )
+            for check, own in said.items()
+            if isinstance(own, Mapping)
+        }
+        return Policy(Severity[severity.upper()], said.get("min_trust_lds"), limits)
+
+    def over(self, earlier: "Settings") -> "Settings":
+        """Both, these before the earlier."""
+        policy = {**earlier.policy}
+        for key, value in self.policy.items():
+            old = policy.get(key)
+            policy[key] = {**old, **value} if isinstance(value, Mapping) and isinstance(old, Mapping) else value
+        return Settings({**earlier.options, **self.options}, policy, (*earlier.files, *self.files))
+
+
+def read_settings(dataset: Path, named: Path | None, assigned: Sequence[str]) -> Settings:
+    """What holds for an audit of `dataset`, run from the current folder.
+
+    named      the file of --config
+    assigned   KEY=VALUE of --set, which come before every file
+
+    Raises InputError for a file that is no TOML, an unknown key, naming the nearest, or a value of the wrong type.
+    """
+    inside = dataset / FILE if dataset.is_dir() else None
+    settings = Settings()
+    if inside is not None and inside.is_file():
+        settings = _file(inside, code=False, of_dataset=True)
+    own = named or _of_project(inside)
+    if own is not None:
+        settings = _file(own, code=named is not None).over(settings)
+    for assignment in assigned:
+        settings = _assigned(assignment).over(settings)
+    return settings
+
+
+def _of_project(inside: Path | None) -> Path | None:
+    """The settings of the folder that the command is run from, unless that is the dataset's own."""
+    here, project = Path(FILE), Path(PROJECT)
+    if here.is_file():
+        return None if inside is not None and inside.is_file() and here.samefile(inside) else here
+    if project.is_file() and "dataaudit" in _toml(project).get("tool", {}):
+        return project
+    return None
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError, RecursionError) as error:  # TOML's and Unicode's errors are ValueErrors
+        raise InputError(f"{path}: not readable as TOML: {error}") from error
+
+
+def _file(path: Path, code: bool, of_dataset: bool = False) -> Settings:
+    whole, where = _toml(path), str(path)
+    if path.name == PROJECT:
+        where, whole = f"{path}: [tool.dataaudit]", whole.get("tool", {}).get("dataaudit", {})
+    if LAYOUT in whole and not of_dataset:
+        raise InputError(
+            f"{where}: [layout] describes the folder that it is in, and holds where that folder is audited, not a file "
+            f"in it: dataaudit run {path.parent}"
+        )
+    settings = _checked(where, {key: value for key, value in whole.items() if key != LAYOUT})
+    options = dict(settings.options)
+    if of_dataset and (found := [name for name in TRUSTED if name in options]):
+        raise InputError(
+            f"{where}: {found[0]!r} can't be set by the dataset itself; say it on the command line, or in a {FILE} in "
+            "the folder that you run from"
+        )
+    if "learner" in options and not code and options["learner"].partition(":")[0] not in plugins.names("learners"):
+        raise InputError(
+            f"{where}: learner = {options['learner']!r} names code to run; pass it by --learner, or the file by "
+            "--config"
+        )
+    for name in ("output", "baseline"):
+        if name in options:
+            options[name] = path.parent / options[name]  # beside the file that says it
+    return Settings(options, settings.policy, (path,) if settings.options or settings.policy else ())
+
+
+def _assigned(assignment: str) -> Settings:
+    """What one KEY=VALUE says; the value as in TOML, words with or without quotes."""
+    key, equals, value = assignment.partition("=")
+    where = f"--set {assignment}"
+    if not equals or not key.strip():
+        raise InputError(f"{where}: expected KEY=VALUE, as in leakage.max_fraction=0.0")
+    for line in (f"{key} = {value}", f"{key} = {value.strip()!r}"):
+        try:
+            return _checked(where, tomllib.loads(line))
+        except tomllib.TOMLDecodeError as error:
+            reason = error
+    raise InputError(f"{where}: not readable as TOML: {reason}")
+
+
+def _checked(where: str, found: Mapping[str, Any]) -> Settings:
+    """Every key known, every value of its type, which tells options from checks of the same name."""
+    checks = plugins.names("detectors")
+    options, policy = {}, {}
+    for key, value in found.items():
+        if key in OPTIONS and not (key in checks and isinstance(value, Mapping)):
+            options[key] = _typed(f"{where}: {key}", value, OPTIONS[key])
+        elif key in POLICY:
+            policy[key] = _typed(f"{where}: {key}", value, POLICY[key])
+        elif key in checks:
+            if not isinstance(value, Mapping):
+                raise InputError(f"{where}: expected a table for the check {key!r}, as in {key}.max_fraction = 0.0")
+            for name in value:
+                if name not in LIMITS:
+                    raise _unknown(f"{where}: {key}", name, list(LIMITS))
+            policy[key] = {name: _typed(f"{where}: {key}.{name}", own, LIMITS[name]) for name, own in value.items()}
+        else:
+            raise _unknown(where, key, [*OPTIONS, *POLICY, *checks, LAYOUT])
+    return Settings(options, policy)
+
+
+def _unknown(where: str, key: str, known: Sequence[str]) -> InputError:
+    near = difflib.get_close_matches(key, known, 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(set(known)))}"
+    return InputError(f"{where}: there is no setting {key!r}; {hint}")
+
+
+def _typed(where: str, value: Any, kind: type[Any]) -> Any:
+    """The value, if it is of the type and in the range of its key, the last part of `where`."""
+    if kind is float and type(value) is int:
+        value = float(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise InputError(f"{where}: expected {WORDS[kind]}, found {value!r}")
+    name = where.rpartition(": ")[2].rpartition(".")[2]
+    if name == "fail_on" and value.lower() not in SEVERITIES:
+        raise InputError(f"{where}: expected one of {', '.join(SEVERITIES)}, found {value!r}")
+    if name == "max_fraction" and not 0 <= value <= 1:
+        raise InputError(f"{where}: expected a share from 0 to 1, found {value!r}")
+    if name == "min_trust_lds" and not -1 <= value <= 1:
+        raise InputError(f"{where}: expected a correlation from -1 to 1, found {value!r}")
+    if name == "max_findings" and value < 0:
+        raise InputError(f"{where}: expected zero or more, found {value!r}")
+    return value

@@ -1,0 +1,116 @@
+"""Predictions that hang on three planted samples are claimed with them; the others are not."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dataaudit.checks.detection import Case, Detection
+from dataaudit.checks.detectors import brittle
+from dataaudit.dataset import Dataset, silent
+from dataaudit.training.pool import train_pool
+from dataaudit.training.retraining import Retraining
+
+from ...fixtures import LeaveOneOut, NearestMean, dataset_of
+
+N_TRAIN, HANGING, SAFE = 120, 4, 6
+EXTREME = {0, 2, 4}
+"""Training samples of the class a that lie beyond the class b: without them, what is between a and b is b's."""
+
+
+def between(tmp_path: Path) -> Dataset:
+    """Grey images: a is about 100, but for three at 230; b is about 200. Four test images lie just on a's side."""
+    rng = np.random.default_rng(0)
+    targets = np.arange(N_TRAIN + HANGING + SAFE) % 2
+    levels = np.where(targets == 0, 100.0, 200.0) + rng.normal(0, 2, len(targets))
+    levels[sorted(EXTREME)] = 230
+    levels[N_TRAIN : N_TRAIN + HANGING] = 151
+    targets[N_TRAIN : N_TRAIN + HANGING] = 0
+    pixels = levels[:, None, None, None] + rng.normal(0, 1, (len(targets), 1, 8, 8))
+    return dataset_of(pixels.round().astype(np.uint8), targets, N_TRAIN, tmp_path)
+
+
+def examine(dataset: Dataset, tmp_path: Path, predictions: int = 10, times: int = 4) -> Detection:
+    learner = NearestMean()
+    pool = train_pool(dataset, learner, tmp_path / "pool", 8, 0, silent)
+    target = dataset.rows("test")
+    predicted = pool.probabilities[target].argmax(1)
+
+    def influences(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        wanted = predicted.copy()
+        wanted[rows - N_TRAIN] = labels
+        return LeaveOneOut(dataset, learner, wanted).scores()[:, rows - N_TRAIN]
+
+    case = Case(dataset, pool, LeaveOneOut(dataset, learner), 0, silent, influences, predictions)  # type: ignore[arg-type]
+    retraining = Retraining(dataset, learner, tmp_path / "retrained", 0, times, silent)
+    return brittle.verify(case, brittle.detect(case), retraining)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Dataset:
+    return between(tmp_path)
+
+
+def test_hanging_predictions_are_claimed_with_the_samples_they_hang_on(dataset: Dataset, tmp_path: Path) -> None:
+    detection = examine(dataset, tmp_path)
+    claimed = {finding.sample_ids[0] for finding in detection.findings}
+    assert claimed == {dataset.ids[N_TRAIN + i] for i in range(HANGING)}
+    for finding in detection.findings:
+        assert set(finding.sample_ids[1:4]) <= {dataset.ids[i] for i in EXTREME}
+        assert 2 <= len(finding.sample_ids) - 1 <= 4
+        assert finding.evidence["support_size"] == len(finding.evidence["support"]) == len(finding.sample_ids) - 1
+        assert finding.evidence["flips"] == 4
+        assert finding.evidence["flips_after_random_removal"] == 0
+        assert finding.verification.status == "confirmed"
+        assert finding.verification.interval is not None
+        assert finding.verification.interval[0] > 0
+        assert abs(finding.verification.random or 0) < finding.verification.interval[0]
+
+
+def test_the_fall_of_the_lead_while_searching_is_kept(dataset: Dataset, tmp_path: Path) -> None:
+    for finding in examine(dataset, tmp_path).findings:
+        margins, size = finding.evidence["margins"], finding.evidence["support_size"]
+        removed, lead = margins["removed"], margins["lead"]
+        assert removed[0] == 0
+        assert removed == sorted(set(removed))
+        assert size in removed
+        assert len(lead) == len(removed)
+        assert lead[0] > 0 > lead[removed.index(size)]
+        assert margins["fresh"]["removed"] == [0, size]
+        assert margins["fresh"]["lead"] == [finding.evidence["lead"], finding.evidence["lead_without"]]
+        assert margins["random"]["removed"][1] >= size
+        assert margins["random"]["lead"][1] > 0
+
+
+def test_what_holds_is_said_to_hold_up_to_the_most_tried(dataset: Dataset, tmp_path: Path) -> None:
+    detection = examine(dataset, tmp_path)
+    states = {one["id"]: one["status"] for one in detection.figures["supports"]}
+    assert detection.figures["most"] == round(0.04 * N_TRAIN)
+    assert [states[dataset.ids[N_TRAIN + HANGING + i]] for i in range(SAFE)] == ["not found"] * SAFE
+    assert detection.examined == HANGING + SAFE
+    assert "6 held without the 5 most supportive training samples" in detection.notes[1]
+    assert detection.figures["counterfactual"]["correlation"] > 0.8
+
+
+def test_only_as_many_as_asked_are_examined_and_the_rest_is_said(dataset: Dataset, tmp_path: Path) -> None:
+    detection = examine(dataset, tmp_path, predictions=3)
+    assert detection.examined == 3
+    assert detection.notes[0].startswith("3 of 10 stable predictions examined")
+    assert examine(dataset, tmp_path, predictions=0).skipped
+
+
+def test_a_wrong_prediction_is_asked_about_as_predicted(dataset: Dataset, tmp_path: Path) -> None:
+    targets = dataset.targets.copy()
+    targets[N_TRAIN] = 1
+    detection = examine(replace(dataset, targets=targets), tmp_path)
+    finding = next(one for one in detection.findings if one.sample_ids[0] == dataset.ids[N_TRAIN])
+    assert finding.evidence["predicted"] == "a"
+    assert finding.evidence["label"] == "b"
+
+
+def test_a_claim_is_the_same_whatever_the_order_it_was_trained_in(dataset: Dataset, tmp_path: Path) -> None:
+    first = examine(dataset, tmp_path)
+    again = examine(dataset, tmp_path / "again")
+    assert [one.fingerprint for one in first.findings] == [one.fingerprint for one in again.findings]
+    assert first.figures == again.figures

@@ -1,0 +1,195 @@
+"""Leakage and duplicates among texts, tables and arrays: planted copies are found, clean data stays silent."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
+
+from dataaudit.checks.detection import Case, Detection
+from dataaudit.checks.detectors import duplicates, leakage
+from dataaudit.dataset import Dataset, silent
+
+from ...written import dataset_of, docstrings, measured, sentences
+
+N_TRAIN, N_TEST = 400, 100
+N = N_TRAIN + N_TEST
+
+
+class NoPool:
+    """Stands in for a pool without runs."""
+
+    def __len__(self) -> int:
+        return 0
+
+
+class NoInfluence:
+    """Stands in for an attribution: every score is zero."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.shape = len(dataset.rows("train")), len(dataset.rows(dataset.target_split))
+
+    def blocks(self) -> list[tuple[int, NDArray[np.float32]]]:
+        return [(0, np.zeros(self.shape, np.float32))]
+
+
+def case_of(dataset: Dataset) -> Case:
+    """Without models: a user's own, never retrained."""
+    return Case(dataset, NoPool(), NoInfluence(dataset), 0, silent)  # type: ignore[arg-type]
+
+
+def frame(name: str) -> Dataset:
+    load = {"wine": load_wine, "breast_cancer": load_breast_cancer, "diabetes": load_diabetes}[name]
+    found = load(as_frame=True)
+    rows = np.random.default_rng(0).permutation(len(found.data))
+    targets = found.target.to_numpy()[rows]
+    table, n_train = found.data.iloc[rows].reset_index(drop=True), 3 * len(rows) // 4
+    if name == "diabetes":
+        return dataset_of(table, n_train, "table", targets.astype(float), "regression")
+    return replace(dataset_of(table, n_train, "table", targets), class_names=("a", "b", "c"))
+
+
+CLEAN = {
+    "made-up texts": lambda: dataset_of(sentences(N), N_TRAIN, "text"),
+    "made-up table": lambda: dataset_of(measured(N), N_TRAIN, "table"),
+    "wine": lambda: frame("wine"),
+    "breast cancer": lambda: frame("breast_cancer"),
+    "diabetes": lambda: frame("diabetes"),
+    "digits": lambda: dataset_of(load_digits().images[:N].astype("f4"), N_TRAIN, "array"),
+}
+
+
+def pairs_of(detection: Detection) -> set[tuple[str, str]]:
+    return {(copy["test_id"], copy["train_id"]) for one in detection.findings for copy in one.evidence["copies"]}
+
+
+def no_pool(labels: np.ndarray) -> Any:
+    raise AssertionError("leaks are planted into inputs, not labels")
+
+
+@pytest.mark.parametrize("name", CLEAN)
+def test_clean_data_has_no_finding_and_most_planted_copies_are_found(name: str) -> None:
+    dataset = CLEAN[name]()
+    case = case_of(dataset)
+    detection = leakage.detect(case)
+    assert len(pairs_of(detection)) <= 1
+    assert {pair.kind for pair in detection.pairs if pair.ranked == 5} == {"candidate"}
+    assert len(duplicates.detect(case).findings) <= 1
+    calibration = leakage.calibrate(case, no_pool)
+    assert calibration is not None
+    assert sum(calibration.found.values()) >= 0.55 * sum(calibration.planted.values())
+    assert calibration.reported - calibration.right <= 1
+
+
+def test_of_real_texts_most_altered_copies_are_found_among_their_relatives() -> None:
+    texts = np.random.default_rng(0).permutation(np.array(docstrings(), object))[:N]
+    case = case_of(dataset_of(texts, N_TRAIN, "text"))
+    calibration = leakage.calibrate(case, no_pool)
+    assert calibration is not None
+    assert sum(calibration.found.values()) >= 0.7 * sum(calibration.planted.values())
+    assert calibration.reported - calibration.right <= 2
+
+
+def test_copies_of_texts_are_found_with_the_words_that_differ_and_nothing_else() -> None:
+    texts = sentences(N)
+    texts[3] = texts[N_TRAIN + 3].upper() + "!"
+    texts[8] = texts[N_TRAIN + 5].replace(texts[N_TRAIN + 5].split()[4], "elsewhere", 1)
+    texts[9] = texts[N_TRAIN + 5]
+    texts[20] = texts[N_TRAIN + 11] = "short one"
+    dataset = dataset_of(texts, N_TRAIN, "text")
+    detection = leakage.detect(case_of(dataset))
+    found = {(N_TRAIN + 3, 3), (N_TRAIN + 5, 8), (N_TRAIN + 5, 9), (N_TRAIN + 11, 20)}
+    assert pairs_of(detection) == {(f"rows#{a}", f"rows#{b}") for a, b in found}
+    copies = {copy["train_id"]: copy for one in detection.findings for copy in one.evidence["copies"]}
+    assert copies["rows#9"]["exact"]
+    assert copies["rows#20"]["exact"]
+    assert ["left", texts[N_TRAIN + 5].split()[4]] in copies["rows#8"]["differences"]
+    assert ["right", "elsewhere"] in copies["rows#8"]["differences"]
+    assert copies["rows#3"]["test_label"] == "b"
+    assert detection.notes[0].startswith("3 of 100 test samples (3.0%) have a copy in the training set")
+    assert len(detection.notes) == 1
+
+
+def test_copies_of_rows_are_found_with_the_columns_that_differ_and_nothing_else() -> None:
+    table = measured(N)
+    table.iloc[3, :-1] = table.iloc[N_TRAIN + 3, :-1]
+    table.iloc[8, :-1] = table.iloc[N_TRAIN + 5, :-1]
+    table.loc[8, ["x2", "word"]] = [99.0, "violet"]
+    table.iloc[[11, N_TRAIN + 11], :-1] = table.iloc[[12, 12], :-1].to_numpy()
+    table.iloc[N_TRAIN + 11, :8] *= 1 + 1e-6
+    detection = leakage.detect(case_of(dataset_of(table, N_TRAIN, "table")))
+    found = {(N_TRAIN + 3, 3), (N_TRAIN + 5, 8), (N_TRAIN + 11, 11), (N_TRAIN + 11, 12)}
+    assert pairs_of(detection) == {(f"rows#{a}", f"rows#{b}") for a, b in found}
+    copies = {copy["train_id"]: copy for one in detection.findings for copy in one.evidence["copies"]}
+    changed = {column: right for column, _, right in copies["rows#8"]["differences"]}
+    assert changed == {"x2": "99", "word": "violet", "id": "8"}
+    (repeated,) = duplicates.detect(case_of(dataset_of(table, N_TRAIN, "table"))).findings
+    assert repeated.sample_ids == ("rows#11", "rows#12")
+    assert "2 near copies of one sample" in repeated.message
+
+
+def test_rows_that_must_repeat_are_a_note_and_not_a_finding() -> None:
+    rng = np.random.default_rng(0)
+    few = pd.DataFrame({f"c{j}": rng.choice(list("abcd"), N, p=[0.4, 0.3, 0.2, 0.1]) for j in range(4)})
+    few["c0 again"] = few["c0"].str.upper()
+    detection = leakage.detect(case_of(dataset_of(few, N_TRAIN, "table")))
+    assert detection.findings == ()
+    assert (
+        "test samples equal one in the training set and are not reported: by chance alone about" in detection.notes[0]
+    )
+    assert any(pair.kind == "exact" for pair in detection.pairs)
+    repeated = duplicates.detect(case_of(dataset_of(few, N_TRAIN, "table")))
+    assert repeated.findings == ()
+    assert repeated.notes[0].startswith("train: ")
+    assert "samples repeat an earlier one and are not reported" in repeated.notes[0]
+    many = pd.DataFrame({f"c{j}": rng.choice(list("abcd"), N) for j in range(20)})
+    many.iloc[7] = many.iloc[N_TRAIN + 2]
+    copied = leakage.detect(case_of(dataset_of(many, N_TRAIN, "table")))
+    assert pairs_of(copied) == {(f"rows#{N_TRAIN + 2}", "rows#7")}
+    assert copied.findings[0].evidence["copies"][0]["q_value"] < 0.01
+
+
+def test_arrays_and_numbers_as_targets() -> None:
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(N, 5, 4)).astype("f4")
+    targets = inputs.sum((1, 2)).astype(float)
+    inputs[3] = inputs[N_TRAIN + 3] + 0.003
+    inputs[4] = inputs[N_TRAIN + 4]
+    targets[3] = targets[N_TRAIN + 3] * (1 + 1e-12)
+    case = case_of(dataset_of(inputs, N_TRAIN, "array", targets, "regression"))
+    detection = leakage.detect(case)
+    assert pairs_of(detection) == {(f"rows#{N_TRAIN + 3}", "rows#3"), (f"rows#{N_TRAIN + 4}", "rows#4")}
+    agree = {one.sample_ids[1]: one.evidence["labels_agree"] for one in detection.findings}
+    assert agree == {"rows#3": True, "rows#4": False}
+    left = leakage.verify(case, detection, None)  # type: ignore[arg-type]
+    assert {finding.verification.status for finding in left.findings} == {"unverified"}
+    assert left.notes[-1].endswith("that is done for classes only")
+
+
+def test_sets_of_labels_are_compared_as_sets() -> None:
+    texts = sentences(N)
+    texts[3], texts[4] = texts[N_TRAIN + 3], texts[N_TRAIN + 4]
+    labels = np.random.default_rng(0).random((N, 2)) < 0.5
+    labels[3], labels[4] = labels[N_TRAIN + 3], ~labels[N_TRAIN + 4]
+    detection = leakage.detect(case_of(dataset_of(texts, N_TRAIN, "text", labels, "multilabel")))
+    assert {one.sample_ids[1]: one.evidence["labels_agree"] for one in detection.findings} == {
+        "rows#3": True, "rows#4": False,
+    }  # fmt: skip
+    texts[10] = texts[11]
+    (repeated,) = duplicates.detect(case_of(dataset_of(texts, N_TRAIN, "text", labels, "multilabel"))).findings
+    assert repeated.kind == ("duplicate" if (labels[10] == labels[11]).all() else "conflicting_labels")
+
+
+@pytest.mark.parametrize("train", [1, 2, 9])
+@pytest.mark.parametrize("inputs", [sentences(10), ["", "", *[""] * 8], measured(10), np.ones((10, 3))], ids=str)
+def test_tiny_splits_and_empty_samples_do_not_fail(inputs: Any, train: int) -> None:
+    modality = {list: "text", pd.DataFrame: "table", np.ndarray: "array"}[type(inputs)]
+    case = case_of(dataset_of(inputs, train, modality))  # type: ignore[arg-type]
+    detection = leakage.detect(case)
+    assert detection.examined == 10 - train
+    assert (detection.findings == ()) == (modality != "text" or inputs[0] != "")
+    leakage.calibrate(case, no_pool)
+    duplicates.detect(case)

@@ -1,0 +1,65 @@
+"""What could not be read is reported, once where there is much of it."""
+
+from dataclasses import replace
+
+import pytest
+
+from dataaudit.checks.detection import Case
+from dataaudit.checks.detectors import integrity
+from dataaudit.dataset import Rejected, silent
+from dataaudit.findings import Finding, Severity
+
+from ...fixtures_tables import make
+
+
+def findings(*rejected: Rejected) -> tuple[Finding, ...]:
+    dataset = replace(make("table", "classification"), rejected=rejected)
+    detection = integrity.detect(Case(dataset, None, None, 0, silent))  # type: ignore[arg-type]
+    assert detection.examined == detection.total == 280 + len(rejected)
+    return detection.findings
+
+
+def rows(count: int, reason: str = "no label", split: str = "train") -> list[Rejected]:
+    return [Rejected(f"{split}.csv#{i}", split, "", reason) for i in range(count)]  # type: ignore[arg-type]
+
+
+def test_whole_data_have_no_findings() -> None:
+    assert findings() == ()
+
+
+def test_a_few_rows_are_a_finding_each() -> None:
+    found = findings(*rows(3))
+    assert [one.message for one in found] == [f"train.csv#{i} (train) is left out: no label" for i in range(3)]
+    assert len({one.fingerprint for one in found}) == 3
+    assert {one.severity for one in found} == {Severity.MEDIUM}
+
+
+@pytest.mark.parametrize("count", [21, 500])
+def test_many_rows_are_one_finding_for_each_reason_and_split(count: int) -> None:
+    found = findings(*rows(count), *rows(count, "not a number"), *rows(count, split="test"), *rows(2, "too long"))
+    assert len(found) == 5
+    assert f"{count} samples of train are left out, no label: such as train.csv#0" in {one.message for one in found}
+    assert {len(one.sample_ids) for one in found} == {1, integrity.MANY}
+    assert {len(one.remedies[0].sample_ids) for one in found} == {1, count}
+
+
+def test_a_class_without_a_row_is_missing() -> None:
+    dataset = make("table", "classification")
+    named = replace(dataset, class_names=(*dataset.class_names, "d"))
+    found = integrity.detect(Case(named, None, None, 0, silent)).findings  # type: ignore[arg-type]
+    assert [one.message for one in found] == [
+        f"class 'd' has no sample in the {split} split or any other" for split in ("train", "test")
+    ]
+
+
+def test_a_row_is_known_again_by_what_it_holds_not_by_where_it_stands() -> None:
+    def marks(*contents: str) -> list[str]:
+        return [one.fingerprint for one in findings(*(
+            Rejected(f"train.csv#{place}", "train", "", "no label", content) for place, content in enumerate(contents)
+        ))]  # fmt: skip
+
+    assert marks("a", "b") == marks("b", "a")[::-1]
+    assert not set(marks("a")) & set(marks("b"))
+    many = [f"{number}" for number in range(8)]
+    assert marks(*many) == marks(*many[::-1])
+    assert marks(*many) != marks(*many[:-1], "other")

@@ -1,0 +1,100 @@
+"""Every detector runs on every kind of input and target, or says why not; none of them crashes."""
+
+import json
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from dataaudit import plugins
+from dataaudit.checks.detection import Case
+from dataaudit.checks.labels.label_views import descriptors
+from dataaudit.dataset import Dataset, Modality, Task, silent
+
+from ...fixtures_tables import make, targets_of
+
+WITHOUT_TRAINING = ["columns", "drift", "harmful", "image_quality", "imbalance", "integrity", "mislabeled", "outliers",
+                    "target_errors", "underperforming"]  # fmt: skip
+MODALITIES: list[Modality] = ["image", "table", "text", "array"]
+TASKS: list[Task] = ["classification", "regression", "multilabel"]
+
+
+class PoolOf:
+    """Stands in for a pool: what a linear model of the descriptors says."""
+
+    def __init__(self, dataset: Dataset, runs: int) -> None:
+        self.dataset, self.runs = dataset, runs
+        train, features = dataset.rows("train"), descriptors(dataset)
+        wanted = dataset.targets if dataset.task != "classification" else np.eye(3)[dataset.targets]
+        known = np.c_[features, np.ones(len(features))]
+        weights = np.linalg.solve(known[train].T @ known[train] + 10 * np.eye(known.shape[1]),
+                                  known[train].T @ wanted[train].astype(float))  # fmt: skip
+        said = known @ weights
+        if dataset.task == "classification":
+            exponentials = np.exp(5 * said)
+            self.probabilities = exponentials / exponentials.sum(1, keepdims=True)
+        elif dataset.task == "multilabel":
+            self.probabilities = 1 / (1 + np.exp(-5 * (said - 0.5)))
+        self.predictions = {
+            "classification": lambda: said.argmax(1),
+            "regression": lambda: said,
+            "multilabel": lambda: said > 0.5,
+        }[dataset.task]()
+
+    def __len__(self) -> int:
+        return self.runs
+
+
+class Nothing:
+    """Stands in for an attribution that says nothing."""
+
+    self_influence = None
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.shape = len(dataset.rows("train")), len(dataset.rows("test"))
+
+    def sums_over_targets(self) -> NDArray[np.float32]:
+        return np.zeros(self.shape[0], np.float32)
+
+    def blocks(self) -> list[tuple[int, NDArray[np.float32]]]:
+        return [(0, np.zeros(self.shape, np.float32))]
+
+
+def case_of(dataset: Dataset) -> Case:
+    known: Any = PoolOf(dataset, 8), Nothing(dataset)
+    return Case(dataset, *known, 0, silent)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("modality", "task"), list(product(MODALITIES, TASKS)))
+def test_every_detector_takes_every_kind_of_data(modality: Modality, task: Task) -> None:
+    dataset = make(modality, task, 120, 60)
+    case = case_of(dataset)
+    for name in WITHOUT_TRAINING:
+        detector = plugins.get("detectors", name)
+        if task not in getattr(detector, "TASKS", TASKS):
+            continue
+        detection = detector.detect(case)
+        assert bool(detection.skipped) == (detection.examined == 0), name
+        assert detection.total in (180, 120)
+        assert all(len(values) == 180 for values in detection.columns.values())
+        json.dumps([finding.evidence for finding in detection.findings], allow_nan=False)
+
+
+@pytest.mark.parametrize("name", [n for n in WITHOUT_TRAINING if n not in ("columns", "integrity")])
+def test_a_pool_without_runs_is_asked_for_nothing(name: str) -> None:
+    detector = plugins.get("detectors", name)
+    if not getattr(detector, "NEEDS_POOL", False):
+        for task in getattr(detector, "TASKS", TASKS):
+            dataset = make("array", task, 120, 60)
+            case = Case(dataset, (), None, 0, silent)  # type: ignore[arg-type]
+            assert detector.detect(case).findings == ()
+
+
+def test_the_fixture_tells_its_targets() -> None:
+    signal = np.eye(3) * 2
+    np.testing.assert_array_equal(targets_of(signal, "classification"), [0, 1, 2])
+    np.testing.assert_array_equal(targets_of(signal, "multilabel"), np.eye(3, dtype=bool))
+    np.testing.assert_array_equal(targets_of(signal, "regression"), [16, 6, 12])

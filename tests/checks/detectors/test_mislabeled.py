@@ -1,0 +1,308 @@
+"""Flipped labels are found, ranked first and borne out by retraining; clean labels are left alone."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from dataaudit.checks.detection import Calibration, Case, Detection
+from dataaudit.checks.detectors import mislabeled
+from dataaudit.checks.labels.label_views import (
+    descriptors,
+    linear_probabilities,
+    nearest_training,
+    neighbour_probabilities,
+)
+from dataaudit.dataset import Dataset, silent
+from dataaudit.findings import Finding
+from dataaudit.training.learners.image import ImageLearner
+from dataaudit.training.pool import Pool, train_pool
+from dataaudit.training.retraining import Retraining
+
+from ...fixtures import MakeDataset
+from ...fixtures_tables import make
+
+QUICK = ImageLearner(epochs=6, batch_size=16)
+FLIPPED = np.array([3, 40, 77, 120, 150, 199, 205, 230])
+
+
+class AnyAttribution:
+    """Stands in for an attribution."""
+
+    def __init__(self, n: int) -> None:
+        self.self_influence = np.arange(n, dtype="f4")
+        self.shape = (n, 4)
+
+    def sums_over_targets(self) -> NDArray[np.float32]:
+        return -self.self_influence
+
+
+def case_of(dataset: Dataset, folder: Path, seed: int = 0) -> Case:
+    torch.set_num_threads(1)
+    pool = train_pool(dataset, QUICK, folder, 8, seed, silent)
+    attribution = AnyAttribution(len(dataset.rows("train")))
+    return Case(dataset, pool, attribution, seed, silent)  # type: ignore[arg-type]
+
+
+def retrainer(case: Case, folder: Path) -> Callable[[NDArray[np.int64]], Pool]:
+    return lambda labels: train_pool(replace(case.dataset, targets=labels), QUICK, folder, 8, case.seed, silent)
+
+
+def flipped(dataset: Dataset, rows: NDArray[np.int64]) -> Dataset:
+    targets = dataset.targets.copy()
+    targets[rows] = (targets[rows] + 1) % len(dataset.class_names)
+    return replace(dataset, targets=targets)
+
+
+@pytest.fixture
+def faulty(make_dataset: MakeDataset, tmp_path: Path) -> Case:
+    """200 training and 40 test blobs, of which FLIPPED carry another label."""
+    return case_of(flipped(make_dataset(200, 40), FLIPPED), tmp_path / "pool")
+
+
+def reported(case: Case, detection: Detection) -> set[int]:
+    return {case.dataset.ids.index(finding.sample_ids[0]) for finding in detection.findings}
+
+
+def test_clean_labels_are_left_alone_with_and_without_calibration(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    case = case_of(make_dataset(200, 40), tmp_path / "pool")
+    detection = mislabeled.detect(case)
+    assert detection.findings == ()
+    assert detection.examined == detection.total == 240
+    calibrated = replace(case, calibration=mislabeled.calibrate(case, retrainer(case, tmp_path / "planted")))
+    assert mislabeled.detect(calibrated).findings == ()
+
+
+def test_flips_in_any_split_are_found_and_ranked_first(faulty: Case) -> None:
+    detection = mislabeled.detect(faulty)
+    found, expected = reported(faulty, detection), set(FLIPPED.tolist())
+    assert len(found & expected) >= 7
+    assert len(found - expected) <= 2
+    worst = np.argsort(detection.columns["label_quality"])[: len(expected)]
+    assert len(set(worst.tolist()) & expected) >= 7
+    classes = faulty.dataset.class_names
+    for finding in detection.findings:
+        row = faulty.dataset.ids.index(finding.sample_ids[0])
+        if row in expected:
+            assert finding.evidence["suggested_label"] == classes[faulty.dataset.targets[row] - 1]
+            relabel, remove = finding.remedies
+            assert relabel.to == (classes[faulty.dataset.targets[row] - 1],)
+            assert relabel.sample_ids == remove.sample_ids == finding.sample_ids
+        assert ("self_influence" in finding.evidence) == (row < 200)
+    assert np.isnan(detection.columns["self_influence"][200:]).all()
+
+
+def test_q_is_the_expected_share_of_false_findings_so_far(faulty: Case) -> None:
+    findings = mislabeled.detect(faulty).findings
+    right = np.array([1 - finding.evidence["probability_wrong"] for finding in findings])
+    q = np.array([finding.evidence["q_value"] for finding in findings])
+    np.testing.assert_allclose(q, np.cumsum(right) / np.arange(1, len(q) + 1), atol=1e-12)
+    assert (np.diff(right) >= 0).all()
+    assert q[-1] <= 0.2
+
+
+def test_planted_errors_are_found_again_and_set_the_threshold(faulty: Case, tmp_path: Path) -> None:
+    asked: list[NDArray[np.int64]] = []
+
+    def retrained(labels: NDArray[np.int64]) -> Pool:
+        asked.append(labels)
+        return retrainer(faulty, tmp_path / "planted")(labels)
+
+    calibration = mislabeled.calibrate(faulty, retrained)
+    (labels,) = asked
+    assert calibration.planted == {"random": 5, "confusable": 5}
+    assert (labels != faulty.dataset.targets).sum() == 10
+    assert sum(calibration.found.values()) == calibration.right >= 8
+    assert calibration.right <= calibration.reported <= calibration.right + 2
+    assert calibration.threshold is not None
+    assert 0.2 < calibration.threshold < 0.8
+    detection = mislabeled.detect(replace(faulty, calibration=calibration))
+    assert len(reported(faulty, detection) & set(FLIPPED.tolist())) >= 7
+
+
+def test_the_threshold_is_the_probability_that_becomes_an_even_chance(faulty: Case) -> None:
+    def quality(threshold: float) -> NDArray[np.float64]:
+        calibration = Calibration({}, {}, 0, 0, "", threshold)
+        found = mislabeled.detect(replace(faulty, calibration=calibration)).columns["label_quality"]
+        return np.asarray(found)
+
+    plain, bolder = quality(0.5), quality(0.3)
+    np.testing.assert_array_equal(plain, mislabeled.detect(faulty).columns["label_quality"])
+    np.testing.assert_array_equal(bolder < 0.5, plain < 0.7)
+    assert (bolder <= plain).all()
+
+
+def test_advocates_are_other_training_samples_of_either_label(faulty: Case) -> None:
+    calls: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+
+    def influences(rows: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.float32]:
+        calls.append((rows, labels))
+        scores = np.arange(200, dtype="f4")[:, None] + np.arange(len(rows), dtype="f4") / 100
+        scores[rows[rows < 200], np.flatnonzero(rows < 200)] = 1e6  # a sample speaks for itself loudest
+        return scores
+
+    dataset = faulty.dataset
+    told = mislabeled.detect(replace(faulty, influences=influences)).findings
+    ((rows, labels),) = calls
+    np.testing.assert_array_equal(rows[: len(told)], rows[len(told) :])
+    for one, (by_influence, by_likeness) in enumerate(zip(told, mislabeled.detect(faulty).findings, strict=True)):
+        for side, at in (("for_label", one), ("for_suggested", len(told) + one)):
+            others = np.flatnonzero((dataset.targets[:200] == labels[at]) & (np.arange(200) != rows[at]))
+            advocates = by_influence.evidence[side]
+            assert [advocate["id"] for advocate in advocates] == [dataset.ids[i] for i in others[:-4:-1]]
+            assert advocates[0]["influence"] == pytest.approx(others[-1] + at / 100, abs=1e-4)
+            near = by_likeness.evidence[side]
+            assert {advocate["label"] for advocate in near} == {dataset.class_names[labels[at]]}
+            assert by_likeness.sample_ids[0] not in {advocate["id"] for advocate in near}
+            assert near[0]["similarity"] >= near[2]["similarity"]
+
+
+def test_retraining_confirms_flips_and_refutes_a_claim_that_is_not_so(faulty: Case, tmp_path: Path) -> None:
+    detection = mislabeled.detect(faulty)
+    true = next(finding for finding in detection.findings if faulty.dataset.ids.index(finding.sample_ids[0]) in FLIPPED)
+    innocent = faulty.dataset.ids[next(row for row in range(200) if row not in reported(faulty, detection))]
+    given = faulty.dataset.class_names[faulty.dataset.targets[faulty.dataset.ids.index(innocent)]]
+    other = next(name for name in faulty.dataset.class_names if name != given)
+    false = replace(true, sample_ids=(innocent,), evidence={**true.evidence, "suggested_label": other})
+    claims = replace(detection, findings=(*detection.findings, false))
+    retraining = Retraining(faulty.dataset, QUICK, tmp_path / "retrained", 0, 3, silent)
+    verified = mislabeled.verify(faulty, claims, retraining)
+
+    confirmed = [finding.verification.status == "confirmed" for finding in verified.findings[:-1]]
+    assert sum(confirmed) >= 6
+    refuted = verified.findings[-1].verification
+    assert refuted.status == "refuted"
+    assert refuted.interval is not None
+    assert refuted.effect is not None
+    assert refuted.interval[0] < refuted.effect < refuted.interval[1] < 0
+    assert refuted.seeds == 3
+    assert refuted.random is not None
+    assert refuted.random < 0
+    accuracy, loss = verified.notes[-2:]
+    assert "accuracy on the" in accuracy
+    assert "mean log-loss on the" in loss
+    assert len(list((tmp_path / "retrained").glob("*.pt"))) == 9
+
+
+def test_findings_outside_training_are_judged_by_models_of_everything(faulty: Case, tmp_path: Path) -> None:
+    detection = mislabeled.detect(faulty)
+    tests = tuple(one for one in detection.findings if one.evidence["split"] == "test")
+    retraining = Retraining(faulty.dataset, QUICK, tmp_path / "retrained", 0, 3, silent)
+    verified = mislabeled.verify(faulty, replace(detection, findings=tests), retraining)
+    assert tests
+    assert all((one.verification.effect or 0) > 0 for one in verified.findings)
+    assert all(one.verification.effect == one.verification.random for one in verified.findings)
+    assert verified.notes == detection.notes
+    assert len(list((tmp_path / "retrained").glob("*.pt"))) == 3
+    assert mislabeled.verify(faulty, replace(detection, findings=()), retraining).findings == ()
+
+
+def test_views_do_not_see_the_label_of_their_own_row(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset(60, 10)
+    other = flipped(dataset, np.array([5]))
+    features = descriptors(dataset)
+    np.testing.assert_array_equal(features, descriptors(replace(other, derived={})))
+    neighbours = nearest_training(dataset, features)
+    assert (neighbours != np.arange(len(dataset))[:, None]).all()
+    assert set(neighbours.ravel().tolist()) <= set(dataset.rows("train").tolist())
+    for view in (
+        lambda d: neighbour_probabilities(d, neighbours),
+        lambda d: linear_probabilities(d, features, 0),
+    ):
+        before, after = view(dataset)[5], view(other)[5]
+        assert before.argmax() == after.argmax() == dataset.targets[5]
+        np.testing.assert_allclose(view(dataset).sum(1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(
+        neighbour_probabilities(dataset, neighbours)[5], neighbour_probabilities(other, neighbours)[5]
+    )
+
+
+@pytest.mark.parametrize(("n_train", "classes"), [(60, 3), (20, 2), (4, 2), (40, 1)])
+def test_few_rows_few_classes_and_rare_classes_are_no_crash(
+    n_train: int, classes: int, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    dataset = make_dataset(n_train, 10, classes=classes)
+    targets = dataset.targets.copy()
+    targets[:n_train][targets[:n_train] == 2] = 1
+    for rare in (2, 1):  # one sample in training; none, but some in the test split
+        targets[0] = min(rare, classes - 1)
+        case = case_of(replace(dataset, targets=targets), tmp_path / str(rare))
+        calibration = mislabeled.calibrate(case, retrainer(case, tmp_path / f"planted-{rare}"))
+        assert (calibration is not None) == (n_train >= 10 and classes > 1)
+        detection = mislabeled.detect(replace(case, calibration=calibration))
+        unknown = np.bincount(case.dataset.targets[:n_train], minlength=classes)[case.dataset.targets] < 5
+        np.testing.assert_array_equal(np.isnan(detection.columns["label_quality"]), unknown)
+        assert detection.examined == len(dataset) - unknown.sum()
+        assert bool(detection.skipped) == (detection.examined == 0)
+        assert len(detection.findings) <= 1
+
+
+class PoolOfSets:
+    """Stands in for a pool: what the inputs that `make` gives say of their labels, at best."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        noise = 0.25**2
+        seen = np.asarray(dataset.inputs)[:, :3] / (1 + noise)
+        self.probabilities = norm.cdf((seen - 0.3) / np.sqrt(noise / (1 + noise))).clip(1e-4, 1 - 1e-4)
+
+
+class RetrainedAs:
+    """Stands in for retraining: every model gives these labels, the surer the larger the logit."""
+
+    times = 3
+
+    def __init__(self, truth: NDArray[np.bool_]) -> None:
+        self.logits = np.where(truth, 3.0, -3.0)
+
+    def outputs(self, removals: list[object], times: range, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        noise = np.random.default_rng(0).normal(0, 0.1, (len(removals), len(times), len(rows), self.logits.shape[1]))
+        return (self.logits[rows] + noise).astype(np.float32)
+
+
+def test_single_labels_of_sets_are_judged_by_themselves() -> None:
+    for seed in range(3):
+        dataset = make("array", "multilabel", 400, 100, seed)
+        truth, targets = dataset.targets, dataset.targets.copy()
+        pool = PoolOfSets(dataset)
+        scores = AnyAttribution(len(dataset.rows("train")))
+        assert mislabeled.detect(Case(dataset, pool, scores, seed, silent)).findings == ()  # type: ignore[arg-type]
+        rng = np.random.default_rng(seed)
+        planted = {(int(row), int(rng.integers(3))) for row in rng.permutation(500)[:25]}
+        for row, place in planted:
+            targets[row, place] ^= True
+        case = Case(replace(dataset, targets=targets), pool, scores, seed, silent)  # type: ignore[arg-type]
+        detection = mislabeled.detect(case)
+        found = {
+            (dataset.ids.index(one.sample_ids[0]), dataset.class_names.index(one.evidence["label_of_set"]))
+            for one in detection.findings
+        }
+        # Of inputs this noisy a third lies so near the bound that either label is likely.
+        assert len(found & planted) >= 11
+        assert len(found - planted) <= 0.25 * len(found)
+        row, place = next(iter(found & planted))
+        suggested = detection.columns["suggested_label"][row].split(", ")
+        assert (dataset.class_names[place] in suggested) == truth[row, place]
+        of_row: dict[str, list[Finding]] = {}
+        for one in detection.findings:
+            of_row.setdefault(one.sample_ids[0], []).append(one)
+        for id, several in of_row.items():
+            assert len({one.remedies[0].to for one in several}) == 1  # accepted together, they agree
+            given = {
+                name for name, holds in zip(dataset.class_names, targets[dataset.ids.index(id)], strict=True) if holds
+            }
+            for one in several:
+                assert set(one.remedies[-2].to) ^ given == {one.evidence["label_of_set"]}
+        verified = mislabeled.verify(case, detection, RetrainedAs(truth))  # type: ignore[arg-type]
+        status = [one.verification.status for one in verified.findings]
+        assert status.count("confirmed") == len(found & planted)
+        assert status.count("refuted") == len(found - planted)
+
+
+def test_nothing_is_planted_into_sets_of_labels() -> None:
+    case = Case(make("array", "multilabel"), None, None, 0, silent)  # type: ignore[arg-type]
+    assert mislabeled.calibrate(case, lambda labels: case.pool) is None

@@ -1,0 +1,138 @@
+"""Altered copies of rows stand out; rows equal by chance are known to be."""
+
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
+
+from dataaudit.checks.matching import tables as matching_tables
+from dataaudit.checks.matching.matcher import search
+from dataaudit.checks.matching.tables import TableMatcher
+from dataaudit.checks.planting.tables import ALTERATIONS
+from dataaudit.dataset import silent
+
+from ...written import dataset_of, measured
+
+
+def matcher_of(inputs: pd.DataFrame | np.ndarray) -> TableMatcher:
+    modality = "table" if isinstance(inputs, pd.DataFrame) else "array"
+    return TableMatcher.of(dataset_of(inputs, len(inputs) // 2, modality))
+
+
+@pytest.mark.parametrize("sort", ALTERATIONS)
+def test_altered_copies_are_the_best_match_and_score_above_all_others(sort: str) -> None:
+    matcher = matcher_of(measured(360))
+    altered = ALTERATIONS[sort](matcher.cells.of(np.arange(300, 330)), matcher.cells, np.random.default_rng(0))
+    planted = TableMatcher(matcher.inputs, matcher.cells.with_rows(np.arange(30), altered))
+    matches = search(planted, np.arange(300, 360), np.arange(300), silent, "")
+    found = matches.base[:30, 0] == np.arange(30)
+    assert found.all()
+    assert (matches.score[:30, 0] > matches.score[30:, 0].max()).mean() > 0.9
+    assert matches.chance is not None
+    assert np.median(matches.chance[:30, 0]) < 1e-3
+    assert np.median(matches.chance[30:, 0]) > 0.2
+
+
+@pytest.mark.parametrize("load", [load_wine, load_breast_cancer, load_digits])
+def test_copies_in_real_tables_and_arrays_are_the_best_match(load: object) -> None:
+    inputs = load().data.astype(np.float32)[:600]  # type: ignore[operator]
+    n = len(inputs)
+    matcher, sorts = matcher_of(inputs).with_copies(np.arange(n - 40, n), np.arange(40), np.random.default_rng(0))
+    matches = search(matcher, np.arange(n - 40, n), np.arange(n - 40), silent, "")
+    found = matches.base[:, 0] == np.arange(40)
+    assert found.mean() >= 0.95
+    assert len(Counter(sorts)) >= 4
+
+
+def test_arrays_of_any_shape_are_flattened_and_many_values_are_drawn_from() -> None:
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(200, 6, 8, 9)).astype(np.float32)
+    inputs[3] = inputs[150] + 0.01
+    matcher = matcher_of(inputs)
+    assert matcher.cells.numbers.shape == (200, 256)
+    matches = search(matcher, np.arange(140, 200), np.arange(140), silent, "")
+    assert matches.base[10, 0] == 3
+    assert matches.score[10, 0] > np.delete(matches.score[:, 0], 10).max() + 2
+
+
+def test_rows_equal_by_chance_are_about_as_many_as_coincidence_says() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({f"c{j}": rng.choice(list("abcd"), 1500, p=[0.4, 0.3, 0.2, 0.1]) for j in range(5)})
+    frame["twin"] = frame["c0"].str.upper()
+    coincidence = matcher_of(frame).coincidence
+    equal = frame.groupby(list(frame), sort=False)["c0"].transform("size").to_numpy() - 1
+    assert 0.7 < coincidence.sum() * len(frame) / equal.sum() < 2.5
+    assert matcher_of(measured(200)).coincidence.max() < 1e-6
+
+
+def test_ids_constants_and_empty_columns_say_nothing() -> None:
+    frame = measured(120)
+    frame["same"] = 7
+    kept = matcher_of(frame).cells.numbers.shape[1]
+    assert kept == frame.shape[1] - 3
+    nothing = matcher_of(frame[["nothing", "same", "id"]])
+    np.testing.assert_array_equal(nothing.coincidence, 1)
+    matches = search(nothing, np.arange(100, 120), np.arange(100), silent, "")
+    assert matches.chance is not None
+    assert (matches.chance >= 1).all()
+    itself = search(nothing, np.arange(10), np.arange(10), silent, "")
+    assert not (itself.base == np.arange(10)[:, None]).any()
+
+
+def test_missing_values_and_mixed_columns_match_like_with_like() -> None:
+    frame = measured(200)
+    frame["mixed"] = [str(i % 50) if i % 3 else f"n/a {i % 20}" for i in range(200)]
+    frame.iloc[4, :-4] = frame.iloc[190, :-4]
+    frame.iloc[4, 2:4] = np.nan
+    matches = search(matcher_of(frame), np.arange(180, 200), np.arange(180), silent, "")
+    assert matches.base[10, 0] == 4
+    assert np.isfinite(matches.score).all()
+
+
+def test_blocks_and_order_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = measured(150)
+    matcher = matcher_of(frame)
+    rows = np.arange(150)
+    whole = search(matcher, rows, rows, silent, "")
+    assert not (whole.base == rows[:, None]).any()
+    shuffled = np.random.default_rng(0).permutation(rows)
+    monkeypatch.setattr(matching_tables, "QUERY_BLOCK", 7)
+    monkeypatch.setattr(matching_tables, "CELL_BLOCK", 40)
+    again = search(matcher, shuffled, rows, silent, "")
+    np.testing.assert_allclose(again.score[:, 0], whole.score[shuffled, 0], rtol=1e-5)
+    scaled = search(matcher_of(frame.assign(x0=frame["x0"] * 1024)), rows, rows, silent, "")
+    np.testing.assert_allclose(scaled.score[:, 0], whole.score[:, 0], rtol=1e-5)
+
+
+def test_the_share_of_rows_as_near_by_the_plain_definition() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=400)
+    column = matcher_of(values[:, None])._columns[0]
+    left, right = rng.integers(0, 400, (2, 200))
+    left, right = left[left != right], right[left != right]
+    distance = np.abs(values[left] - values[right])
+    plain = [((np.abs(values - values[i]) <= d).sum() - 2) / 400 for i, d in zip(left, distance, strict=True)]
+    share = column.as_near(left, right)
+    far = np.array(plain) > 12 / 400
+    np.testing.assert_allclose(share[far], np.array(plain)[far], atol=1.1 / 400)
+    assert (share[~far] <= 13 / 400).all()
+
+
+def test_tiny_bases_give_fewer_candidates() -> None:
+    matcher = matcher_of(measured(6))
+    assert search(matcher, np.arange(2), np.arange(2, 5), silent, "").base.shape == (2, 3)
+    assert search(matcher, np.arange(1), np.arange(1), silent, "").base.shape == (1, 0)
+
+
+def test_differences_name_the_columns_that_differ() -> None:
+    frame = measured(50)
+    frame.iloc[3] = frame.iloc[2]
+    frame.loc[3, ["x1", "word"]] = [0.123456789, "blue"]
+    frame.loc[2, "word"] = "red"
+    assert matcher_of(frame).differences(2, 3) == [["x1", f"{frame['x1'][2]:.6g}", "0.123457"], ["word", "red", "blue"]]
+    assert len(matcher_of(frame).differences(10, 20)) == 12
+    arrays = np.zeros((30, 2, 2))
+    arrays[7, 1, 0] = 2
+    assert matcher_of(arrays).differences(6, 7) == [["1, 0", "0", "2"]]

@@ -1,0 +1,99 @@
+"""Detectors are calibrated, run and verified in turn; one that breaks takes no other down."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import NoReturn
+
+import pytest
+
+from dataaudit import plugins
+from dataaudit.checks import stages
+from dataaudit.checks.detection import Calibration, Case, Detection
+from dataaudit.dataset import silent
+from dataaudit.findings import Finding, Severity, Verification
+from dataaudit.training.retraining import Retraining
+
+from ..fixtures import MakeDataset, NearestMean
+
+CLAIM = Finding("odd", Severity.LOW, ("0000.png",), 1.0, "odd", "0" * 64)
+PLANTED = Calibration({"sort": 4}, {"sort": 3}, 3, 3, "by hand", threshold=0.7)
+
+
+def detect(case: Case) -> Detection:
+    bar = case.calibration.threshold if case.calibration else None
+    return Detection((CLAIM,), 5, 9, columns={"bar": [bar]}, notes=(f"threshold {bar}",))  # type: ignore[dict-item]
+
+
+def fail(*_: object) -> NoReturn:
+    raise ValueError("no such luck")
+
+
+def confirm(case: Case, detection: Detection, retraining: Retraining) -> Detection:
+    confirmed = replace(CLAIM, verification=Verification("confirmed", "x", 1.0, (0.5, 1.5), 0.0, retraining.times))
+    return replace(detection, findings=(confirmed,))
+
+
+@pytest.fixture
+def detectors(monkeypatch: pytest.MonkeyPatch) -> dict[str, SimpleNamespace]:
+    known = {
+        "plain": SimpleNamespace(detect=detect),
+        "whole": SimpleNamespace(detect=detect, calibrate=lambda case, retrained: PLANTED, verify=confirm),
+        "broken": SimpleNamespace(detect=fail, verify=confirm),
+        "uncalibrated": SimpleNamespace(detect=detect, calibrate=fail, verify=confirm),
+        "unproven": SimpleNamespace(detect=detect, verify=fail),
+    }
+    monkeypatch.setattr(plugins, "names", lambda group: sorted(known))
+    monkeypatch.setattr(plugins, "get", lambda group, name: known[name])
+    return known
+
+
+@pytest.fixture
+def case(make_dataset: MakeDataset) -> Case:
+    return Case(make_dataset(), None, None, 0, silent)  # type: ignore[arg-type]
+
+
+def retraining(case: Case, tmp_path: Path) -> Retraining:
+    return Retraining(case.dataset, NearestMean(), tmp_path, 0, 4, silent)
+
+
+@pytest.mark.usefixtures("detectors")
+def test_every_stage_that_fails_is_an_error_of_that_check_alone(case: Case, tmp_path: Path) -> None:
+    examined = stages.verify(stages.examine(case, fail), retraining(case, tmp_path))
+    status = {state.name: state.check.status for state in examined}
+    assert status == {"plain": "ran", "whole": "ran", "broken": "error", "uncalibrated": "error", "unproven": "error"}
+    assert all(state.check.reason == "ValueError: no such luck" for state in examined if state.check.status == "error")
+    assert len(stages.findings(examined)) == 2
+
+
+def test_equal_claims_on_copies_of_one_sample_have_ids_of_their_own(case: Case) -> None:
+    twins = tuple(Finding("mislabeled", Severity.MEDIUM, (id,), 0.9, "m", "ab" * 32) for id in "cab")
+    found = stages.findings([stages.Examined("x", case, Detection(twins, 3, 3))])
+    assert [one.sample_ids for one in found] == [("a",), ("b",), ("c",)]
+    assert len({one.id for one in found}) == 3
+    assert found[0].fingerprint == "ab" * 32
+    assert found == stages.findings([stages.Examined("x", case, Detection(twins[::-1], 3, 3))])
+
+
+@pytest.mark.usefixtures("detectors")
+def test_the_threshold_of_the_calibration_is_used_and_reported(case: Case) -> None:
+    (whole,) = [state for state in stages.examine(case, fail) if state.name == "whole"]
+    assert whole.check.notes == ("threshold 0.7",)
+    assert whole.check.calibration is not None
+    assert whole.check.calibration["found"] == {"sort": 3}
+
+
+@pytest.mark.usefixtures("detectors")
+def test_without_retraining_nothing_is_calibrated_and_findings_stay_unverified(case: Case) -> None:
+    examined = stages.examine(case, None)
+    assert {state.check.status for state in examined if state.name != "broken"} == {"ran"}
+    assert all(state.check.calibration is None for state in examined)
+    assert {finding.verification.status for finding in stages.findings(examined)} == {"unverified"}
+
+
+@pytest.mark.usefixtures("detectors")
+def test_claims_are_verified_with_as_many_trainings_as_asked(case: Case, tmp_path: Path) -> None:
+    examined = stages.verify(stages.examine(case, fail), retraining(case, tmp_path))
+    (whole,) = [state for state in examined if state.name == "whole"]
+    assert whole.detection is not None
+    assert whole.detection.findings[0].verification.seeds == 4

@@ -1,0 +1,148 @@
+"""`dataaudit evaluate` on a small set: what it measures, what it writes, and what it says when something can't run."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from dataaudit import cli, plugins
+from dataaudit.attribution.attribution import Attribution
+from dataaudit.config import AuditConfig
+from dataaudit.dataset import silent
+from dataaudit.errors import InputError
+from dataaudit.evaluation import alignment, evaluate
+from dataaudit.evaluation.evaluate import Effort, Evaluation
+from dataaudit.evaluation.report import lines, write_evaluation
+from dataaudit.training.learners.image import ImageLearner
+from dataaudit.training.retraining import Retraining
+
+from ..commands.test_cli import photos
+from ..fixtures import MakeDataset
+
+QUICK = ImageLearner(epochs=3, batch_size=16)
+
+
+@dataclass(frozen=True)
+class Unable:
+    needs = ("models",)
+
+    def attribute(self, *_: object) -> Attribution:
+        raise InputError("no <b>layers</b> here")
+
+
+@pytest.fixture
+def measured(make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluation:
+    torch.set_num_threads(1)
+    real = plugins.get
+    replaced = {
+        ("backends", "unable"): SimpleNamespace(BACKEND=Unable),
+        ("learners", "image"): SimpleNamespace(LEARNER=lambda: QUICK),
+    }
+    monkeypatch.setattr(plugins, "get", lambda group, name: replaced.get((group, name)) or real(group, name))
+    (tmp_path / "set").mkdir()
+    config = AuditConfig(tmp_path / "set", tmp_path / "out", runs=8, jobs=1)
+    dataset = make_dataset(n_train=80, n_test=20)
+    return evaluate.evaluate(config, dataset, ["tracin", "similarity", "unable"], Effort(2, 3, 2), silent)
+
+
+def test_every_backend_is_measured_or_says_why_not(measured: Evaluation, tmp_path: Path) -> None:
+    tracin, similarity, unable = measured.measured
+    assert tracin.trust is not None
+    assert -1 <= tracin.trust.lds <= 1
+    assert tracin.left_out is not None
+    assert tracin.left_out.predicted.shape == tracin.left_out.actual.shape == (3, 20)
+    assert tracin.removal is not None
+    assert tracin.removal.sizes == measured.sizes == (1, 2)
+    assert tracin.removal.actual.shape == (2, 2)
+    assert tracin.auc is not None
+    assert similarity.auc is None  # it has no self-influence
+    assert unable.error == "no <b>layers</b> here"
+    assert unable.trust is None
+    assert measured.self_confidence_auc > 0.8
+
+    page = write_evaluation(measured, tmp_path).read_text(encoding="utf-8")
+    assert "no &lt;b&gt;layers&lt;/b&gt; here" in page
+    figures = page.split("<figure")[1:]
+    assert [figure.count("h0") for figure in figures] == [9, 4, 4, 60, 60]  # three lines of three sizes, then pairs
+    data = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
+    assert [one["backend"] for one in data["measured"]] == ["tracin", "similarity", "unable"]
+    assert np.shape(data["measured"][0]["left_out"]["actual"]) == (3, 20)
+    table = "\n".join(lines(measured))
+    assert "unable: no <b>layers</b> here" in table
+    assert "random, same class" in table
+
+
+def test_removals_are_of_the_largest_scores_and_the_drop_is_of_that_target(
+    measured: Evaluation, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    dataset = make_dataset(n_train=80, n_test=20)
+    tracin = measured.measured[0]
+    assert tracin.removal is not None
+    scores = Attribution.load(tmp_path / "out" / "evaluation" / "tracin.h5")
+    best = scores.scores().max(0)
+    found = [int(np.argmin(np.abs(best - value))) for value in tracin.removal.predicted[:, 0]]
+    np.testing.assert_allclose(tracin.removal.predicted[:, 0], best[found], rtol=1e-5)
+    rows = dataset.rows("test")[found]
+    for at, target in enumerate(found):
+        top = np.argsort(-scores.scores()[:, target], kind="stable")[:2]
+        retraining = Retraining(dataset, QUICK, tmp_path / "again", 0, 2, silent)
+        margins = retraining.margins([np.zeros(0, np.int64), top], range(2), rows).mean(1)
+        assert margins[0, at] - margins[1, at] == pytest.approx(tracin.removal.actual[at, 1], abs=1e-4)
+
+
+def test_leave_one_out_alignment_knows_perfect_scores_and_noise() -> None:
+    rng = np.random.default_rng(0)
+    effect = rng.normal(size=(5, 7)).astype(np.float32)
+    full = np.zeros((4, 7), np.float32)
+    without = np.repeat(-effect[:, None], 4, 1)
+    perfect = alignment.leave_one_out(effect, full, without)
+    assert perfect.correlation == pytest.approx(1)
+    assert perfect.reproducible == pytest.approx(1)
+    noise = alignment.leave_one_out(effect, full, rng.normal(size=(5, 4, 7)).astype(np.float32))
+    assert abs(noise.reproducible) < 0.5
+    assert np.isnan(alignment.leave_one_out(effect * 0, full, without).correlation)
+
+
+def test_effort_that_measures_nothing_is_refused() -> None:
+    with pytest.raises(InputError, match="--times 1: expected at least 2"):
+        Effort(times=1)
+    with pytest.raises(InputError, match="zero or more"):
+        Effort(targets=-1)
+
+
+def command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr("sys.argv", ["dataaudit", "evaluate", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
+
+
+def test_the_command_writes_page_and_data_and_trains_what_run_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = photos(tmp_path / "photos", train=12, test=4)
+    effort = ["--runs", 8, "--jobs", 1, "--targets", 1, "--leave-out", 1]
+    assert command(monkeypatch, folder, "--backend", "tracin", *effort) == 0
+    assert "tracin" in capsys.readouterr().out
+    out = tmp_path / "photos-audit"
+    assert (out / "evaluation.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert json.loads((out / "evaluation.json").read_text(encoding="utf-8"))["name"] == "photos"
+    assert len(list((out / "pool").glob("run-*.pt"))) == 8
+    trained = {path: path.stat().st_mtime_ns for path in out.rglob("*.pt")}
+    assert command(monkeypatch, folder, "--backend", "tracin", *effort) == 0
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.pt")} == trained
+
+
+def test_what_cannot_be_measured_ends_with_2_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = photos(tmp_path / "photos")
+    assert command(monkeypatch, folder, "--backend", "magic") == 2
+    assert "there is no backend called 'magic'" in capsys.readouterr().err
+    assert command(monkeypatch, folder, "--times", 1) == 2
+    assert command(monkeypatch, tmp_path / "nothing") == 2
+    assert not (tmp_path / "photos-audit").exists()
