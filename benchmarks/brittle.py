@@ -30,7 +30,7 @@ from torch import nn
 from dataaudit.attribution.attribution import Attribution
 from dataaudit.attribution.backends.trak import Trak
 from dataaudit.attribution.problem import Problem
-from dataaudit.checks.detection import Case, Detection
+from dataaudit.checks.detection import CheckContext, Detection
 from dataaudit.checks.detectors import brittle
 from dataaudit.dataset import Dataset, Layout, silent
 from dataaudit.training.learners.image import ImageLearner, Standardise
@@ -113,7 +113,7 @@ class Bench:
         targets = self.dataset.targets.copy()
         targets[self.target] = self.predicted  # the labels of test samples are not used in training
         dataset = replace(self.dataset, targets=targets)
-        case = Case(dataset, self.pool, self.attribution(), SEED, silent, predictions=self.predictions)
+        case = CheckContext(dataset, self.pool, self.attribution(), SEED, silent, predictions=self.predictions)
         return brittle.verify(case, brittle.detect(case), self.retraining)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from dataaudit.data.formats import image_folder
-from dataaudit.dataset import Reading, silent
+from dataaudit.dataset import ReadOptions, silent
 from dataaudit.training.learners.image import ImageLearner
 
 if __name__ == "__main__":
@@ -20,7 +20,7 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     start = time.perf_counter()
-    dataset = image_folder.load(arguments.folder, Reading(), silent)
+    dataset = image_folder.load(arguments.folder, ReadOptions(), silent)
     read = time.perf_counter()
     learner = ImageLearner()
     model = learner.fit(dataset, dataset.rows("train"), seed=0)

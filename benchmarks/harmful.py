@@ -19,7 +19,7 @@ from brittle import Perceptron, fashion
 from dataaudit.attribution.attribution import Attribution
 from dataaudit.attribution.backends.trak import Trak
 from dataaudit.attribution.problem import Problem
-from dataaudit.checks.detection import Case
+from dataaudit.checks.detection import CheckContext
 from dataaudit.checks.detectors import harmful
 from dataaudit.checks.planting.labels import planted_flips
 from dataaudit.dataset import silent
@@ -41,7 +41,7 @@ def draw(learner: str, share: float, number: int, n_train: int, n_test: int, tim
     pool = train_pool(dataset, LEARNERS[learner], folder / "pool", 8, number, silent)
     if not (folder / "scores.h5").exists():
         Trak().attribute(Problem.of(pool), folder / "scores.h5", silent)
-    case = Case(dataset, pool, Attribution.load(folder / "scores.h5"), number, silent)
+    case = CheckContext(dataset, pool, Attribution.load(folder / "scores.h5"), number, silent)
     retraining = Retraining(dataset, LEARNERS[learner], folder / "retrained", number, times, silent)
     detection = harmful.verify(case, harmful.detect(case), retraining)
     words = f"draw {number}: {detection.notes[-1]}"

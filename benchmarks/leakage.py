@@ -25,7 +25,7 @@ import torch
 from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter
 from sklearn.metrics import average_precision_score
 
-from dataaudit.checks.detection import Case
+from dataaudit.checks.detection import CheckContext
 from dataaudit.checks.detectors import duplicates, leakage
 from dataaudit.checks.matching.copies import MIN_SIMILARITY, level
 from dataaudit.checks.matching.near_duplicates import matching_pixels, search
@@ -47,8 +47,8 @@ def dataset_of(inputs: np.ndarray, targets: np.ndarray, splits: np.ndarray, name
                    Layout("memory", "given"))  # fmt: skip
 
 
-def case_of(dataset: Dataset, seed: int) -> Case:
-    return Case(dataset, None, None, seed, silent)  # type: ignore[arg-type]
+def case_of(dataset: Dataset, seed: int) -> CheckContext:
+    return CheckContext(dataset, None, None, seed, silent)  # type: ignore[arg-type]
 
 
 def read_fashion(path: Path) -> tuple[np.ndarray, int]:
@@ -182,7 +182,7 @@ def plant(drawn: Drawn, make: Make, seed: int) -> Outcome:
         queries, places = N_TRAIN + rng.permutation(N_TEST)[: len(sorts)], rng.permutation(N_TRAIN)[: len(sorts)]
         for query, place, sort in zip(queries, places, sorts, strict=True):
             inputs[place] = make(inputs[query], sort, rng)
-        pairs = leakage.searched(case_of(drawn.split(inputs), seed)).pairs
+        pairs = leakage.search_copies(case_of(drawn.split(inputs), seed)).pairs
         columns = ("query", "base", "p_value", "similarity", "exact", "rank")
         found = pd.DataFrame({name: getattr(pairs, name) for name in columns}).assign(round=number)
         others = found[~found["query"].isin(queries)]

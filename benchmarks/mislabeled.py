@@ -20,7 +20,7 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import average_precision_score
 from sklearn.neighbors import NearestNeighbors
 
-from dataaudit.checks.detection import Case
+from dataaudit.checks.detection import CheckContext
 from dataaudit.checks.detectors import mislabeled
 from dataaudit.dataset import Dataset, Layout, silent
 from dataaudit.training.learners.image import ImageLearner
@@ -109,7 +109,7 @@ def measured(dataset: Dataset, wrong: np.ndarray, work: Path, seed: int) -> dict
         return train_pool(changed, LEARNER, work / changed.fingerprint[:16] / name, RUNS, seed, silent)
 
     pool, train = pool_on(dataset.targets, "pool"), dataset.rows("train")
-    case = Case(dataset, pool, NoAttribution(dataset), seed, silent)
+    case = CheckContext(dataset, pool, NoAttribution(dataset), seed, silent)
     calibration = mislabeled.calibrate(case, lambda labels: pool_on(labels, "calibration"))
     found = {"ours": 1 - mislabeled.detect(case).columns["label_quality"][train]}
     for method in ("self_confidence", "normalized_margin", "confidence_weighted_entropy"):

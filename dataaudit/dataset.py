@@ -44,7 +44,7 @@ EMPTY_SPLIT = "an empty split: no image in it"
 
 
 @dataclass(frozen=True)
-class Ignored:
+class IgnoredPath:
     """A path that the format left out, and why."""
 
     path: str
@@ -52,7 +52,7 @@ class Ignored:
 
 
 @dataclass(frozen=True)
-class Rejected:
+class UnreadableSample:
     """A sample that could not be read: it belongs to the dataset, but no model ever sees it.
 
     content   digest of what there is of it; empty where its file tells
@@ -75,7 +75,7 @@ class Layout:
 
     format: str
     split_origin: str
-    ignored: tuple[Ignored, ...] = ()
+    ignored: tuple[IgnoredPath, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -108,7 +108,7 @@ class Dataset:
     contents: tuple[str, ...]
     sources: tuple[Path, ...]
     layout: Layout
-    rejected: tuple[Rejected, ...] = ()
+    rejected: tuple[UnreadableSample, ...] = ()
     modality: Modality = "image"
     task: Task = "classification"
     derived: dict[str, tuple[Any, Any]] = field(default_factory=dict, compare=False, repr=False)
@@ -238,7 +238,7 @@ def stratified_split(targets: Sequence[int] | NDArray[np.int64], fraction: float
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadOptions:
     """How a dataset is to be read, where it can be read in more than one way.
 
     seed    of splits made here, and of the sample that is drawn of too many rows
@@ -286,10 +286,10 @@ class Format(Protocol):
     def matches(self, path: Path) -> bool:
         """Whether `path` looks like this format. Never raises."""
 
-    def load(self, path: Path, reading: Reading, track: Track) -> Dataset:
+    def load(self, path: Path, reading: ReadOptions, track: Track) -> Dataset:
         """Read it. Raises DatasetError when it can't be audited as it is."""
 
-    def rewrite(self, copy: Path, reading: Reading, edits: Mapping[str, Edit]) -> Mapping[str, str]:
+    def rewrite(self, copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapping[str, str]:
         """Make the edits, by id of sample, in a whole and private copy of a dataset that `load` has read.
 
         Optional: without it `dataaudit apply` refuses the format. The copy has the dataset's own name, so ids are the

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -17,8 +18,8 @@ from .attribution.problem import Problem
 from .attribution.scoring import influences, kept_or_new_scores, problem_factory
 from .attribution.trust import trust
 from .checks import stages
-from .checks.detection import Case, explanation
-from .checks.stages import Examined
+from .checks.detection import CheckContext, explanation
+from .checks.stages import CheckState
 from .config import AuditConfig
 from .data.reading.line_numbers import line_numbers
 from .dataset import Dataset, Track
@@ -59,62 +60,68 @@ def run(config: AuditConfig, dataset: Dataset, track: Track) -> Audit:
             pool = Pool.empty(dataset, learner, directory)
             if config.pooled:
                 pool = train_pool(dataset, learner, directory / "pool", config.runs, config.seed, track)
-            problem = problem_factory(config, pool, track)
+            problem_of = problem_factory(config, pool, track)
         with timed(seconds, "attribution"):
-            whole = problem()
-            attribution = kept_or_new_scores(whole, directory / "scores.h5", track)
+            problem = problem_of()
+            attribution = kept_or_new_scores(problem, directory / "scores.h5", track)
 
-        def retrained(labels: NDArray[Any]) -> Pool:
-            relabelled = replace(dataset, targets=labels)
-            folder = directory / "calibration" / relabelled.fingerprint[:16]
-            return train_pool(relabelled, learner, folder, BLOCK, config.seed, track)
-
-        case = Case(dataset, pool, attribution, config.seed, track, partial(influences, problem, attribution, track),
-                    config.brittle)  # fmt: skip
+        context = CheckContext(
+            dataset, pool, attribution, config.seed, track, partial(influences, problem_of, attribution, track),
+            config.brittle,
+        )  # fmt: skip
         prove = bool(config.verify) and config.pooled
-        examined = stages.examine(case, retrained if prove else None)
+        states = stages.run_detectors(
+            context, partial(_retrained_on, pool, directory, config, track) if prove else None
+        )
         with timed(seconds, "heat maps"):
-            asked = stages.findings(examined) if config.samples else ()
-            mapped = heat_maps(dataset, problem, asked, PICTURE_EDGE)
-        audit = _audit(config, accepted, pool, attribution, whole, mapped, examined, seconds)
+            explained = stages.findings(states) if config.samples else ()
+            maps = heat_maps(dataset, problem_of, explained, PICTURE_EDGE)
+
+        assemble = partial(_audit, config, accepted, pool, attribution, problem, maps, seconds)
+        audit = assemble(states)
         if prove:
             output.export(replace(audit, verdict=gate.unfinished(audit.verdict)), directory)
             retraining = Retraining(dataset, learner, directory / "retrained", config.seed, config.verify, track)
-            proven = stages.verify(examined, retraining)
-            audit = _audit(config, accepted, pool, attribution, whole, mapped, proven, seconds)
+            audit = assemble(stages.verify_claims(states, retraining))
     output.export(audit, directory)
     return audit
 
 
+def _retrained_on(pool: Pool, directory: Path, config: AuditConfig, track: Track, labels: NDArray[Any]) -> Pool:
+    """A small pool trained on other labels, for calibration on planted faults."""
+    relabelled = replace(pool.dataset, targets=labels)
+    folder = directory / "calibration" / relabelled.fingerprint[:16]
+    return train_pool(relabelled, pool.learner, folder, BLOCK, config.seed, track)
+
+
 def _audit(
     config: AuditConfig, accepted: tuple[Accepted, ...], pool: Pool, attribution: Attribution, problem: Problem,
-    mapped: tuple[Mapping[str, HeatMap], tuple[str, ...]], examined: list[Examined], seconds: Mapping[str, float],
+    maps: tuple[Mapping[str, HeatMap], tuple[str, ...]], seconds: Mapping[str, float], states: list[CheckState],
 ) -> Audit:  # fmt: skip
-    dataset, findings = pool.dataset, stages.findings(examined)
-    every = tuple(state.check for state in examined)
-    measured = None if problem.runs is None else trust(problem.runs, attribution.held_out)
+    dataset, findings = pool.dataset, stages.findings(states)
+    checks = tuple(state.check for state in states)
     detectors = {name: plugins.get("detectors", name) for name in plugins.names("detectors")}
-    kinds = {kind: (name, title) for name, one in detectors.items() for kind, title in one.KINDS.items()}
+    kinds = {kind: (name, title) for name, detector in detectors.items() for kind, title in detector.KINDS.items()}
     changes = None if config.baseline is None else compared(config.baseline, accepted, findings, date.today())
-    told = None if measured is None else vars(measured)
+    lds = None if problem.runs is None else vars(trust(problem.runs, attribution.held_out))
+    scale = {name: attribution.provenance[name] for name in ("slope", "ridge")}
     return Audit(
-        verdict=gate.judge(config.policy, every, findings, kinds, told, changes.known if changes else ()),
+        verdict=gate.judge(config.policy, checks, findings, kinds, lds, changes.known if changes else ()),
         dataset=description.describe_dataset(config, dataset),
         learner=description.describe_learner(config, pool, problem.identity.get("surrogate", {}).get("learner")),
-        trust=None if told is None else {**told, "slope": attribution.provenance["slope"],
-                                             "ridge": attribution.provenance["ridge"]},
-        checks=every,
+        trust=None if lds is None else {**lds, **scale},
+        checks=checks,
         findings=findings,
         reproduce=description.reproduction(config, versions(), training_device()),
-        limits=(*LIMITS, *mapped[1]),
-        cost=Cost({**seconds, **{state.name: state.seconds for state in examined}}, peak_megabytes(), pool.resumed),
-        samples=tuple(description.sample_rows(dataset, pool, stages.columns(examined), findings)),
-        pairs=stages.pairs(examined),
+        limits=(*LIMITS, *maps[1]),
+        cost=Cost({**seconds, **{state.name: state.seconds for state in states}}, peak_megabytes(), pool.resumed),
+        samples=tuple(description.sample_rows(dataset, pool, stages.columns(states), findings)),
+        pairs=stages.pairs(states),
         exhibits=exhibits(dataset, shown_samples(findings)) if config.samples else {},
         shows_samples=config.samples,
         explanations={name: explanation(detector) for name, detector in detectors.items()},
         kinds=kinds,
         changes=changes,
-        heat_maps=mapped[0],
+        heat_maps=maps[0],
         lines=line_numbers(dataset.root, (id for finding in findings for id in finding.sample_ids)),
-    )  # fmt: skip
+    )

@@ -137,7 +137,7 @@ def test_every_detector_explains_itself_under_the_fixed_headings(name: str) -> N
 
 MUST_HAVE = [("formats", "matches"), ("formats", "load"), ("learners", "LEARNER"), ("backends", "BACKEND"),
              ("detectors", "detect"), ("exports", "write")]  # fmt: skip
-OPTIONAL = {"calibrate": ["case", "retrained"], "verify": ["case", "detection", "retraining"]}
+OPTIONAL = {"calibrate": ["context", "retrained"], "verify": ["context", "detection", "retraining"]}
 
 
 @pytest.mark.parametrize(("group", "attribute"), MUST_HAVE)

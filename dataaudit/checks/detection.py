@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..attribution.attribution import Attribution
-from ..dataset import Dataset, Track
+from ..dataset import Dataset, Item, Track
 from ..findings import Finding, Pair
 from ..training.pool import Pool
 from ..training.retraining import Retraining
@@ -43,15 +43,15 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Case:
-    """One audit's material. Scores are for the dataset's training rows on the rows of its target split, in order.
+class CheckContext:
+    """What a check has to go by. Scores are for the dataset's training rows on the rows of its target split, in order.
 
     pool          without runs where a user's own trained models are audited and nothing may be trained
     influences    (rows, labels) -> scores (n_train, len(rows)) of the training rows on the margins of these labels,
                   from a few of the pool's models; for rows of any split
     predictions   how many predictions a detector may examine by retraining
     calibration   this detector's, once it has one
-    shared        what a detector's stages hand on to each other, by the detector's name
+    kept          see `once`
     """
 
     dataset: Dataset
@@ -62,7 +62,14 @@ class Case:
     influences: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float32]] | None = None
     predictions: int = 0
     calibration: Calibration | None = None
-    shared: dict[str, Any] = field(default_factory=dict)
+    kept: dict[Callable[..., Any], Any] = field(default_factory=dict, repr=False)
+
+    def once(self, compute: Callable[["CheckContext"], Item]) -> Item:
+        """`compute(self)`, done once for all stages of a check: calibration does not change what it depends on."""
+        if compute not in self.kept:
+            self.kept[compute] = compute(self)
+        value: Item = self.kept[compute]
+        return value
 
 
 @dataclass(frozen=True)
@@ -98,14 +105,14 @@ class Detector(Protocol):
 
     KINDS: Mapping[str, str]
 
-    def detect(self, case: Case) -> Detection:
-        """Examine the case."""
+    def detect(self, context: CheckContext) -> Detection:
+        """Examine the context."""
 
 
 class Calibrating(Detector, Protocol):
     """A detector that can be tried on planted faults."""
 
-    def calibrate(self, case: Case, retrained: Callable[[NDArray[np.int64]], Pool]) -> Calibration | None:
+    def calibrate(self, context: CheckContext, retrained: Callable[[NDArray[np.int64]], Pool]) -> Calibration | None:
         """Plant faults into a copy of the data and look for them; None where none can be planted.
 
         retrained   gives a small pool trained on labels (n,) other than the given ones
@@ -115,7 +122,7 @@ class Calibrating(Detector, Protocol):
 class Verifying(Detector, Protocol):
     """A detector whose claims can be checked by training without the samples they are about."""
 
-    def verify(self, case: Case, detection: Detection, retraining: Retraining) -> Detection:
+    def verify(self, context: CheckContext, detection: Detection, retraining: Retraining) -> Detection:
         """The detection with each claim confirmed, refuted or left open by retraining."""
 
 

@@ -18,14 +18,14 @@ from ..findings import Finding, Pair, fingerprint
 from ..result import Check
 from ..training.pool import Pool
 from ..training.retraining import Retraining
-from .detection import Calibration, Case, Detection
+from .detection import Calibration, CheckContext, Detection
 
 NO_POOL = "it needs models trained on parts of the data, and only checkpoints were given; --retrain allows it"
 Retrained = Callable[[NDArray[np.int64]], Pool]
 
 
 @dataclass(frozen=True)
-class Examined:
+class CheckState:
     """One detector's state, between the stages and after them.
 
     reason    why there is no detection
@@ -33,7 +33,7 @@ class Examined:
     """
 
     name: str
-    case: Case
+    context: CheckContext
     detection: Detection | None = None
     reason: str = ""
     seconds: float = 0.0
@@ -45,7 +45,7 @@ class Examined:
         found = self.detection
         if found is None:
             status: Literal["error", "not run"] = "error" if self.allowed else "not run"
-            return Check(self.name, status, 0, len(self.case.dataset), 0, self.reason)
+            return Check(self.name, status, 0, len(self.context.dataset), 0, self.reason)
         return Check(
             self.name,
             "skipped" if found.skipped else "ran",
@@ -54,21 +54,21 @@ class Examined:
             len(found.findings),
             found.skipped,
             found.notes,
-            None if self.case.calibration is None else vars(self.case.calibration),
+            None if self.context.calibration is None else vars(self.context.calibration),
             found.figures,
         )
 
 
-def examine(case: Case, retrained: Retrained | None) -> list[Examined]:
+def run_detectors(context: CheckContext, retrained: Retrained | None) -> list[CheckState]:
     """Every detector's findings, not checked yet; calibrated where a pool on changed labels can be had."""
     found = []
     for name in plugins.names("detectors"):
-        state, detector = Examined(name, case), plugins.get("detectors", name)
-        tasks = getattr(detector, "TASKS", (case.dataset.task,))
-        if case.dataset.task not in tasks:
-            found.append(replace(state, detection=_skipped(case, f"made for {' and '.join(tasks)}")))
+        state, detector = CheckState(name, context), plugins.get("detectors", name)
+        tasks = getattr(detector, "TASKS", (context.dataset.task,))
+        if context.dataset.task not in tasks:
+            found.append(replace(state, detection=_skipped(context, f"made for {' and '.join(tasks)}")))
             continue
-        if getattr(detector, "NEEDS_POOL", False) and not len(case.pool):
+        if getattr(detector, "NEEDS_POOL", False) and not len(context.pool):
             found.append(replace(state, reason=NO_POOL, allowed=False))
             continue
         if retrained is not None and hasattr(detector, "calibrate"):
@@ -77,29 +77,29 @@ def examine(case: Case, retrained: Retrained | None) -> list[Examined]:
     return found
 
 
-def _skipped(case: Case, reason: str) -> Detection:
-    return Detection((), 0, len(case.dataset), skipped=reason)
+def _skipped(context: CheckContext, reason: str) -> Detection:
+    return Detection((), 0, len(context.dataset), skipped=reason)
 
 
-def verify(examined: list[Examined], retraining: Retraining) -> list[Examined]:
+def verify_claims(states: list[CheckState], retraining: Retraining) -> list[CheckState]:
     """The same with every claim checked that can be."""
     return [
-        _step(state, partial(_verified, retraining=retraining)) if _verifiable(state) else state for state in examined
+        _step(state, partial(_verified, retraining=retraining)) if _verifiable(state) else state for state in states
     ]
 
 
-def _verifiable(state: Examined) -> bool:
+def _verifiable(state: CheckState) -> bool:
     detector = plugins.get("detectors", state.name)
-    task = state.case.dataset.task
+    task = state.context.dataset.task
     return state.detection is not None and hasattr(detector, "verify") and task in getattr(detector, "TASKS", (task,))
 
 
-def findings(examined: list[Examined]) -> tuple[Finding, ...]:
+def findings(states: list[CheckState]) -> tuple[Finding, ...]:
     """All findings, the gravest first.
 
     Copies of one sample give rise to equal claims on equal content; all but the first get a fingerprint of their own.
     """
-    every = [finding for state in examined if state.detection for finding in state.detection.findings]
+    every = [finding for state in states if state.detection for finding in state.detection.findings]
     every.sort(key=lambda one: (-one.severity, one.kind, -one.score, one.sample_ids))
     known = Counter[str]()
     for place, finding in enumerate(every):
@@ -109,31 +109,31 @@ def findings(examined: list[Examined]) -> tuple[Finding, ...]:
     return tuple(every)
 
 
-def pairs(examined: list[Examined]) -> tuple[Pair, ...]:
+def pairs(states: list[CheckState]) -> tuple[Pair, ...]:
     """All candidate pairs."""
-    return tuple(pair for state in examined if state.detection for pair in state.detection.pairs)
+    return tuple(pair for state in states if state.detection for pair in state.detection.pairs)
 
 
-def columns(examined: list[Examined]) -> Mapping[str, NDArray[Any]]:
+def columns(states: list[CheckState]) -> Mapping[str, NDArray[Any]]:
     """All figures of samples.csv, by column name."""
-    return {name: values for state in examined if state.detection for name, values in state.detection.columns.items()}
+    return {name: values for state in states if state.detection for name, values in state.detection.columns.items()}
 
 
-def _calibrated(state: Examined, retrained: Retrained) -> Examined:
-    calibration: Calibration | None = plugins.get("detectors", state.name).calibrate(state.case, retrained)
-    return replace(state, case=replace(state.case, calibration=calibration))
+def _calibrated(state: CheckState, retrained: Retrained) -> CheckState:
+    calibration: Calibration | None = plugins.get("detectors", state.name).calibrate(state.context, retrained)
+    return replace(state, context=replace(state.context, calibration=calibration))
 
 
-def _detected(state: Examined) -> Examined:
-    return replace(state, detection=plugins.get("detectors", state.name).detect(state.case))
+def _detected(state: CheckState) -> CheckState:
+    return replace(state, detection=plugins.get("detectors", state.name).detect(state.context))
 
 
-def _verified(state: Examined, retraining: Retraining) -> Examined:
+def _verified(state: CheckState, retraining: Retraining) -> CheckState:
     verify = plugins.get("detectors", state.name).verify
-    return replace(state, detection=verify(state.case, state.detection, retraining))
+    return replace(state, detection=verify(state.context, state.detection, retraining))
 
 
-def _step(state: Examined, step: Callable[[Examined], Examined]) -> Examined:
+def _step(state: CheckState, step: Callable[[CheckState], CheckState]) -> CheckState:
     start = time.perf_counter()
     try:
         state = step(state)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..config import AuditConfig
-from ..dataset import Dataset, Rejected, as_text
+from ..dataset import Dataset, UnreadableSample, as_text
 from ..findings import Finding
 from ..training.pool import QUALITY, Pool, quality
 
@@ -92,11 +92,11 @@ def sample_rows(
         for id in finding.sample_ids:
             named.setdefault(id, []).append(finding.id)
     predicted = pool.predictions if len(pool) else None
-    rows: list[tuple[str, int | Rejected]] = [(id, row) for row, id in enumerate(dataset.ids)]
+    rows: list[tuple[str, int | UnreadableSample]] = [(id, row) for row, id in enumerate(dataset.ids)]
     rows += [(sample.id, sample) for sample in dataset.rejected]
     for id, at in sorted(rows, key=lambda item: item[0]):
         known: dict[str, Any]
-        if isinstance(at, Rejected):
+        if isinstance(at, UnreadableSample):
             known = {"split": at.split, "label": at.label, "predicted": None} | dict.fromkeys(columns)
         else:
             known = {

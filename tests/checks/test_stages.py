@@ -9,7 +9,7 @@ import pytest
 
 from dataaudit import plugins
 from dataaudit.checks import stages
-from dataaudit.checks.detection import Calibration, Case, Detection
+from dataaudit.checks.detection import Calibration, CheckContext, Detection
 from dataaudit.dataset import silent
 from dataaudit.findings import Finding, Severity, Verification
 from dataaudit.training.retraining import Retraining
@@ -20,8 +20,8 @@ CLAIM = Finding("odd", Severity.LOW, ("0000.png",), 1.0, "odd", "0" * 64)
 PLANTED = Calibration({"sort": 4}, {"sort": 3}, 3, 3, "by hand", threshold=0.7)
 
 
-def detect(case: Case) -> Detection:
-    bar = case.calibration.threshold if case.calibration else None
+def detect(context: CheckContext) -> Detection:
+    bar = context.calibration.threshold if context.calibration else None
     return Detection((CLAIM,), 5, 9, columns={"bar": [bar]}, notes=(f"threshold {bar}",))  # type: ignore[dict-item]
 
 
@@ -29,7 +29,7 @@ def fail(*_: object) -> NoReturn:
     raise ValueError("no such luck")
 
 
-def confirm(case: Case, detection: Detection, retraining: Retraining) -> Detection:
+def confirm(context: CheckContext, detection: Detection, retraining: Retraining) -> Detection:
     confirmed = replace(CLAIM, verification=Verification("confirmed", "x", 1.0, (0.5, 1.5), 0.0, retraining.times))
     return replace(detection, findings=(confirmed,))
 
@@ -38,7 +38,7 @@ def confirm(case: Case, detection: Detection, retraining: Retraining) -> Detecti
 def detectors(monkeypatch: pytest.MonkeyPatch) -> dict[str, SimpleNamespace]:
     known = {
         "plain": SimpleNamespace(detect=detect),
-        "whole": SimpleNamespace(detect=detect, calibrate=lambda case, retrained: PLANTED, verify=confirm),
+        "whole": SimpleNamespace(detect=detect, calibrate=lambda context, retrained: PLANTED, verify=confirm),
         "broken": SimpleNamespace(detect=fail, verify=confirm),
         "uncalibrated": SimpleNamespace(detect=detect, calibrate=fail, verify=confirm),
         "unproven": SimpleNamespace(detect=detect, verify=fail),
@@ -49,51 +49,51 @@ def detectors(monkeypatch: pytest.MonkeyPatch) -> dict[str, SimpleNamespace]:
 
 
 @pytest.fixture
-def case(make_dataset: MakeDataset) -> Case:
-    return Case(make_dataset(), None, None, 0, silent)  # type: ignore[arg-type]
+def context(make_dataset: MakeDataset) -> CheckContext:
+    return CheckContext(make_dataset(), None, None, 0, silent)  # type: ignore[arg-type]
 
 
-def retraining(case: Case, tmp_path: Path) -> Retraining:
-    return Retraining(case.dataset, NearestMean(), tmp_path, 0, 4, silent)
+def retraining(context: CheckContext, tmp_path: Path) -> Retraining:
+    return Retraining(context.dataset, NearestMean(), tmp_path, 0, 4, silent)
 
 
 @pytest.mark.usefixtures("detectors")
-def test_every_stage_that_fails_is_an_error_of_that_check_alone(case: Case, tmp_path: Path) -> None:
-    examined = stages.verify(stages.examine(case, fail), retraining(case, tmp_path))
+def test_every_stage_that_fails_is_an_error_of_that_check_alone(context: CheckContext, tmp_path: Path) -> None:
+    examined = stages.verify_claims(stages.run_detectors(context, fail), retraining(context, tmp_path))
     status = {state.name: state.check.status for state in examined}
     assert status == {"plain": "ran", "whole": "ran", "broken": "error", "uncalibrated": "error", "unproven": "error"}
     assert all(state.check.reason == "ValueError: no such luck" for state in examined if state.check.status == "error")
     assert len(stages.findings(examined)) == 2
 
 
-def test_equal_claims_on_copies_of_one_sample_have_ids_of_their_own(case: Case) -> None:
+def test_equal_claims_on_copies_of_one_sample_have_ids_of_their_own(context: CheckContext) -> None:
     twins = tuple(Finding("mislabeled", Severity.MEDIUM, (id,), 0.9, "m", "ab" * 32) for id in "cab")
-    found = stages.findings([stages.Examined("x", case, Detection(twins, 3, 3))])
+    found = stages.findings([stages.CheckState("x", context, Detection(twins, 3, 3))])
     assert [one.sample_ids for one in found] == [("a",), ("b",), ("c",)]
     assert len({one.id for one in found}) == 3
     assert found[0].fingerprint == "ab" * 32
-    assert found == stages.findings([stages.Examined("x", case, Detection(twins[::-1], 3, 3))])
+    assert found == stages.findings([stages.CheckState("x", context, Detection(twins[::-1], 3, 3))])
 
 
 @pytest.mark.usefixtures("detectors")
-def test_the_threshold_of_the_calibration_is_used_and_reported(case: Case) -> None:
-    (whole,) = [state for state in stages.examine(case, fail) if state.name == "whole"]
+def test_the_threshold_of_the_calibration_is_used_and_reported(context: CheckContext) -> None:
+    (whole,) = [state for state in stages.run_detectors(context, fail) if state.name == "whole"]
     assert whole.check.notes == ("threshold 0.7",)
     assert whole.check.calibration is not None
     assert whole.check.calibration["found"] == {"sort": 3}
 
 
 @pytest.mark.usefixtures("detectors")
-def test_without_retraining_nothing_is_calibrated_and_findings_stay_unverified(case: Case) -> None:
-    examined = stages.examine(case, None)
+def test_without_retraining_nothing_is_calibrated_and_findings_stay_unverified(context: CheckContext) -> None:
+    examined = stages.run_detectors(context, None)
     assert {state.check.status for state in examined if state.name != "broken"} == {"ran"}
     assert all(state.check.calibration is None for state in examined)
     assert {finding.verification.status for finding in stages.findings(examined)} == {"unverified"}
 
 
 @pytest.mark.usefixtures("detectors")
-def test_claims_are_verified_with_as_many_trainings_as_asked(case: Case, tmp_path: Path) -> None:
-    examined = stages.verify(stages.examine(case, fail), retraining(case, tmp_path))
+def test_claims_are_verified_with_as_many_trainings_as_asked(context: CheckContext, tmp_path: Path) -> None:
+    examined = stages.verify_claims(stages.run_detectors(context, fail), retraining(context, tmp_path))
     (whole,) = [state for state in examined if state.name == "whole"]
     assert whole.detection is not None
     assert whole.detection.findings[0].verification.seeds == 4

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dataaudit.cleaning.plan import Plan, plan
-from dataaudit.dataset import Dataset, Edit, Rejected
+from dataaudit.dataset import Dataset, Edit, UnreadableSample
 from dataaudit.errors import InputError
 from dataaudit.verdict.decisions import read_decisions
 
@@ -19,7 +19,9 @@ from .deciding import decision, document, remedy
 
 @pytest.fixture
 def dataset() -> Dataset:
-    return replace(make("table", "classification", 8, 4), rejected=(Rejected("table.csv#12", "test", "", "no label"),))
+    return replace(
+        make("table", "classification", 8, 4), rejected=(UnreadableSample("table.csv#12", "test", "", "no label"),)
+    )
 
 
 def planned(folder: Path, dataset: Dataset, *decisions: dict[str, Any]) -> Plan:

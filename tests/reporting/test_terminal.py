@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dataaudit.dataset import Dataset, Ignored, Layout, Rejected
+from dataaudit.dataset import Dataset, IgnoredPath, Layout, UnreadableSample
 from dataaudit.findings import Finding, Severity, Verification
 from dataaudit.reporting import terminal
 from dataaudit.result import Check, Verdict
@@ -54,8 +54,8 @@ def hostile_dataset() -> Dataset:
         class_names=(HOSTILE, "dog"),
         contents=("a", "b", "c"),
         sources=(Path("1"), Path("2"), Path("3")),
-        layout=Layout("image_folder", "split folders", (Ignored(HOSTILE, "hidden"),), (f"note {HOSTILE}",)),
-        rejected=(Rejected(HOSTILE, "test", HOSTILE, f"broken {HOSTILE}"),),
+        layout=Layout("image_folder", "split folders", (IgnoredPath(HOSTILE, "hidden"),), (f"note {HOSTILE}",)),
+        rejected=(UnreadableSample(HOSTILE, "test", HOSTILE, f"broken {HOSTILE}"),),
     )
 
 

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from ...findings import Finding, Severity, Verification, fingerprint
 from ...training.pool import lead_over_best_other
 from ...training.retraining import SEARCH_TIMES, Retraining
-from ..detection import Case, Detection
+from ..detection import CheckContext, Detection
 from ..proof import accepted_by_fdr, effect_over_seeds, more_often
 from ..support import Question, search
 
@@ -67,17 +67,17 @@ class _Target:
     scores: NDArray[np.float32]
 
 
-def detect(case: Case) -> Detection:
+def detect(context: CheckContext) -> Detection:
     """See the module: everything is done by `verify`."""
-    total = len(case.dataset.rows(case.dataset.target_split))
+    total = len(context.dataset.rows(context.dataset.target_split))
     return Detection((), 0, total, skipped="predictions are examined by retraining, which was not done")
 
 
-def verify(case: Case, detection: Detection, retraining: Retraining) -> Detection:
+def verify(context: CheckContext, detection: Detection, retraining: Retraining) -> Detection:
     """See the module."""
-    if not case.predictions:
+    if not context.predictions:
         return detection
-    targets, stable = _chosen(case)
+    targets, stable = _chosen(context)
     if not targets:
         return Detection((), 0, detection.total, notes=(f"none of {detection.total} predictions is stable",))
     rows = np.array([target.row for target in targets])
@@ -115,7 +115,7 @@ def verify(case: Case, detection: Detection, retraining: Retraining) -> Detectio
             for i, k in pending.items()
             if (without[i] < 0).mean() < FLIPPING and k < len(targets[i].order)
         }
-    random = _random_removals(case, sets, leads, 2 * retraining.times)
+    random = _random_removals(context, sets, leads, 2 * retraining.times)
     p_values = np.array([_p_value(without[i], random[i][1]) for i in sets])
     accepted, q_values = accepted_by_fdr(p_values, FALSE_DISCOVERY_RATE)
     findings, status = [], dict.fromkeys(map(int, kept), "not found")
@@ -125,7 +125,7 @@ def verify(case: Case, detection: Detection, retraining: Retraining) -> Detectio
         if status[i] == "confirmed":
             searched = questions[int(np.searchsorted(kept, i))]
             findings.append(
-                _finding(case, targets[i], searched, sets[i], before[i], without[i], random[i],
+                _finding(context, targets[i], searched, sets[i], before[i], without[i], random[i],
                          float(q_values[number]))
             )  # fmt: skip
     changes = [change for one in questions for change in one.changes]
@@ -133,29 +133,29 @@ def verify(case: Case, detection: Detection, retraining: Retraining) -> Detectio
         "counterfactual": {"predicted": [p for p, _ in changes], "actual": [a for _, a in changes],
                            "correlation": _correlation(changes)},
         "supports": [
-            {"id": case.dataset.ids[targets[i].row], "size": len(sets[i]) if i in sets else None, "status": state}
+            {"id": context.dataset.ids[targets[i].row], "size": len(sets[i]) if i in sets else None, "status": state}
             for i, state in status.items()
         ],
-        "most": _most(case),
+        "most": _most(context),
     }  # fmt: skip
-    notes = _notes(case, stable, list(status.values()))
+    notes = _notes(context, stable, list(status.values()))
     return Detection(tuple(findings), len(kept), detection.total, notes=notes, figures=figures)
 
 
-def _chosen(case: Case) -> tuple[list[_Target], int]:
+def _chosen(context: CheckContext) -> tuple[list[_Target], int]:
     """Predictions to examine, drawn among the stable ones, and how many of these there are."""
-    dataset, pool = case.dataset, case.pool
+    dataset, pool = context.dataset, context.pool
     train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
     predicted = pool.probabilities[target].argmax(1)
     # The scores are those on the given labels' margins; on the predicted ones they have to be asked for.
-    known = (predicted == dataset.targets[target]) | (case.influences is not None)
+    known = (predicted == dataset.targets[target]) | (context.influences is not None)
     stable = np.flatnonzero(((pool.outputs[:, target].argmax(2) == predicted).mean(0) >= STABLE) & known)
-    drawn = np.sort(np.random.default_rng(case.seed).permutation(stable)[: case.predictions])
-    most = _most(case)
-    scores = {int(i): case.attribution.scores(int(i), int(i) + 1)[:, 0] for i in drawn}
+    drawn = np.sort(np.random.default_rng(context.seed).permutation(stable)[: context.predictions])
+    most = _most(context)
+    scores = {int(i): context.attribution.scores(int(i), int(i) + 1)[:, 0] for i in drawn}
     wrong = [int(i) for i in drawn if predicted[i] != dataset.targets[target[i]]]
-    if wrong and case.influences is not None:
-        asked = case.influences(target[wrong], predicted[wrong])
+    if wrong and context.influences is not None:
+        asked = context.influences(target[wrong], predicted[wrong])
         scores.update({i: asked[:, column] for column, i in enumerate(wrong)})
     found = []
     for i, own in scores.items():
@@ -171,15 +171,15 @@ def _p_value(without: NDArray[np.float32], random: NDArray[np.float32]) -> float
 
 
 def _random_removals(
-    case: Case, sets: dict[int, NDArray[np.int64]], leads: _Leads, times: int
+    context: CheckContext, sets: dict[int, NDArray[np.int64]], leads: _Leads, times: int
 ) -> dict[int, tuple[int, NDArray[np.float32]]]:
     """How many were removed, and leads (times,), after removing at least as many random samples of every class as
     each set has, by set.
 
     Sets share removals that are large enough for all of them, which can only make a claim harder.
     """
-    labels, train = case.dataset.targets, case.dataset.rows("train")
-    counts = {i: np.bincount(labels[rows], minlength=len(case.dataset.class_names)) for i, rows in sets.items()}
+    labels, train = context.dataset.targets, context.dataset.rows("train")
+    counts = {i: np.bincount(labels[rows], minlength=len(context.dataset.class_names)) for i, rows in sets.items()}
     groups: list[tuple[NDArray[np.int64], list[int]]] = []
     for i in sorted(sets, key=lambda i: len(sets[i])):
         for number, (size, members) in enumerate(groups):
@@ -189,7 +189,7 @@ def _random_removals(
                 break
         else:
             groups.append((counts[i], [i]))
-    rng = np.random.default_rng([case.seed, 1])
+    rng = np.random.default_rng([context.seed, 1])
     runs = [
         (
             np.concatenate([rng.permutation(train[labels[train] == c])[:k] for c, k in enumerate(size)]),
@@ -208,14 +208,14 @@ def _random_removals(
 
 
 def _finding(
-    case: Case, target: _Target, searched: Question, support: NDArray[np.int64], before: NDArray[np.float32],
+    context: CheckContext, target: _Target, searched: Question, support: NDArray[np.int64], before: NDArray[np.float32],
     without: NDArray[np.float32], control: tuple[int, NDArray[np.float32]], q: float,
 ) -> Finding:  # fmt: skip
-    dataset, (removed_at_random, random) = case.dataset, control
+    dataset, (removed_at_random, random) = context.dataset, control
     name, id = dataset.class_names[target.predicted], dataset.ids[target.row]
     effect = effect_over_seeds(before - without)
     flips = int((without < 0).sum())
-    few = len(support) <= max(1, FRAGILE * case.attribution.shape[0])
+    few = len(support) <= max(1, FRAGILE * context.attribution.shape[0])
     evidence = {
         "test_id": id,
         "label": dataset.class_names[dataset.targets[target.row]],
@@ -266,9 +266,9 @@ def _margins(searched: Question) -> dict[str, list[float]]:
     return {"removed": list(leads), "lead": list(leads.values())}
 
 
-def _most(case: Case) -> int:
+def _most(context: CheckContext) -> int:
     """How many training samples are removed at most."""
-    return max(1, round(MOST * case.attribution.shape[0]))
+    return max(1, round(MOST * context.attribution.shape[0]))
 
 
 def _correlation(changes: list[tuple[float, float]]) -> float | None:
@@ -278,12 +278,12 @@ def _correlation(changes: list[tuple[float, float]]) -> float | None:
     return float(np.corrcoef(predicted, actual)[0, 1]) if predicted.std() * actual.std() > 0 else None
 
 
-def _notes(case: Case, stable: int, states: list[str]) -> tuple[str, ...]:
-    total = len(case.dataset.rows(case.dataset.target_split))
+def _notes(context: CheckContext, stable: int, states: list[str]) -> tuple[str, ...]:
+    total = len(context.dataset.rows(context.dataset.target_split))
     words = {
         "confirmed": "flip without the set found",
         "not confirmed": "flipped in the search, but not surely enough under fresh seeds",
-        "not found": f"held without the {_most(case)} most supportive training samples",
+        "not found": f"held without the {_most(context)} most supportive training samples",
     }
     return (
         f"{len(states)} of {stable} stable predictions examined, drawn at random; the other {total - stable} of "

@@ -39,7 +39,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from ...data.features.columns import UNUSED, Column, Values, describe, encode, read
 from ...dataset import Dataset
 from ...findings import Finding, Severity, fingerprint
-from ..detection import Case, Detection
+from ..detection import CheckContext, Detection
 from ..proof import accepted_by_fdr
 
 KINDS = {
@@ -75,9 +75,9 @@ class _Label:
     numeric: bool
 
 
-def detect(case: Case) -> Detection:
+def detect(context: CheckContext) -> Detection:
     """See the module."""
-    dataset = case.dataset
+    dataset = context.dataset
     if dataset.modality != "table":
         return Detection((), 0, len(dataset), skipped="there are no columns, this is made for tables")
     train = dataset.rows("train")
@@ -89,7 +89,7 @@ def detect(case: Case) -> Detection:
     if len(train) < FEWEST:
         notes.append(f"{len(train)} training rows are too few to say whether a column gives the label away")
     else:
-        rows = np.sort(np.random.default_rng(case.seed).permutation(train)[:ROWS])
+        rows = np.sort(np.random.default_rng(context.seed).permutation(train)[:ROWS])
         for label in _labels(dataset):
             skills = _skills(dataset, columns, known, rows, label)
             findings += _leaks(dataset, columns, known, rows, label, skills)

@@ -37,7 +37,7 @@ from ...data.features.columns import UNUSED, Values, describe, read
 from ...data.features.texts import character_features
 from ...dataset import Dataset, Split
 from ...findings import Finding, Severity, fingerprint
-from ..detection import Case, Detection
+from ..detection import CheckContext, Detection
 from ..labels.label_views import descriptors
 from ..matching.near_duplicates import matching_pixels
 from ..proof import accepted_by_fdr
@@ -62,9 +62,9 @@ Candidate = tuple[float, bool, Finding]
 """p-value, whether the effect is large enough, claim."""
 
 
-def detect(case: Case) -> Detection:
+def detect(context: CheckContext) -> Detection:
     """See the module."""
-    dataset, rng = case.dataset, np.random.default_rng(case.seed)
+    dataset, rng = context.dataset, np.random.default_rng(context.seed)
     others: list[Split] = [split for split in ("val", "test") if len(dataset.rows(split))]
     if not others or not len(dataset.rows("train")):
         return Detection((), 0, len(dataset), skipped="there is no second split to compare training with")

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from ...dataset import SPLITS, Dataset
 from ...findings import Finding, Remedy, Severity, fingerprint
-from ..detection import Case, Detection
+from ..detection import CheckContext, Detection
 from ..matching.choice import matcher
 from ..matching.copies import MIN_SIMILARITY, Null, Pairs, connected, labels_agree, level, q_among
 from ..matching.matcher import KEPT_QUICKLY, Matcher
@@ -56,9 +56,9 @@ class _Link(NamedTuple):
     q_value: float
 
 
-def detect(case: Case) -> Detection:
+def detect(context: CheckContext) -> Detection:
     """See the module."""
-    dataset = case.dataset
+    dataset = context.dataset
     compare = matcher(dataset)
     null: Null | None = None
     pairs, compared, links, notes = [], 0, [], []
@@ -69,14 +69,14 @@ def detect(case: Case) -> Detection:
         if len(distinct) <= KEPT_QUICKLY:
             continue
         label = f"duplicates in {split}"
-        candidates = compare.nominate(distinct, distinct, case.track, label, quick=True)
+        candidates = compare.nominate(distinct, distinct, context.track, label, quick=True)
         limit = ALIGNED + int(ALIGNED_SHARE * max(0, len(distinct) - ALIGNED))
         chosen = np.argsort(-candidates.nearness[:, 0], kind="stable")[:limit]
         if null is None:
-            sample = np.random.default_rng(case.seed).permutation(len(distinct))[:NULL_QUERIES]
+            sample = np.random.default_rng(context.seed).permutation(len(distinct))[:NULL_QUERIES]
             chosen = np.concatenate([sample, np.setdiff1d(chosen, sample)])
         rows = distinct[chosen]
-        matches = compare.align(candidates.of(chosen), case.track, label)
+        matches = compare.align(candidates.of(chosen), context.track, label)
         if null is None:  # of the training set, and for every split
             unrelated = matches.of(np.arange(len(sample)))
             null = Null.of(unrelated, dataset.strata[rows[: len(sample)]], compare.alike)

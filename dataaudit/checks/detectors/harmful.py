@@ -32,7 +32,7 @@ from scipy.stats import rankdata
 from ...dataset import Dataset, stratified_split
 from ...findings import Finding, Remedy, Severity, Verification, fingerprint
 from ...training.retraining import SEARCH_TIMES, Retraining
-from ..detection import Case, Detection
+from ..detection import CheckContext, Detection
 from ..proof import LEVEL, Effect, effect_over_seeds_and_samples, random_like
 
 KINDS = {"harmful": "Training samples that the model is better without"}
@@ -64,24 +64,24 @@ class _Measure:
         return max(self.gain.p_value, self.than_random.p_value)
 
 
-def detect(case: Case) -> Detection:
+def detect(context: CheckContext) -> Detection:
     """Rank the training samples; groups are claimed by `verify`."""
-    train = case.dataset.rows("train")
-    harm = np.full(len(case.dataset), np.nan)
-    harm[train] = _harm(case)
+    train = context.dataset.rows("train")
+    harm = np.full(len(context.dataset), np.nan)
+    harm[train] = _harm(context)
     return Detection((), 0, len(train), {"harm": harm}, skipped="harm is claimed by retraining, which was not done")
 
 
-def verify(case: Case, detection: Detection, retraining: Retraining) -> Detection:
+def verify(context: CheckContext, detection: Detection, retraining: Retraining) -> Detection:
     """See the module."""
-    dataset = case.dataset
+    dataset = context.dataset
     train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
-    selecting = _selecting(case)
+    selecting = _selecting(context)
     if (~selecting).sum() < LEAST_CONFIRMING:
         few = f"{(~selecting).sum()} held-out samples are too few to confirm harm on, expected {LEAST_CONFIRMING}"
         return Detection((), 0, len(train), detection.columns, skipped=few)
     harm = detection.columns["harm"][train]
-    order = np.argsort(-(rankdata(harm) + rankdata(_doubts(case))), kind="stable")
+    order = np.argsort(-(rankdata(harm) + rankdata(_doubts(context))), kind="stable")
     groups = [train[order[:size]] for size in dict.fromkeys(max(1, round(share * len(train))) for share in SHARES)]
     nothing = np.zeros(0, np.int64)
     scores = _errors(dataset, retraining.outputs([nothing, *groups], SEARCH_TIMES, target), target)
@@ -92,7 +92,7 @@ def verify(case: Case, detection: Detection, retraining: Retraining) -> Detectio
     if gains.max() <= 0:
         notes = (note, "no group's removal helped, so nothing was put to the proof")
         return Detection((), len(train), len(train), detection.columns, notes=notes)
-    random = random_like(dataset.strata, train, group, case.seed)
+    random = random_like(dataset.strata, train, group, context.seed)
     outputs = retraining.outputs([nothing, group, random], range(retraining.times), target[~selecting])
     scores = _errors(dataset, outputs, target[~selecting])
     measures = [_Measure(f"{_error_name(dataset)}, turned to positive for better", -scores)]
@@ -106,7 +106,7 @@ def verify(case: Case, detection: Detection, retraining: Retraining) -> Detectio
     if proven.p_value > (1 - LEVEL) / 2 / len(measures):
         proof += ": harm is not claimed"
         return Detection((), len(train), len(train), detection.columns, notes=(note, proof))
-    finding = _finding(case, group, harm, measures, proven, retraining.times)
+    finding = _finding(context, group, harm, measures, proven, retraining.times)
     return Detection((finding,), len(train), len(train), detection.columns, notes=(note, proof))
 
 
@@ -114,36 +114,36 @@ def _words(effect: Effect) -> str:
     return f"{effect.mean:+.4f} ({effect.low:+.4f} to {effect.high:+.4f})"
 
 
-def _selecting(case: Case) -> NDArray[np.bool_]:
+def _selecting(context: CheckContext) -> NDArray[np.bool_]:
     """(n_target,) the half of the audited split that selects."""
-    target = case.dataset.rows(case.dataset.target_split)
-    return stratified_split(case.dataset.strata[target], 0.5, case.seed)
+    target = context.dataset.rows(context.dataset.target_split)
+    return stratified_split(context.dataset.strata[target], 0.5, context.seed)
 
 
-def _doubts(case: Case) -> NDArray[np.float64]:
+def _doubts(context: CheckContext) -> NDArray[np.float64]:
     """(n_train,) how much models that never saw a sample doubt its target."""
-    dataset, train = case.dataset, case.dataset.rows("train")
+    dataset, train = context.dataset, context.dataset.rows("train")
     if dataset.task == "regression":
-        return np.asarray(np.abs(case.pool.predictions[train] - dataset.targets[train]))
-    return np.asarray(1 - case.pool.probabilities[train, dataset.targets[train]])
+        return np.asarray(np.abs(context.pool.predictions[train] - dataset.targets[train]))
+    return np.asarray(1 - context.pool.probabilities[train, dataset.targets[train]])
 
 
-def _harm(case: Case) -> NDArray[np.float64]:
+def _harm(context: CheckContext) -> NDArray[np.float64]:
     """(n_train,) predicted fall of the selecting half's expected error, when the sample is removed.
 
     For classes the mean of 1 - p: a margin's fall counts p (1 - p) times, so hopeless held-out samples, often wrong
     themselves, have no say, which they would have in the log-loss. For numbers the mean squared error.
     """
-    dataset, selecting = case.dataset, _selecting(case)
+    dataset, selecting = context.dataset, _selecting(context)
     target = dataset.rows(dataset.target_split)
     if dataset.task == "regression":
-        gains = 2 * (dataset.targets[target] - case.pool.predictions[target])
+        gains = 2 * (dataset.targets[target] - context.pool.predictions[target])
     else:
-        right = case.pool.probabilities[target, dataset.targets[target]]
+        right = context.pool.probabilities[target, dataset.targets[target]]
         gains = right * (1 - right)
     weights = np.where(selecting, gains, 0.0) / max(1, selecting.sum())
-    harm = np.zeros(case.attribution.shape[0])
-    for start, block in case.attribution.blocks():
+    harm = np.zeros(context.attribution.shape[0])
+    for start, block in context.attribution.blocks():
         harm -= block @ weights[start : start + block.shape[1]]
     return harm
 
@@ -165,10 +165,14 @@ def _error_name(dataset: Dataset) -> str:
 
 
 def _finding(
-    case: Case, group: NDArray[np.int64], harm: NDArray[np.float64], measures: list[_Measure], proven: _Measure,
+    context: CheckContext,
+    group: NDArray[np.int64],
+    harm: NDArray[np.float64],
+    measures: list[_Measure],
+    proven: _Measure,
     seeds: int,
-) -> Finding:  # fmt: skip
-    dataset = case.dataset
+) -> Finding:
+    dataset = context.dataset
     classes = Counter(dataset.label(row) for row in group) if dataset.class_names else Counter[str]()
     own = harm[np.searchsorted(dataset.rows("train"), group)]
     evidence = {

@@ -29,7 +29,7 @@ from scipy.stats import norm
 from ...data.images import header
 from ...dataset import Dataset
 from ...findings import Finding, Remedy, Severity, fingerprint
-from ..detection import Case, Detection
+from ..detection import CheckContext, Detection
 from ..proof import accepted_by_fdr
 
 KINDS = {
@@ -74,9 +74,9 @@ ALIKE = {"dark", "bright", "low_contrast"}
 """Of these an image gets the first only: a dark one is low in contrast too."""
 
 
-def detect(case: Case) -> Detection:
+def detect(context: CheckContext) -> Detection:
     """See the module."""
-    dataset = case.dataset
+    dataset = context.dataset
     if dataset.modality != "image":
         return Detection((), 0, len(dataset), skipped=f"made for images, not for {dataset.modality}")
     measures, blank = _measures(dataset)

@@ -24,7 +24,7 @@ from scipy.stats import hypergeom
 
 from ...dataset import Dataset
 from ...findings import Finding, Severity, fingerprint
-from ..detection import Case, Detection
+from ..detection import CheckContext, Detection
 from ..proof import accepted_by_fdr
 
 KINDS = {"class_imbalance": "Classes that are rare in training"}
@@ -34,15 +34,15 @@ LEAST_SHARE = 0.1
 """Of an equal share, that of all labels divided by the number of classes."""
 
 
-def detect(case: Case) -> Detection:
+def detect(context: CheckContext) -> Detection:
     """See the module."""
-    dataset, train = case.dataset, case.dataset.rows("train")
+    dataset, train = context.dataset, context.dataset.rows("train")
     given = _carried(dataset, dataset.targets)
     counts = given[train].sum(0)
     bar = LEAST_SHARE * counts.sum() / len(counts)
     rare = np.flatnonzero((counts > 0) & (counts < bar))
     rare = rare[np.argsort(counts[rare], kind="stable")]
-    recalls = _recalls(case, given, rare) if len(case.pool) else [{}] * len(rare)
+    recalls = _recalls(context, given, rare) if len(context.pool) else [{}] * len(rare)
     findings = tuple(
         _finding(dataset, int(target), counts, float(bar), recall) for target, recall in zip(rare, recalls, strict=True)
     )
@@ -56,9 +56,9 @@ def _carried(dataset: Dataset, targets: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(targets[:, None] == np.arange(len(dataset.class_names)))
 
 
-def _recalls(case: Case, given: NDArray[np.bool_], rare: NDArray[np.int64]) -> list[dict[str, float]]:
+def _recalls(context: CheckContext, given: NDArray[np.bool_], rare: NDArray[np.int64]) -> list[dict[str, float]]:
     """Recall of each rare class, in figures for the report."""
-    hit = given & _carried(case.dataset, case.pool.predictions)
+    hit = given & _carried(context.dataset, context.pool.predictions)
     sizes, hits = given.sum(0)[rare], hit.sum(0)[rare]
     p_values = np.asarray(hypergeom.cdf(hits, given.sum(), hit.sum(), sizes), np.float64)
     _, q_values = accepted_by_fdr(p_values, FALSE_DISCOVERY_RATE)

@@ -20,9 +20,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from ...data.reading.pictures import NOT_LISTED
-from ...dataset import EMPTY_CLASS, EMPTY_SPLIT, HIDDEN, NO_FILE, STRAY, Dataset, Rejected
+from ...dataset import EMPTY_CLASS, EMPTY_SPLIT, HIDDEN, NO_FILE, STRAY, Dataset, UnreadableSample
 from ...findings import Finding, Remedy, Severity, fingerprint
-from ..detection import Case, Detection
+from ..detection import CheckContext, Detection
 
 KINDS = {
     "unreadable": "Unreadable samples",
@@ -48,9 +48,9 @@ MANY = 5
 """Samples of one split, unreadable for one reason, that are findings of their own; more are one."""
 
 
-def detect(case: Case) -> Detection:
+def detect(context: CheckContext) -> Detection:
     """See the module."""
-    dataset = case.dataset
+    dataset = context.dataset
     findings = list(_unreadable(dataset))
     counts = dataset.counts()
     for split, of_class in counts.items():
@@ -90,7 +90,7 @@ def detect(case: Case) -> Detection:
 
 
 def _unreadable(dataset: Dataset) -> Iterator[Finding]:
-    alike: defaultdict[tuple[str, str], list[Rejected]] = defaultdict(list)
+    alike: defaultdict[tuple[str, str], list[UnreadableSample]] = defaultdict(list)
     for sample in dataset.rejected:
         alike[sample.split, sample.reason].append(sample)
     for (split, reason), samples in alike.items():
@@ -122,7 +122,7 @@ def _unreadable(dataset: Dataset) -> Iterator[Finding]:
             )
 
 
-def _content(dataset: Dataset, sample: Rejected) -> str:
+def _content(dataset: Dataset, sample: UnreadableSample) -> str:
     """A digest of what there is of a sample; its id, if there is nothing."""
     if sample.content:
         return sample.content

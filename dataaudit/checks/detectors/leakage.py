@@ -51,7 +51,7 @@ from ...dataset import SPLITS, Dataset
 from ...findings import Finding, Pair, Remedy, Severity, Verification, fingerprint
 from ...training.pool import Pool, log_odds
 from ...training.retraining import Retraining
-from ..detection import Calibration, Case, Detection
+from ..detection import Calibration, CheckContext, Detection
 from ..matching.choice import matcher
 from ..matching.copies import MIN_SIMILARITY, Null, Pairs, connected, labels_agree, level
 from ..matching.matcher import Matcher, search
@@ -77,12 +77,12 @@ class Searched(NamedTuple):
     null: Null
 
 
-def detect(case: Case) -> Detection:
+def detect(context: CheckContext) -> Detection:
     """See the module."""
-    dataset = case.dataset
-    compare, pairs, _ = searched(case)
-    accepted, q_values = pairs.judged(_similarity_bar(case))
-    influence = _influence(case, pairs, accepted)
+    dataset = context.dataset
+    compare, pairs, _ = context.once(search_copies)
+    accepted, q_values = pairs.judged(_similarity_bar(context))
+    influence = _influence(context, pairs, accepted)
     kinds = np.where(pairs.exact, "exact", np.where(accepted, "near-duplicate", "candidate"))
     shown = (dataset.splits[pairs.query] == dataset.target_split) & (accepted | (pairs.rank <= SHOWN))
     findings = tuple(
@@ -99,18 +99,18 @@ def detect(case: Case) -> Detection:
                  float(influence.own[i]), float(pairs.score[i]), str(kinds[i]), int(pairs.rank[i]))
             for i in np.flatnonzero(shown)
         ),
-        notes=_notes(case, compare, pairs, accepted),
+        notes=_notes(context, compare, pairs, accepted),
     )  # fmt: skip
 
 
-def calibrate(case: Case, retrained: Callable[[NDArray[np.int64]], Pool]) -> Calibration | None:
+def calibrate(context: CheckContext, retrained: Callable[[NDArray[np.int64]], Pool]) -> Calibration | None:
     """Put altered copies of some target samples in place of random training samples, and look for each alone.
 
     Each planted copy is judged as the only one added to the data as it is: among many others Benjamini-Hochberg would
     ask less of it. As many samples without a planted copy are looked for too. None where the data has no room for any.
     """
-    dataset, rng = case.dataset, np.random.default_rng([case.seed, PLANTED])
-    as_is = searched(case)
+    dataset, rng = context.dataset, np.random.default_rng([context.seed, PLANTED])
+    as_is = context.once(search_copies)
     known = as_is.pairs.where(as_is.pairs.judged(MIN_SIMILARITY)[0])
     free = rng.permutation(np.setdiff1d(dataset.rows(dataset.target_split), known.query))
     places = rng.permutation(np.setdiff1d(dataset.rows("train"), known.base))
@@ -119,7 +119,7 @@ def calibrate(case: Case, retrained: Callable[[NDArray[np.int64]], Pool]) -> Cal
         return None
     asked, places = free[: 2 * count], places[:count]
     with_copies, sorts = as_is.matcher.with_copies(asked[:count], places, rng)
-    matches = search(with_copies, asked, dataset.rows("train"), case.track, "leakage calibration")
+    matches = search(with_copies, asked, dataset.rows("train"), context.track, "leakage calibration")
     pairs = Pairs.of(asked, matches, as_is.null.p_values(matches.score, dataset.strata[asked]))
 
     copy_of = dict(zip(asked[:count], places, strict=True))
@@ -149,12 +149,12 @@ def calibrate(case: Case, retrained: Callable[[NDArray[np.int64]], Pool]) -> Cal
     )
 
 
-def verify(case: Case, detection: Detection, retraining: Retraining) -> Detection:
+def verify(context: CheckContext, detection: Detection, retraining: Retraining) -> Detection:
     """Train without the training samples that have a copy in another split, and without as many random ones.
 
     Of classes only: what else a model predicts has no margin.
     """
-    dataset = case.dataset
+    dataset = context.dataset
     if dataset.task != "classification":
         note = "what the copies do to the model was not tried by retraining: that is done for classes only"
         return replace(detection, notes=(*detection.notes, note)) if detection.findings else detection
@@ -174,7 +174,7 @@ def verify(case: Case, detection: Detection, retraining: Retraining) -> Detectio
     if not len(removed):
         return detection
     removed = removed.astype(np.int64)
-    random = random_like(dataset.strata, dataset.rows("train"), removed, case.seed)
+    random = random_like(dataset.strata, dataset.rows("train"), removed, context.seed)
     rows = np.union1d(dataset.rows(dataset.target_split), np.concatenate(copied)).astype(np.int64)
     nothing = np.zeros(0, np.int64)
     outputs = retraining.outputs([nothing, removed, random], range(retraining.times), rows)
@@ -206,34 +206,31 @@ def verify(case: Case, detection: Detection, retraining: Retraining) -> Detectio
     return replace(detection, findings=findings, notes=(*detection.notes, *notes))
 
 
-def searched(case: Case) -> Searched:
+def search_copies(context: CheckContext) -> Searched:
     """Every target sample's best training samples, and every validation sample's best of both splits beside it."""
-    dataset = case.dataset
-    if "leakage" not in case.shared:
-        compare, train = matcher(dataset), dataset.rows("train")
-        sample = np.sort(np.random.default_rng(case.seed).permutation(train)[:NULL_QUERIES])
-        unrelated = search(compare, sample, train, case.track, "leakage null")
-        null = Null.of(unrelated, dataset.strata[sample], compare.alike)
-        target, val = dataset.rows(dataset.target_split), dataset.rows("val")
-        pairs = _matched(case, compare, target, train, null)
-        if dataset.target_split == "test" and len(val):
-            pairs = pairs.joined(_matched(case, compare, val, np.union1d(train, target), null))
-        case.shared["leakage"] = Searched(compare, pairs, null)
-    found: Searched = case.shared["leakage"]
-    return found
+    dataset = context.dataset
+    compare, train = matcher(dataset), dataset.rows("train")
+    sample = np.sort(np.random.default_rng(context.seed).permutation(train)[:NULL_QUERIES])
+    unrelated = search(compare, sample, train, context.track, "leakage null")
+    null = Null.of(unrelated, dataset.strata[sample], compare.alike)
+    target, val = dataset.rows(dataset.target_split), dataset.rows("val")
+    pairs = _matched(context, compare, target, train, null)
+    if dataset.target_split == "test" and len(val):
+        pairs = pairs.joined(_matched(context, compare, val, np.union1d(train, target), null))
+    return Searched(compare, pairs, null)
 
 
 def _matched(
-    case: Case, compare: Matcher[Any], queries: NDArray[np.int64], base: NDArray[np.int64], null: Null
+    context: CheckContext, compare: Matcher[Any], queries: NDArray[np.int64], base: NDArray[np.int64], null: Null
 ) -> Pairs:
-    dataset = case.dataset
-    matches = search(compare, queries, base, case.track, f"leakage of {dataset.splits[queries[0]]}")
+    dataset = context.dataset
+    matches = search(compare, queries, base, context.track, f"leakage of {dataset.splits[queries[0]]}")
     p_values = null.p_values(matches.score, dataset.strata[queries])
     return Pairs.of(queries, matches, p_values).with_exact(dataset.contents, base, compare.coincidence)
 
 
-def _similarity_bar(case: Case) -> float:
-    calibrated = None if case.calibration is None else case.calibration.threshold
+def _similarity_bar(context: CheckContext) -> float:
+    calibrated = None if context.calibration is None else context.calibration.threshold
     return MIN_SIMILARITY if calibrated is None else calibrated
 
 
@@ -263,15 +260,15 @@ class _Influence:
         }
 
 
-def _influence(case: Case, pairs: Pairs, accepted: NDArray[np.bool_]) -> _Influence:
-    dataset = case.dataset
+def _influence(context: CheckContext, pairs: Pairs, accepted: NDArray[np.bool_]) -> _Influence:
+    dataset = context.dataset
     train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
     own, deviations = np.full((2, len(accepted)), np.nan)
     place = np.zeros(len(accepted), np.int64)
     largest: dict[int, list[dict[str, Any]]] = {}
     known = np.isin(pairs.query, target) & np.isin(pairs.base, train)
     column, line = np.searchsorted(target, pairs.query), np.searchsorted(train, pairs.base)
-    for start, block in case.attribution.blocks():
+    for start, block in context.attribution.blocks():
         here = np.flatnonzero(known & (column >= start) & (column < start + block.shape[1]))
         own[here] = block[line[here], column[here] - start]
         copies = here[accepted[here]]
@@ -352,16 +349,16 @@ def _remedies(dataset: Dataset, queries: NDArray[np.int64], bases: NDArray[np.in
     return tuple(remedies)
 
 
-def _notes(case: Case, compare: Matcher[Any], pairs: Pairs, accepted: NDArray[np.bool_]) -> tuple[str, ...]:
-    dataset, notes = case.dataset, []
+def _notes(context: CheckContext, compare: Matcher[Any], pairs: Pairs, accepted: NDArray[np.bool_]) -> tuple[str, ...]:
+    dataset, notes = context.dataset, []
     for split in SPLITS[:0:-1]:
         rows = np.intersect1d(dataset.rows(split), pairs.query)
         copied = np.isin(rows, pairs.query[accepted])
         others = "the training set" if split == dataset.target_split else "the training or the test set"
         if copied.any():
             notes.append(f"{copied.sum()} of {len(rows)} {split} samples ({copied.mean():.1%}) have a copy in {others}")
-        if copied.any() and not copied.all() and case.pool and dataset.task == "classification":
-            every, without = case.pool.accuracies(rows).mean(), case.pool.accuracies(rows[~copied]).mean()
+        if copied.any() and not copied.all() and context.pool and dataset.task == "classification":
+            every, without = context.pool.accuracies(rows).mean(), context.pool.accuracies(rows[~copied]).mean()
             notes.append(f"mean accuracy of the pool's models: {every:.1%} on all of them, {without:.1%} without those")
         coincident = np.setdiff1d(pairs.query[pairs.exact], pairs.query[accepted & pairs.exact])
         count = np.isin(rows, coincident).sum()

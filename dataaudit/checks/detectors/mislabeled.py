@@ -37,7 +37,7 @@ from ...dataset import Dataset
 from ...findings import Finding, Remedy, Severity, fingerprint
 from ...training.pool import Pool
 from ...training.retraining import Retraining
-from ..detection import Calibration, Case, Detection
+from ..detection import Calibration, CheckContext, Detection
 from ..labels.label_noise import LabelNoise, Verdicts, cautious_shift, fit_noise, judge, log_views, surest
 from ..labels.label_views import descriptors, linear_probabilities, nearest_training, neighbour_probabilities
 from ..planting.labels import plant
@@ -76,22 +76,22 @@ class _Opinion:
         return np.where(self.able, self.verdicts.wrong(shift), 0.0)
 
 
-def detect(case: Case) -> Detection:
+def detect(context: CheckContext) -> Detection:
     """See the module."""
-    dataset, labels = case.dataset, case.dataset.targets
+    dataset, labels = context.dataset, context.dataset.targets
     if dataset.task == "multilabel":
-        return _detect_in_sets(case)
-    opinion = _as_it_is(case)
+        return _detect_in_sets(context)
+    opinion = context.once(_given_labels)
     rival = opinion.verdicts.rival
-    wrong = opinion.wrong(_shift(case.calibration))
+    wrong = opinion.wrong(_shift(context.calibration))
     rows, q = surest(wrong)
     columns = {
         "label_quality": np.where(opinion.able, 1 - wrong, np.nan),
         "suggested_label": np.array(dataset.class_names)[np.where(wrong > 0.5, rival, labels)],
-        "self_confidence": get_label_quality_scores(labels, case.pool.probabilities, method="self_confidence"),
-        **_influence(case),
+        "self_confidence": get_label_quality_scores(labels, context.pool.probabilities, method="self_confidence"),
+        **_influence(context),
     }
-    sides = _advocates(case, opinion, rows)
+    sides = _advocates(context, opinion, rows)
     findings = tuple(
         _finding(dataset, int(row), opinion, columns, float(q_value), for_label, for_suggested)
         for row, q_value, (for_label, for_suggested) in zip(rows, q, sides, strict=True)
@@ -105,15 +105,15 @@ def detect(case: Case) -> Detection:
     return Detection(findings, examined, len(dataset), columns, notes=(note,), skipped=skipped)
 
 
-def calibrate(case: Case, retrained: Callable[[NDArray[np.int64]], Pool]) -> Calibration | None:
+def calibrate(context: CheckContext, retrained: Callable[[NDArray[np.int64]], Pool]) -> Calibration | None:
     """See `detection.Calibrating`. The threshold is the fitted probability that is an even chance once corrected."""
-    if case.dataset.task != "classification":
+    if context.dataset.task != "classification":
         return None
-    train = case.dataset.rows("train")
-    before = _as_it_is(case)
+    train = context.dataset.rows("train")
+    before = context.once(_given_labels)
     trusted = before.able.copy()
     trusted[surest(before.wrong())[0]] = False
-    planted = plant(case.dataset, case.pool.probabilities, trusted, case.seed)
+    planted = plant(context.dataset, context.pool.probabilities, trusted, context.seed)
     if planted is None:
         return None
     procedure = (
@@ -122,7 +122,7 @@ def calibrate(case: Case, retrained: Callable[[NDArray[np.int64]], Pool]) -> Cal
         "Probabilities were corrected so that they add up to the wrong labels there are, on the safe side of chance. "
         "At the same false-discovery rate, fewer are found where fewer are wrong."
     )
-    after = _of_pool(retrained(planted.labels), case.seed)
+    after = _of_pool(retrained(planted.labels), context.seed)
     known = before.wrong()
     known[planted.every] = 1.0
     judged = train[before.able[train] & after.able[train]]
@@ -131,21 +131,21 @@ def calibrate(case: Case, retrained: Callable[[NDArray[np.int64]], Pool]) -> Cal
     return Calibration.of(planted.rows, reported, procedure, float(expit(-shift)))
 
 
-def verify(case: Case, detection: Detection, retraining: Retraining) -> Detection:
+def verify(context: CheckContext, detection: Detection, retraining: Retraining) -> Detection:
     """See `detection.Verifying`.
 
     The claim is about a level, which label models prefer that saw none of the suspects, and not about a change: a
     finding is confirmed if the interval over seeds lies above zero and refuted if it lies below. What a random removal
     gives is shown beside it.
     """
-    dataset, times = case.dataset, range(retraining.times)
+    dataset, times = context.dataset, range(retraining.times)
     if not detection.findings:
         return detection
     at = {id: row for row, id in enumerate(dataset.ids)}
     reported = np.array([at[finding.sample_ids[0]] for finding in detection.findings])
     train = dataset.rows("train")
     suspects = np.sort(reported[dataset.splits[reported] == "train"])
-    random = random_like(dataset.strata, train, suspects, case.seed)
+    random = random_like(dataset.strata, train, suspects, context.seed)
     judged = np.setdiff1d(dataset.rows(dataset.target_split), reported)
     outputs = retraining.outputs(
         [np.zeros(0, np.int64), suspects, random], times, np.concatenate([reported, judged])
@@ -161,12 +161,9 @@ def verify(case: Case, detection: Detection, retraining: Retraining) -> Detectio
     return replace(detection, findings=findings, notes=notes)
 
 
-def _as_it_is(case: Case) -> _Opinion:
-    """The opinion of the data as it is, formed once for calibration and detection."""
-    if "mislabeled" not in case.shared:
-        case.shared["mislabeled"] = _of_pool(case.pool, case.seed)
-    opinion: _Opinion = case.shared["mislabeled"]
-    return opinion
+def _given_labels(context: CheckContext) -> _Opinion:
+    """The opinion of the labels as they are given."""
+    return _of_pool(context.pool, context.seed)
 
 
 def _of_pool(pool: Pool, seed: int) -> _Opinion:
@@ -195,17 +192,17 @@ def _opinion(
     return _Opinion(features, views, noise, verdicts, counts[dataset.targets] >= FEWEST)
 
 
-def _detect_in_sets(case: Case) -> Detection:
+def _detect_in_sets(context: CheckContext) -> Detection:
     """The same for every label of a set by itself, as two classes: with the label and without it.
 
     How far views are to be believed, and how often labels are wrong, is taken to be the same for all labels.
     """
-    dataset, train, features = case.dataset, case.dataset.rows("train"), descriptors(case.dataset)
+    dataset, train, features = context.dataset, context.dataset.rows("train"), descriptors(context.dataset)
     neighbours = nearest_training(dataset, features)
     alone = [_with_or_without(dataset, place) for place in range(len(dataset.class_names))]
     views = [
-        _views(one, np.stack([1 - own, own], 1), features, neighbours, case.seed)
-        for one, own in zip(alone, case.pool.probabilities.T, strict=True)
+        _views(one, np.stack([1 - own, own], 1), features, neighbours, context.seed)
+        for one, own in zip(alone, context.pool.probabilities.T, strict=True)
     ]
     logs = np.concatenate([log_views(list(own.values()))[:, train] for own in views], 1)
     noise = fit_noise(logs, dataset.targets[train].T.ravel().astype(np.int64))
@@ -218,10 +215,10 @@ def _detect_in_sets(case: Case) -> Detection:
         "label_quality": np.where(able.any(1), 1 - wrong.max(1), np.nan),
         "suggested_label": np.array([dataset.in_words(one) for one in suggested]),
         "self_confidence": multilabel_quality_scores(
-            [np.flatnonzero(one).tolist() for one in dataset.targets], case.pool.probabilities
+            [np.flatnonzero(one).tolist() for one in dataset.targets], context.pool.probabilities
         ),
     }
-    findings, influence = [], _influence(case)
+    findings, influence = [], _influence(context)
     reported = np.zeros(dataset.targets.shape, bool)
     reported.ravel()[surely] = True
     for at, q_value in zip(surely, q, strict=True):
@@ -257,35 +254,35 @@ def _shift(calibration: Calibration | None) -> float:
     return -float(logit(calibration.threshold))
 
 
-def _influence(case: Case) -> dict[str, NDArray[np.float64]]:
+def _influence(context: CheckContext) -> dict[str, NDArray[np.float64]]:
     """Figures of training samples, nan for others."""
-    train = case.dataset.rows("train")
-    own, mean = np.full(len(case.dataset), np.nan), np.full(len(case.dataset), np.nan)
-    if case.attribution.self_influence is not None:
-        own[train] = case.attribution.self_influence
-    mean[train] = case.attribution.sums_over_targets() / case.attribution.shape[1]
+    train = context.dataset.rows("train")
+    own, mean = np.full(len(context.dataset), np.nan), np.full(len(context.dataset), np.nan)
+    if context.attribution.self_influence is not None:
+        own[train] = context.attribution.self_influence
+    mean[train] = context.attribution.sums_over_targets() / context.attribution.shape[1]
     return {"self_influence": own, "mean_influence": mean}
 
 
 def _advocates(
-    case: Case, opinion: _Opinion, rows: NDArray[np.int64]
+    context: CheckContext, opinion: _Opinion, rows: NDArray[np.int64]
 ) -> Iterator[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
     """For each row the training samples that speak most for its given and for its suggested label."""
-    given, suggested = case.dataset.targets, opinion.verdicts.rival
-    train, first = case.dataset.rows("train"), rows[:ADVOCATED]
-    if case.influences is not None and len(first):
-        scores = case.influences(np.tile(first, 2), np.concatenate([given[first], suggested[first]]))
+    given, suggested = context.dataset.targets, opinion.verdicts.rival
+    train, first = context.dataset.rows("train"), rows[:ADVOCATED]
+    if context.influences is not None and len(first):
+        scores = context.influences(np.tile(first, 2), np.concatenate([given[first], suggested[first]]))
         for one, row in enumerate(first):
             yield (
-                _best(case.dataset, row, given[row], "influence", scores[:, one]),
-                _best(case.dataset, row, suggested[row], "influence", scores[:, len(first) + one]),
+                _best(context.dataset, row, given[row], "influence", scores[:, one]),
+                _best(context.dataset, row, suggested[row], "influence", scores[:, len(first) + one]),
             )
         rows = rows[ADVOCATED:]
     for row in rows:
         likeness = cosine_similarity(opinion.features[train], opinion.features[[row]])[:, 0]
         yield (
-            _best(case.dataset, row, given[row], "similarity", likeness),
-            _best(case.dataset, row, suggested[row], "similarity", likeness),
+            _best(context.dataset, row, given[row], "similarity", likeness),
+            _best(context.dataset, row, suggested[row], "similarity", likeness),
         )
 
 

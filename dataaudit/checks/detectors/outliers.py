@@ -27,7 +27,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from ...dataset import Dataset
 from ...findings import Finding, Remedy, Severity, fingerprint
-from ..detection import Case, Detection
+from ..detection import CheckContext, Detection
 from ..labels.label_views import descriptors
 from ..matching.near_duplicates import matching_pixels
 from ..proof import accepted_by_fdr
@@ -44,13 +44,13 @@ REFERENCE = 20_000
 """Training rows, drawn at random, that samples are compared with at most."""
 
 
-def detect(case: Case) -> Detection:
+def detect(context: CheckContext) -> Detection:
     """See the module."""
-    dataset, train = case.dataset, case.dataset.rows("train")
+    dataset, train = context.dataset, context.dataset.rows("train")
     if len(train) < MIN_ROWS:
         few = f"{len(train)} training samples are too few to say what is usual, {MIN_ROWS} are needed"
         return Detection((), 0, len(dataset), skipped=few)
-    reference = np.sort(np.random.default_rng(case.seed).permutation(train)[:REFERENCE])
+    reference = np.sort(np.random.default_rng(context.seed).permutation(train)[:REFERENCE])
     features = descriptors(dataset)
     distance, nearest = _distances(features, reference)
     view = "gradients" if dataset.modality == "image" else "descriptors"

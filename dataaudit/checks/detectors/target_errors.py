@@ -38,7 +38,7 @@ from ...dataset import Dataset
 from ...findings import Finding, Remedy, Severity, fingerprint
 from ...training.pool import Pool
 from ...training.retraining import Retraining
-from ..detection import Calibration, Case, Detection
+from ..detection import Calibration, CheckContext, Detection
 from ..labels.label_noise import cautious_shift, surest
 from ..labels.label_views import descriptors
 from ..labels.target_noise import TargetVerdicts, judge_targets
@@ -98,22 +98,22 @@ class _Opinion:
         return surest(self.wrong(shift))
 
 
-def detect(case: Case) -> Detection:
+def detect(context: CheckContext) -> Detection:
     """See the module."""
-    dataset, targets = case.dataset, case.dataset.targets
+    dataset, targets = context.dataset, context.dataset.targets
     if skipped := _skipped(dataset):
         return Detection((), 0, len(dataset), skipped=skipped)
-    opinion = _as_it_is(case)
+    opinion = context.once(_given_targets)
     shift = 0.0
-    if case.calibration is not None and case.calibration.threshold is not None:
-        shift = -float(logit(case.calibration.threshold))
+    if context.calibration is not None and context.calibration.threshold is not None:
+        shift = -float(logit(context.calibration.threshold))
     wrong = opinion.wrong(shift)
     rows, q = opinion.reported(shift)
     columns = {
         "target_quality": np.where(opinion.able, 1 - wrong, np.nan),
         "suggested_target": opinion.predicted,
         "target_deviations": opinion.verdicts.deviations,
-        "outre_quality": _outre(targets, opinion.predicted, case.seed),
+        "outre_quality": _outre(targets, opinion.predicted, context.seed),
     }
     findings = tuple(
         _finding(dataset, int(row), opinion, columns, float(q_value)) for row, q_value in zip(rows, q, strict=True)
@@ -139,14 +139,14 @@ def detect(case: Case) -> Detection:
     return Detection(findings, int(opinion.able.sum()), len(dataset), columns, notes=notes)
 
 
-def calibrate(case: Case, retrained: Callable[[NDArray[Any]], Pool]) -> Calibration | None:
+def calibrate(context: CheckContext, retrained: Callable[[NDArray[Any]], Pool]) -> Calibration | None:
     """See `detection.Calibrating`. The threshold is the fitted probability that is an even chance once corrected."""
-    if _skipped(case.dataset):
+    if _skipped(context.dataset):
         return None
-    train = case.dataset.rows("train")
-    before = _as_it_is(case)
+    train = context.dataset.rows("train")
+    before = context.once(_given_targets)
     trusted = before.able & (before.wrong() < 0.5)
-    planted = plant_in_numbers(case.dataset, trusted, case.seed)
+    planted = plant_in_numbers(context.dataset, trusted, context.seed)
     if planted is None:
         return None
     procedure = (
@@ -155,8 +155,8 @@ def calibrate(case: Case, retrained: Callable[[NDArray[Any]], Pool]) -> Calibrat
         "errors are too small to be seen. Probabilities were corrected so that they add up to the wrong numbers there "
         "are, on the safe side of chance. At the same false-discovery rate, fewer are found where fewer are wrong."
     )
-    after = _opinion(retrained(planted.labels), case.seed)
-    known = before.wrong() if before.verdicts.noise.told else np.zeros(len(case.dataset))
+    after = _opinion(retrained(planted.labels), context.seed)
+    known = before.wrong() if before.verdicts.noise.told else np.zeros(len(context.dataset))
     known[planted.every] = 1.0
     judged = train[before.able[train] & after.able[train]]
     shift = cautious_shift(after.verdicts.log_odds[judged], known[judged])
@@ -164,16 +164,16 @@ def calibrate(case: Case, retrained: Callable[[NDArray[Any]], Pool]) -> Calibrat
     return Calibration.of(planted.rows, reported, procedure, float(expit(-shift)))
 
 
-def verify(case: Case, detection: Detection, retraining: Retraining) -> Detection:
+def verify(context: CheckContext, detection: Detection, retraining: Retraining) -> Detection:
     """See `detection.Verifying`: which number models prefer that saw none of the suspects."""
-    dataset, times = case.dataset, range(retraining.times)
+    dataset, times = context.dataset, range(retraining.times)
     if not detection.findings:
         return detection
     at = {id: row for row, id in enumerate(dataset.ids)}
     reported = np.array([at[finding.sample_ids[0]] for finding in detection.findings])
     suggested = np.array([finding.evidence["suggested"] for finding in detection.findings])
     suspects = np.sort(reported[dataset.splits[reported] == "train"])
-    random = random_like(dataset.strata, dataset.rows("train"), suspects, case.seed)
+    random = random_like(dataset.strata, dataset.rows("train"), suspects, context.seed)
     outputs = retraining.outputs([suspects, random], times, reported)[..., 0].astype(np.float64)
     nearer = np.abs(outputs - dataset.targets[reported]) - np.abs(outputs - suggested)
     findings = tuple(
@@ -190,12 +190,9 @@ def _skipped(dataset: Dataset) -> str:
     return "all training targets are equal" if not np.ptp(dataset.targets[train]) else ""
 
 
-def _as_it_is(case: Case) -> _Opinion:
-    """The opinion of the data as they are, formed once for calibration and detection."""
-    if "target_errors" not in case.shared:
-        case.shared["target_errors"] = _opinion(case.pool, case.seed)
-    opinion: _Opinion = case.shared["target_errors"]
-    return opinion
+def _given_targets(context: CheckContext) -> _Opinion:
+    """The opinion of the targets as they are given."""
+    return _opinion(context.pool, context.seed)
 
 
 def _opinion(pool: Pool, seed: int) -> _Opinion:

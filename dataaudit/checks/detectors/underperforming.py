@@ -30,7 +30,7 @@ from sklearn.cluster import KMeans
 
 from ...dataset import Dataset
 from ...findings import Finding, Severity, fingerprint
-from ..detection import Case, Detection
+from ..detection import CheckContext, Detection
 from ..labels.label_views import descriptors
 from ..proof import accepted_by_fdr
 
@@ -61,14 +61,14 @@ class _Group:
     p_value: float
 
 
-def detect(case: Case) -> Detection:
+def detect(context: CheckContext) -> Detection:
     """See the module."""
-    dataset = case.dataset
+    dataset = context.dataset
     features = descriptors(dataset)
     # About three times the square root of the number of samples in each cluster.
     wanted = int(np.clip(np.sqrt(len(dataset)) / 3, 1, MAX_CLUSTERS)) if features.any() else 1
-    clusters = KMeans(wanted, n_init=1, random_state=case.seed).fit_predict(features)
-    groups = [*_classes(dataset, case.pool.predictions), *_clusters(dataset, case.pool.predictions, clusters)]
+    clusters = KMeans(wanted, n_init=1, random_state=context.seed).fit_predict(features)
+    groups = [*_classes(dataset, context.pool.predictions), *_clusters(dataset, context.pool.predictions, clusters)]
     accepted, q_values = accepted_by_fdr(np.array([group.p_value for group in groups]), FALSE_DISCOVERY_RATE)
     findings = [
         _finding(dataset, features, group, float(q))

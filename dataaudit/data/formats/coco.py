@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import NoReturn
 
-from ...dataset import Reading, Track
+from ...dataset import ReadOptions, Track
 from ...errors import DatasetError
 from ..reading.folders import files_at
 
@@ -22,7 +22,7 @@ def matches(path: Path) -> bool:
     return _annotations(path) is not None
 
 
-def load(path: Path, reading: Reading, track: Track) -> NoReturn:
+def load(path: Path, reading: ReadOptions, track: Track) -> NoReturn:
     """Raises DatasetError: several objects an image have no single label."""
     raise DatasetError(
         f"{path}: {_annotations(path)} is a COCO file of objects in images, which is not supported; to audit "

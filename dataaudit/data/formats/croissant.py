@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from ...dataset import Dataset, Edit, Reading, Track, silent
+from ...dataset import Dataset, Edit, ReadOptions, Track, silent
 from ...errors import DatasetError
 from ...files import rebuilding
 from ..reading.folders import inside
@@ -48,7 +48,7 @@ def _description(path: Path) -> tuple[Path, dict[str, Any]] | None:
     return None
 
 
-def load(path: Path, reading: Reading, track: Track) -> Dataset:
+def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
     """Read the rows of the record sets whose fields are columns of files in the folder; nothing is downloaded.
 
     Several record sets must be named like splits. A field of the type cr:Label is the target where no name says so. Ids
@@ -60,7 +60,7 @@ def load(path: Path, reading: Reading, track: Track) -> Dataset:
     return assembled(path, read.parts, "record sets", "croissant", reading, [], (), read.labels)
 
 
-def rewrite(copy: Path, reading: Reading, edits: Mapping[str, Edit]) -> Mapping[str, str]:
+def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapping[str, str]:
     """Edit the files' rows; of the description only their checksums change."""
     read = _read(copy, silent)
     fields = [field for field in read.fields if read.fields[0] != field]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ...dataset import Dataset, Edit, Reading, Track
+from ...dataset import Dataset, Edit, ReadOptions, Track
 from ...errors import DatasetError, InputError
 from ...files import rebuilding
 from ..reading.array_edits import edited_arrays
@@ -28,13 +28,13 @@ def _serves(path: Path) -> bool:
         return True
 
 
-def load(path: Path, reading: Reading, track: Track) -> Dataset:
+def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
     """Read one file a block of rows at a time; see `arrays.dataset_of`. Ids are `x_test#17`."""
     with stored_arrays(_file(path)) as arrays:
         return dataset_of(path, arrays, "hdf5", reading, track)
 
 
-def rewrite(copy: Path, reading: Reading, edits: Mapping[str, Edit]) -> Mapping[str, str]:
+def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapping[str, str]:
     """Write the file anew with the arrays that change, and all else as it was."""
     file = _file(copy)
     with stored_arrays(file) as arrays:

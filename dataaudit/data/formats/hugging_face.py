@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...dataset import Dataset, Edit, Ignored, Layout, Reading, Rejected, Split, Track
+from ...dataset import Dataset, Edit, IgnoredPath, Layout, ReadOptions, Split, Track, UnreadableSample
 from ...errors import DatasetError
 from ..reading.folders import own_place
 from ..reading.pictures import ImageFile, read_pictures
@@ -33,7 +33,7 @@ def matches(path: Path) -> bool:
     )
 
 
-def load(path: Path, reading: Reading, track: Track) -> Dataset:
+def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
     """Read columns, or images where a column holds some. Ids are `train#17`, counted from 0; `rows#17` without splits.
 
     Raises DatasetError if the library is not there, or the folder can't be read.
@@ -55,7 +55,7 @@ def load(path: Path, reading: Reading, track: Track) -> Dataset:
     return assembled(path, parts, "splits", "hugging_face", reading, [], ignored, labels)
 
 
-def _tables(path: Path) -> tuple[dict[str, Any], list[Ignored]]:
+def _tables(path: Path) -> tuple[dict[str, Any], list[IgnoredPath]]:
     """The splits by name, mapped from disk, with the same features."""
     try:
         import datasets
@@ -78,7 +78,7 @@ def _tables(path: Path) -> tuple[dict[str, Any], list[Ignored]]:
     for name, table in tables.items():
         if table.features != features:
             raise DatasetError(f"{path}: expected the same features in {first} and {name}, found {table.features}")
-    ignored = [Ignored(name, "not named like a split") for name in found if name not in tables]
+    ignored = [IgnoredPath(name, "not named like a split") for name in found if name not in tables]
     return tables, ignored
 
 
@@ -114,9 +114,14 @@ def _bytes(table: Any, row: int, column: str) -> bytes:
 
 
 def _images(
-    path: Path, tables: Mapping[str, Any], column: str, labels: list[str], reading: Reading, ignored: list[Ignored],
+    path: Path,
+    tables: Mapping[str, Any],
+    column: str,
+    labels: list[str],
+    reading: ReadOptions,
+    ignored: list[IgnoredPath],
     track: Track,
-) -> Dataset:  # fmt: skip
+) -> Dataset:
     import datasets
 
     notes: list[str] = []
@@ -134,7 +139,7 @@ def _images(
     for row in np.flatnonzero(~targets.usable):
         name, place = at[row]
         content = hashlib.sha256(_bytes(stored[name], place, column)).hexdigest()
-        left_out.append(Rejected(f"{name}#{place}", splits[row], "", str(targets.reasons[row]), content))
+        left_out.append(UnreadableSample(f"{name}#{place}", splits[row], "", str(targets.reasons[row]), content))
     rows = sampled(splits, targets.strata, reading, "images", notes)
     with tempfile.TemporaryDirectory(prefix="dataaudit-") as folder:
         files = []
@@ -163,7 +168,7 @@ def _images(
     )
 
 
-def rewrite(copy: Path, reading: Reading, edits: Mapping[str, Edit]) -> Mapping[str, str]:
+def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapping[str, str]:
     """Save the splits that change anew, in the folders that they had."""
     tables, _ = _tables(copy)
     features = next(iter(tables.values())).features

@@ -19,12 +19,12 @@ from ...dataset import (
     STRAY,
     Dataset,
     Edit,
-    Ignored,
+    IgnoredPath,
     Layout,
-    Reading,
-    Rejected,
+    ReadOptions,
     Split,
     Track,
+    UnreadableSample,
     as_text,
 )
 from ...errors import DatasetError
@@ -59,7 +59,7 @@ def matches(path: Path) -> bool:
         return True
 
 
-def load(path: Path, reading: Reading, track: Track) -> Dataset:
+def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
     """Read an image folder.
 
     Raises DatasetError if a label is named, or there is no training image, only one class, images without a class
@@ -69,7 +69,7 @@ def load(path: Path, reading: Reading, track: Track) -> Dataset:
         raise DatasetError(
             f"{path}: labels are the names of class folders here, so --label {reading.label} says nothing"
         )
-    ignored: list[Ignored] = []
+    ignored: list[IgnoredPath] = []
     notes: list[str] = []
     files = _files(path, ignored)
     classes = sorted({file.label for file in files})
@@ -98,7 +98,7 @@ def load(path: Path, reading: Reading, track: Track) -> Dataset:
     )
 
 
-def rewrite(copy: Path, reading: Reading, edits: Mapping[str, Edit]) -> Mapping[str, str]:
+def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapping[str, str]:
     """Remove files, and move them to the folder of another class or split; a name that is taken gets a number."""
     files = {file.id: file for file in _files(copy, [])}
     classes = {file.label: file.folders[-1] for file in files.values()}
@@ -123,7 +123,7 @@ def rewrite(copy: Path, reading: Reading, edits: Mapping[str, Edit]) -> Mapping[
     return renamed
 
 
-def _files(root: Path, ignored: list[Ignored]) -> list[_File]:
+def _files(root: Path, ignored: list[IgnoredPath]) -> list[_File]:
     folders = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not is_hidden(entry.name))
     has_splits = bool(folders) and all(name.lower() in SPLIT_NAMES for name in folders)
     if has_splits:
@@ -134,13 +134,13 @@ def _files(root: Path, ignored: list[Ignored]) -> list[_File]:
         parts = path.relative_to(root).parts
         id = as_text("/".join(parts))
         if is_hidden(name):
-            ignored.append(Ignored(id, HIDDEN))
+            ignored.append(IgnoredPath(id, HIDDEN))
         elif path.suffix.lower() not in EXTENSIONS:
-            ignored.append(Ignored(id, f"not an image: {path.suffix or 'no extension'}"))
+            ignored.append(IgnoredPath(id, f"not an image: {path.suffix or 'no extension'}"))
         elif len(parts) < 2 + has_splits:
-            ignored.append(Ignored(id, STRAY))
+            ignored.append(IgnoredPath(id, STRAY))
         elif not path.is_file():
-            ignored.append(Ignored(id, NO_FILE))
+            ignored.append(IgnoredPath(id, NO_FILE))
         else:
             filled.add(parts[: 1 + has_splits])
             named = SPLIT_NAMES[parts[0].lower()] if has_splits else None
@@ -154,11 +154,11 @@ def _files(root: Path, ignored: list[Ignored]) -> list[_File]:
     tops = [Path(name) for name in folders] if has_splits else [Path()]
     for top in tops:
         if has_splits and not any(key[0] == top.name for key in filled):
-            ignored.append(Ignored(as_text(top.name) + "/", EMPTY_SPLIT))
+            ignored.append(IgnoredPath(as_text(top.name) + "/", EMPTY_SPLIT))
         for entry in sorted((root / top).iterdir()):
             key = (*top.parts, entry.name)
             if entry.is_dir() and not is_hidden(entry.name) and key not in filled:
-                ignored.append(Ignored(as_text("/".join(key)) + "/", EMPTY_CLASS))
+                ignored.append(IgnoredPath(as_text("/".join(key)) + "/", EMPTY_CLASS))
     files.sort(key=lambda file: file.id)
     return files
 
@@ -173,7 +173,9 @@ def _too_few_classes(root: Path, classes: list[str]) -> str:
     return f"{root}: expected at least two class folders, found one, {classes[0]!r}{hint}"
 
 
-def _require_enough(root: Path, splits: list[Split], targets: list[int], rejected: tuple[Rejected, ...]) -> None:
+def _require_enough(
+    root: Path, splits: list[Split], targets: list[int], rejected: tuple[UnreadableSample, ...]
+) -> None:
     because = f"; {len(rejected)} unreadable, the first: {rejected[0].id}: {rejected[0].reason}" if rejected else ""
     in_train = {target for split, target in zip(splits, targets, strict=True) if split == "train"}
     if len(in_train) < 2:

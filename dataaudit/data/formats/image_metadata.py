@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...dataset import HIDDEN, Dataset, Edit, Ignored, Layout, Reading, Rejected, Split, Track, as_text
+from ...dataset import HIDDEN, Dataset, Edit, IgnoredPath, Layout, ReadOptions, Split, Track, UnreadableSample, as_text
 from ...errors import DatasetError
 from ..images import EXTENSIONS
 from ..reading.folders import free_place, inside, is_hidden, own_place, walk
@@ -50,7 +50,7 @@ def matches(path: Path) -> bool:
         return False
 
 
-def load(path: Path, reading: Reading, track: Track) -> Dataset:
+def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
     """Read the images that are listed; those that are not are left out, those that are missing are rejected.
 
     Raises DatasetError if a file is listed twice or lies outside the folder, or there is too little to audit.
@@ -78,8 +78,8 @@ def load(path: Path, reading: Reading, track: Track) -> Dataset:
     splits, origin = settled(path, named, targets.strata, origin, "images", reading.seed, notes)
     words = frame[label].astype(object).map(str, na_action="ignore").fillna("").tolist()
 
-    def rejected(rows: Iterable[np.integer[Any]], reasons: Mapping[int, str]) -> Iterator[Rejected]:
-        return (Rejected(ids[row], splits[row], words[row], reasons[int(row)]) for row in rows)
+    def rejected(rows: Iterable[np.integer[Any]], reasons: Mapping[int, str]) -> Iterator[UnreadableSample]:
+        return (UnreadableSample(ids[row], splits[row], words[row], reasons[int(row)]) for row in rows)
 
     left_out = list(rejected(np.flatnonzero(~targets.usable), dict(enumerate(targets.reasons))))
     rows = sampled(splits, targets.strata, reading, "images", notes)
@@ -106,7 +106,7 @@ def load(path: Path, reading: Reading, track: Track) -> Dataset:
     )
 
 
-def rewrite(copy: Path, reading: Reading, edits: Mapping[str, Edit]) -> Mapping[str, str]:
+def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapping[str, str]:
     """Edit the rows of metadata files, and remove the images of rows that go; between split folders both move."""
     listed = list(_read(copy))
     parts = [Part(shown(one.path.relative_to(copy)), one.split, one.rows) for one in listed]
@@ -186,10 +186,10 @@ def _files(root: Path, listed: _Listed) -> Iterator[Path]:
         yield inside(root, name, where, listed.path.parent)
 
 
-def _not_listed(root: Path, ids: set[str]) -> Iterator[Ignored]:
-    ignored: list[Ignored] = []
+def _not_listed(root: Path, ids: set[str]) -> Iterator[IgnoredPath]:
+    ignored: list[IgnoredPath] = []
     for folder, name in walk(root, ignored):
         id = as_text((folder / name).relative_to(root).as_posix())
         if Path(name).suffix.lower() in EXTENSIONS and id not in ids:
-            yield Ignored(id, HIDDEN if is_hidden(name) else NOT_LISTED)
+            yield IgnoredPath(id, HIDDEN if is_hidden(name) else NOT_LISTED)
     yield from ignored

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ...dataset import Dataset, Edit, Reading, Track
+from ...dataset import Dataset, Edit, ReadOptions, Track
 from ..reading.folders import files_at
 from ..reading.row_edits import rewrite_files
 from ..reading.tables import load_files
@@ -18,12 +18,12 @@ def matches(path: Path) -> bool:
     return bool(files_at(path, ENDINGS))
 
 
-def load(path: Path, reading: Reading, track: Track) -> Dataset:
+def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
     """Read JSON lines; see `tables.assembled`. Ids are `test.jsonl#17`, counted from 0 without blank lines."""
     return load_files(path, ENDINGS, "json_lines", reading, track)
 
 
-def rewrite(copy: Path, reading: Reading, edits: Mapping[str, Edit]) -> Mapping[str, str]:
+def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapping[str, str]:
     """Cut rows out, change cells, put rows at the end of another split's file. All other rows keep their bytes."""
     rewrite_files(copy, ENDINGS, reading, edits)
     return {}

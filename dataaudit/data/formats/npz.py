@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from ...dataset import Dataset, Edit, Reading, Track
+from ...dataset import Dataset, Edit, ReadOptions, Track
 from ...errors import DatasetError
 from ...files import rebuilding
 from ..reading.array_edits import edited_arrays
@@ -38,7 +38,7 @@ def _serves(path: Path) -> bool:
         return True
 
 
-def load(path: Path, reading: Reading, track: Track) -> Dataset:
+def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
     """Read one archive; see `arrays.dataset_of`. Ids are `x_test#17`.
 
     Stored members are mapped where they lie, compressed ones are unpacked into a temporary file first. Pickled objects
@@ -48,7 +48,7 @@ def load(path: Path, reading: Reading, track: Track) -> Dataset:
         return dataset_of(path, arrays, "npz", reading, track)
 
 
-def rewrite(copy: Path, reading: Reading, edits: Mapping[str, Edit]) -> Mapping[str, str]:
+def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapping[str, str]:
     """Write the archive anew with the arrays that change; all other members keep their bytes."""
     file = _file(copy)
     with rebuilding(file) as new, _opened(file) as (archive, arrays), zipfile.ZipFile(new, "w") as written:

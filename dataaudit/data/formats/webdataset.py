@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import NoReturn
 
-from ...dataset import Reading, Track
+from ...dataset import ReadOptions, Track
 from ...errors import DatasetError
 from ..reading.folders import files_at
 
@@ -18,7 +18,7 @@ def matches(path: Path) -> bool:
     return bool(files) and (path.is_file() or any(SHARD.fullmatch(file.name) for file in files))
 
 
-def load(path: Path, reading: Reading, track: Track) -> NoReturn:
+def load(path: Path, reading: ReadOptions, track: Track) -> NoReturn:
     """Raises DatasetError: nothing in a shard says which of its files is the label."""
     raise DatasetError(
         f"{path}: tar shards of a WebDataset are not supported; unpack them into class folders, or into a folder "

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dataset import Edit, Reading
+from ...dataset import Edit, ReadOptions
 from ...errors import DatasetError
 from .arrays import Pair, Stored, paired, role_of, target_column
 from .targets import Targets, read_targets
 
 
 def edited_arrays(
-    path: Path, arrays: Mapping[str, Stored], reading: Reading, edits: Mapping[str, Edit]
+    path: Path, arrays: Mapping[str, Stored], reading: ReadOptions, edits: Mapping[str, Edit]
 ) -> dict[str, NDArray[Any]]:
     """The arrays that the edits change, by name, as they are afterwards.
 

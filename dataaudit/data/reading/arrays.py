@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...dataset import SPLITS, Dataset, Ignored, Layout, Modality, Reading, Rejected, Split, Track
+from ...dataset import SPLITS, Dataset, IgnoredPath, Layout, Modality, ReadOptions, Split, Track, UnreadableSample
 from ...errors import DatasetError
 from ..images import Decoded, resized
 from .pictures import working_size
@@ -56,7 +56,7 @@ def has_inputs(names: Sequence[str]) -> bool:
     return any(role_of(name, None)[0] == "inputs" for name in names)
 
 
-def dataset_of(path: Path, arrays: Mapping[str, Stored], format: str, reading: Reading, track: Track) -> Dataset:
+def dataset_of(path: Path, arrays: Mapping[str, Stored], format: str, reading: ReadOptions, track: Track) -> Dataset:
     """Make a dataset of `x_train`, `y_train`, `x_test`, ... (also `train_x`, `train/x`, `X_train`), or of `x` and `y`.
 
     Inputs of bytes, (n, h, w), (n, h, w, 1 or 3) or (n, 1 or 3, h, w), are images; any other numbers an array, whose
@@ -105,10 +105,10 @@ def dataset_of(path: Path, arrays: Mapping[str, Stored], format: str, reading: R
 
 def _rejected(
     ids: Sequence[str], splits: NDArray[np.str_], targets: Targets, row: int, reason: str, content: str
-) -> Rejected:
+) -> UnreadableSample:
     has_class = targets.task == "classification" and targets.usable[row]
     name = targets.class_names[targets.values[row]] if has_class else ""
-    return Rejected(ids[row], splits[row], name, reason, content)
+    return UnreadableSample(ids[row], splits[row], name, reason, content)
 
 
 def _digest(pairs: Sequence[Pair], row: int) -> str:
@@ -133,14 +133,16 @@ def role_of(name: str, label: str | None) -> tuple[str, Split | None]:
     return role, split[0] if split else None
 
 
-def paired(path: Path, arrays: Mapping[str, Stored], reading: Reading) -> tuple[list[Pair], tuple[Ignored, ...]]:
+def paired(
+    path: Path, arrays: Mapping[str, Stored], reading: ReadOptions
+) -> tuple[list[Pair], tuple[IgnoredPath, ...]]:
     """The arrays that belong together, and those that are neither inputs nor targets."""
     roles: dict[tuple[str, Split | None], str] = {}
     ignored = []
     for name in arrays:
         role, split = role_of(name, reading.label)
         if not role:
-            ignored.append(Ignored(name, "an array that is not named like inputs or targets"))
+            ignored.append(IgnoredPath(name, "an array that is not named like inputs or targets"))
         elif (role, split) in roles:
             raise DatasetError(
                 f"{path}: the arrays {roles[role, split]!r} and {name!r} could both be the {role}"
@@ -187,7 +189,7 @@ def _check(path: Path, inputs_name: str, inputs: Stored, targets_name: str, targ
         raise DatasetError(f"{path}: expected rows in {inputs_name}, found the shape {tuple(inputs.shape)}")
 
 
-def target_column(path: Path, pairs: Sequence[Pair], reading: Reading) -> tuple["pd.Series[Any]", bool]:
+def target_column(path: Path, pairs: Sequence[Pair], reading: ReadOptions) -> tuple["pd.Series[Any]", bool]:
     """All targets, one after another, and whether they came as one position set in each row."""
     name = reading.label or "y"
     shapes = {pair.targets.shape[1:] for pair in pairs}
@@ -210,14 +212,14 @@ def target_column(path: Path, pairs: Sequence[Pair], reading: Reading) -> tuple[
     return pd.Series(lists, name=name), False
 
 
-def _within_memory(inputs: Stored, reading: Reading, notes: list[str]) -> Reading:
+def _within_memory(inputs: Stored, reading: ReadOptions, notes: list[str]) -> ReadOptions:
     small = 1 if inputs.dtype == np.uint8 else 4
     row = small * int(np.prod(inputs.shape[1:], dtype=np.int64))
     room = max(1, KEPT_BYTES // row)
     if room >= reading.most or inputs.shape[0] <= room:
         return reading
     notes.append(f"a row takes {row:,} bytes: at most {room:,} training rows are kept")
-    return Reading(reading.seed, reading.label, room)
+    return ReadOptions(reading.seed, reading.label, room)
 
 
 def _read(

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NoReturn
 
-from ...dataset import HIDDEN, Ignored, as_text
+from ...dataset import HIDDEN, IgnoredPath, as_text
 from ...errors import DatasetError
 
 LAYOUT_FILE = "dataaudit.toml"
@@ -16,7 +16,7 @@ COUNTED = 100_000
 """Files that are looked at, at most, to say what a folder holds."""
 
 
-def walk(root: Path, ignored: list[Ignored]) -> Iterator[tuple[Path, str]]:
+def walk(root: Path, ignored: list[IgnoredPath]) -> Iterator[tuple[Path, str]]:
     """(folder, file name) of every file below `root`, sorted; linked folders are followed, loops are not.
 
     Raises DatasetError for a folder that can't be listed.
@@ -27,12 +27,14 @@ def walk(root: Path, ignored: list[Ignored]) -> Iterator[tuple[Path, str]]:
         real = os.path.realpath(folder)
         here = Path(folder)
         if real in seen:
-            ignored.append(Ignored(as_text(here.relative_to(root).as_posix()), "a link to a folder already read"))
+            ignored.append(IgnoredPath(as_text(here.relative_to(root).as_posix()), "a link to a folder already read"))
             folders.clear()
             continue
         seen.add(real)
         hidden = [name for name in folders if is_hidden(name)]
-        ignored.extend(Ignored(as_text((here / name).relative_to(root).as_posix()) + "/", HIDDEN) for name in hidden)
+        ignored.extend(
+            IgnoredPath(as_text((here / name).relative_to(root).as_posix()) + "/", HIDDEN) for name in hidden
+        )
         shown = sorted(set(folders) - set(hidden))
         waiting.extend(here / name for name in shown if (here / name).is_symlink())
         folders[:] = [name for name in shown if not (here / name).is_symlink()]

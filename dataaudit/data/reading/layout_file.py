@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...dataset import Reading, Split
+from ...dataset import ReadOptions, Split
 from ...errors import DatasetError
 from .folders import LAYOUT_FILE, inside
 from .splits import SPLIT_NAMES, one_name_a_split
@@ -39,9 +39,9 @@ class FolderLayout:
     drop: tuple[str, ...] = ()
     files: Mapping[Split | None, tuple[Path, ...]] = field(default_factory=dict)
 
-    def reading(self, seed: int, label: str | None, most: int) -> Reading:
+    def reading(self, seed: int, label: str | None, most: int) -> ReadOptions:
         """How to read the folder; a label that the user names goes before the file's."""
-        return Reading(seed, label or self.label, most, self.split, self.text, self.drop, self.files)
+        return ReadOptions(seed, label or self.label, most, self.split, self.text, self.drop, self.files)
 
 
 def read_layout(folder: Path) -> FolderLayout:

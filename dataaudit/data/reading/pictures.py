@@ -12,7 +12,7 @@ from joblib import Parallel, cpu_count, delayed
 from numpy.typing import NDArray
 from PIL import Image
 
-from ...dataset import Rejected, Split, Track
+from ...dataset import Split, Track, UnreadableSample
 from ...errors import DatasetError
 from ..images import GREY_MODES, decode, header, resized
 
@@ -62,7 +62,7 @@ class Pictures:
     kept: list[int]
     pixels: NDArray[np.uint8]
     contents: tuple[str, ...]
-    rejected: tuple[Rejected, ...]
+    rejected: tuple[UnreadableSample, ...]
 
 
 def read_pictures(files: Sequence[ImageFile], notes: list[str], track: Track) -> Pictures:
@@ -83,7 +83,7 @@ def read_pictures(files: Sequence[ImageFile], notes: list[str], track: Track) ->
         np.stack([pixels for pixels, _ in pictures]) if pictures else np.zeros((0, channels, height, width), np.uint8),
         tuple(digest for _, digest in pictures),
         tuple(
-            Rejected(file.id, file.split, file.label, item)
+            UnreadableSample(file.id, file.split, file.label, item)
             for file, item in zip(files, found, strict=True)
             if isinstance(item, str)
         ),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ...dataset import Edit, Reading
+from ...dataset import Edit, ReadOptions
 from ...errors import DatasetError
 from .folders import own_place
 from .raw_rows import KINDS, RawRows
@@ -54,9 +54,13 @@ class RowFiles:
 
 
 def files_of(
-    root: Path, parts: Sequence[Part], paths: Mapping[str, Path], reading: Reading, known_labels: Sequence[str] = (),
+    root: Path,
+    parts: Sequence[Part],
+    paths: Mapping[str, Path],
+    reading: ReadOptions,
+    known_labels: Sequence[str] = (),
     columns: Mapping[str, str] | None = None,
-) -> RowFiles:  # fmt: skip
+) -> RowFiles:
     """What the columns of these parts are, told as `tables.assembled` tells it."""
     frame = together(root, parts)
     label = label_column(list(frame.columns), reading.label, str(root), known_labels)
@@ -65,7 +69,7 @@ def files_of(
     return RowFiles(root, parts, paths, frame, label, None if by_parts else said_by, columns or {})
 
 
-def rewrite_files(path: Path, endings: Sequence[str], reading: Reading, edits: Mapping[str, Edit]) -> None:
+def rewrite_files(path: Path, endings: Sequence[str], reading: ReadOptions, edits: Mapping[str, Edit]) -> None:
     """Edit the files that `tables.load_files` reads."""
     given = located(path, endings, reading)
     parts = [Part(name, split, read_rows(file)) for name, split, file in given]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...dataset import DRAWN, SPLITS, Reading, Split, stratified_split
+from ...dataset import DRAWN, SPLITS, ReadOptions, Split, stratified_split
 from ...errors import DatasetError
 
 SPLIT_NAMES: dict[str, Split] = {
@@ -95,7 +95,7 @@ def settled(
 
 
 def sampled(
-    splits: NDArray[np.str_], strata: NDArray[np.int64], reading: Reading, unit: str, notes: list[str]
+    splits: NDArray[np.str_], strata: NDArray[np.int64], reading: ReadOptions, unit: str, notes: list[str]
 ) -> NDArray[np.int64]:
     """Rows to keep, ascending: all, or a stratified sample of those splits that are too large.
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...dataset import SPLITS, Dataset, Ignored, Layout, Reading, Rejected, Split, Track
+from ...dataset import SPLITS, Dataset, IgnoredPath, Layout, ReadOptions, Split, Track, UnreadableSample
 from ...errors import DatasetError
 from .folders import files_at
 from .frames import is_text, is_words, joined, row_digests, text_digests, typed
@@ -36,7 +36,7 @@ class Part:
     rows: pd.DataFrame
 
 
-def load_files(path: Path, endings: Sequence[str], format: str, reading: Reading, track: Track) -> Dataset:
+def load_files(path: Path, endings: Sequence[str], format: str, reading: ReadOptions, track: Track) -> Dataset:
     """Read the files at `path` with one of these endings: one file, or files named by split."""
     given = located(path, endings, reading)
     parts = [
@@ -45,7 +45,7 @@ def load_files(path: Path, endings: Sequence[str], format: str, reading: Reading
     return assembled(path, parts, "split files", format, reading, [])
 
 
-def located(path: Path, endings: Sequence[str], reading: Reading) -> list[tuple[str, Split | None, Path]]:
+def located(path: Path, endings: Sequence[str], reading: ReadOptions) -> list[tuple[str, Split | None, Path]]:
     """(name that ids begin with, split, file) of the files that hold the rows, in the rows' order."""
     files = reading.files or _by_split(path, files_at(path, endings))
     given = [(split, file) for split in (*SPLITS, None) for file in files.get(split, ())]
@@ -80,8 +80,8 @@ def _by_split(path: Path, files: Sequence[Path]) -> Mapping[Split | None, Sequen
 
 
 def assembled(
-    path: Path, parts: Sequence[Part], origin: str, format: str, reading: Reading, notes: list[str],
-    ignored: Sequence[Ignored] = (), known_labels: Sequence[str] = (),
+    path: Path, parts: Sequence[Part], origin: str, format: str, reading: ReadOptions, notes: list[str],
+    ignored: Sequence[IgnoredPath] = (), known_labels: Sequence[str] = (),
 ) -> Dataset:  # fmt: skip
     """Make a dataset of rows: find the target, the splits and the features, in that order.
 
@@ -104,7 +104,7 @@ def assembled(
     splits, origin = settled(path, named, targets.strata, origin, "rows", reading.seed, notes)
     unusable = np.flatnonzero(~targets.usable)
     rejected = tuple(
-        Rejected(f"{ids[row][0]}#{ids[row][1]}", splits[row], "", str(targets.reasons[row]), content)
+        UnreadableSample(f"{ids[row][0]}#{ids[row][1]}", splits[row], "", str(targets.reasons[row]), content)
         for row, content in zip(unusable, text_digests(joined(frame[list(features)].iloc[unusable])), strict=True)
     )
     rows = sampled(splits, targets.strata, reading, "rows", notes)
@@ -150,7 +150,7 @@ def together(path: Path, parts: Sequence[Part]) -> pd.DataFrame:
 
 
 def named_splits(
-    path: Path, frame: pd.DataFrame, parts: Sequence[Part], origin: str, reading: Reading, label: str
+    path: Path, frame: pd.DataFrame, parts: Sequence[Part], origin: str, reading: ReadOptions, label: str
 ) -> tuple[list[Split | None], str | None, str]:
     """(split of every row, column that says it or would, what named it)."""
     by_part: list[Split | None] = [part.split for part in parts for _ in range(len(part.rows))]
@@ -162,7 +162,7 @@ def named_splits(
     return list(column.splits), column.name, f"split column {column.name!r}"
 
 
-def _features(path: Path, frame: pd.DataFrame, used: set[str], reading: Reading, notes: list[str]) -> list[str]:
+def _features(path: Path, frame: pd.DataFrame, used: set[str], reading: ReadOptions, notes: list[str]) -> list[str]:
     for name in (*reading.drop, *reading.text):
         if name not in frame.columns or name in used:
             raise DatasetError(f"{path}: dataaudit.toml names the column {name!r}, which is no feature there")
@@ -175,7 +175,7 @@ def _features(path: Path, frame: pd.DataFrame, used: set[str], reading: Reading,
 
 
 def _inputs(
-    path: Path, columns: Mapping[str, "pd.Series[Any]"], reading: Reading, notes: list[str]
+    path: Path, columns: Mapping[str, "pd.Series[Any]"], reading: ReadOptions, notes: list[str]
 ) -> tuple[NDArray[np.object_] | pd.DataFrame, tuple[str, ...]]:
     found = {name: typed(column.reset_index(drop=True)) for name, column in columns.items()}
     nested = [name for name, column in found.items() if column is None]

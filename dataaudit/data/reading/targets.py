@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...dataset import STRATA, Rejected, Task
+from ...dataset import STRATA, Task, UnreadableSample
 from ...errors import DatasetError
 from .frames import as_number
 
@@ -134,7 +134,12 @@ def read_targets(column: "pd.Series[Any]", where: str) -> Targets:
 
 
 def require_enough(
-    root: Path, task: Task, splits: NDArray[np.str_], values: NDArray[Any], rejected: Sequence[Rejected], unit: str
+    root: Path,
+    task: Task,
+    splits: NDArray[np.str_],
+    values: NDArray[Any],
+    rejected: Sequence[UnreadableSample],
+    unit: str,
 ) -> None:
     """Raise DatasetError unless there is something to train on and something to audit it against."""
     because = f"; {len(rejected)} left out, the first: {rejected[0].id}: {rejected[0].reason}" if rejected else ""

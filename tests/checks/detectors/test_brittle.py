@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dataaudit.checks.detection import Case, Detection
+from dataaudit.checks.detection import CheckContext, Detection
 from dataaudit.checks.detectors import brittle
 from dataaudit.dataset import Dataset, silent
 from dataaudit.training.pool import train_pool
@@ -42,9 +42,9 @@ def examine(dataset: Dataset, tmp_path: Path, predictions: int = 10, times: int 
         wanted[rows - N_TRAIN] = labels
         return LeaveOneOut(dataset, learner, wanted).scores()[:, rows - N_TRAIN]
 
-    case = Case(dataset, pool, LeaveOneOut(dataset, learner), 0, silent, influences, predictions)  # type: ignore[arg-type]
+    context = CheckContext(dataset, pool, LeaveOneOut(dataset, learner), 0, silent, influences, predictions)  # type: ignore[arg-type]
     retraining = Retraining(dataset, learner, tmp_path / "retrained", 0, times, silent)
-    return brittle.verify(case, brittle.detect(case), retraining)
+    return brittle.verify(context, brittle.detect(context), retraining)
 
 
 @pytest.fixture

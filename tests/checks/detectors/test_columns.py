@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn import datasets
 
-from dataaudit.checks.detection import Case, Detection
+from dataaudit.checks.detection import CheckContext, Detection
 from dataaudit.checks.detectors import columns
 from dataaudit.dataset import Dataset, Task, silent
 from dataaudit.findings import Severity
@@ -20,7 +20,7 @@ KNOWN = [datasets.load_iris, datasets.load_wine, datasets.load_breast_cancer, da
 
 
 def detect(dataset: Dataset) -> Detection:
-    return columns.detect(Case(dataset, None, None, 0, silent))  # type: ignore[arg-type]
+    return columns.detect(CheckContext(dataset, None, None, 0, silent))  # type: ignore[arg-type]
 
 
 def known(load: Callable[..., object], seed: int = 0) -> Dataset:

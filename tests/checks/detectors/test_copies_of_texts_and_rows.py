@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 
-from dataaudit.checks.detection import Case, Detection
+from dataaudit.checks.detection import CheckContext, Detection
 from dataaudit.checks.detectors import duplicates, leakage
 from dataaudit.dataset import Dataset, silent
 
@@ -36,9 +36,9 @@ class NoInfluence:
         return [(0, np.zeros(self.shape, np.float32))]
 
 
-def case_of(dataset: Dataset) -> Case:
+def context_of(dataset: Dataset) -> CheckContext:
     """Without models: a user's own, never retrained."""
-    return Case(dataset, NoPool(), NoInfluence(dataset), 0, silent)  # type: ignore[arg-type]
+    return CheckContext(dataset, NoPool(), NoInfluence(dataset), 0, silent)  # type: ignore[arg-type]
 
 
 def frame(name: str) -> Dataset:
@@ -73,12 +73,12 @@ def no_pool(labels: np.ndarray) -> Any:
 @pytest.mark.parametrize("name", CLEAN)
 def test_clean_data_has_no_finding_and_most_planted_copies_are_found(name: str) -> None:
     dataset = CLEAN[name]()
-    case = case_of(dataset)
-    detection = leakage.detect(case)
+    context = context_of(dataset)
+    detection = leakage.detect(context)
     assert len(pairs_of(detection)) <= 1
     assert {pair.kind for pair in detection.pairs if pair.ranked == 5} == {"candidate"}
-    assert len(duplicates.detect(case).findings) <= 1
-    calibration = leakage.calibrate(case, no_pool)
+    assert len(duplicates.detect(context).findings) <= 1
+    calibration = leakage.calibrate(context, no_pool)
     assert calibration is not None
     assert sum(calibration.found.values()) >= 0.55 * sum(calibration.planted.values())
     assert calibration.reported - calibration.right <= 1
@@ -86,8 +86,8 @@ def test_clean_data_has_no_finding_and_most_planted_copies_are_found(name: str) 
 
 def test_of_real_texts_most_altered_copies_are_found_among_their_relatives() -> None:
     texts = np.random.default_rng(0).permutation(np.array(docstrings(), object))[:N]
-    case = case_of(dataset_of(texts, N_TRAIN, "text"))
-    calibration = leakage.calibrate(case, no_pool)
+    context = context_of(dataset_of(texts, N_TRAIN, "text"))
+    calibration = leakage.calibrate(context, no_pool)
     assert calibration is not None
     assert sum(calibration.found.values()) >= 0.7 * sum(calibration.planted.values())
     assert calibration.reported - calibration.right <= 2
@@ -100,7 +100,7 @@ def test_copies_of_texts_are_found_with_the_words_that_differ_and_nothing_else()
     texts[9] = texts[N_TRAIN + 5]
     texts[20] = texts[N_TRAIN + 11] = "short one"
     dataset = dataset_of(texts, N_TRAIN, "text")
-    detection = leakage.detect(case_of(dataset))
+    detection = leakage.detect(context_of(dataset))
     found = {(N_TRAIN + 3, 3), (N_TRAIN + 5, 8), (N_TRAIN + 5, 9), (N_TRAIN + 11, 20)}
     assert pairs_of(detection) == {(f"rows#{a}", f"rows#{b}") for a, b in found}
     copies = {copy["train_id"]: copy for one in detection.findings for copy in one.evidence["copies"]}
@@ -120,13 +120,13 @@ def test_copies_of_rows_are_found_with_the_columns_that_differ_and_nothing_else(
     table.loc[8, ["x2", "word"]] = [99.0, "violet"]
     table.iloc[[11, N_TRAIN + 11], :-1] = table.iloc[[12, 12], :-1].to_numpy()
     table.iloc[N_TRAIN + 11, :8] *= 1 + 1e-6
-    detection = leakage.detect(case_of(dataset_of(table, N_TRAIN, "table")))
+    detection = leakage.detect(context_of(dataset_of(table, N_TRAIN, "table")))
     found = {(N_TRAIN + 3, 3), (N_TRAIN + 5, 8), (N_TRAIN + 11, 11), (N_TRAIN + 11, 12)}
     assert pairs_of(detection) == {(f"rows#{a}", f"rows#{b}") for a, b in found}
     copies = {copy["train_id"]: copy for one in detection.findings for copy in one.evidence["copies"]}
     changed = {column: right for column, _, right in copies["rows#8"]["differences"]}
     assert changed == {"x2": "99", "word": "violet", "id": "8"}
-    (repeated,) = duplicates.detect(case_of(dataset_of(table, N_TRAIN, "table"))).findings
+    (repeated,) = duplicates.detect(context_of(dataset_of(table, N_TRAIN, "table"))).findings
     assert repeated.sample_ids == ("rows#11", "rows#12")
     assert "2 near copies of one sample" in repeated.message
 
@@ -135,19 +135,19 @@ def test_rows_that_must_repeat_are_a_note_and_not_a_finding() -> None:
     rng = np.random.default_rng(0)
     few = pd.DataFrame({f"c{j}": rng.choice(list("abcd"), N, p=[0.4, 0.3, 0.2, 0.1]) for j in range(4)})
     few["c0 again"] = few["c0"].str.upper()
-    detection = leakage.detect(case_of(dataset_of(few, N_TRAIN, "table")))
+    detection = leakage.detect(context_of(dataset_of(few, N_TRAIN, "table")))
     assert detection.findings == ()
     assert (
         "test samples equal one in the training set and are not reported: by chance alone about" in detection.notes[0]
     )
     assert any(pair.kind == "exact" for pair in detection.pairs)
-    repeated = duplicates.detect(case_of(dataset_of(few, N_TRAIN, "table")))
+    repeated = duplicates.detect(context_of(dataset_of(few, N_TRAIN, "table")))
     assert repeated.findings == ()
     assert repeated.notes[0].startswith("train: ")
     assert "samples repeat an earlier one and are not reported" in repeated.notes[0]
     many = pd.DataFrame({f"c{j}": rng.choice(list("abcd"), N) for j in range(20)})
     many.iloc[7] = many.iloc[N_TRAIN + 2]
-    copied = leakage.detect(case_of(dataset_of(many, N_TRAIN, "table")))
+    copied = leakage.detect(context_of(dataset_of(many, N_TRAIN, "table")))
     assert pairs_of(copied) == {(f"rows#{N_TRAIN + 2}", "rows#7")}
     assert copied.findings[0].evidence["copies"][0]["q_value"] < 0.01
 
@@ -159,12 +159,12 @@ def test_arrays_and_numbers_as_targets() -> None:
     inputs[3] = inputs[N_TRAIN + 3] + 0.003
     inputs[4] = inputs[N_TRAIN + 4]
     targets[3] = targets[N_TRAIN + 3] * (1 + 1e-12)
-    case = case_of(dataset_of(inputs, N_TRAIN, "array", targets, "regression"))
-    detection = leakage.detect(case)
+    context = context_of(dataset_of(inputs, N_TRAIN, "array", targets, "regression"))
+    detection = leakage.detect(context)
     assert pairs_of(detection) == {(f"rows#{N_TRAIN + 3}", "rows#3"), (f"rows#{N_TRAIN + 4}", "rows#4")}
     agree = {one.sample_ids[1]: one.evidence["labels_agree"] for one in detection.findings}
     assert agree == {"rows#3": True, "rows#4": False}
-    left = leakage.verify(case, detection, None)  # type: ignore[arg-type]
+    left = leakage.verify(context, detection, None)  # type: ignore[arg-type]
     assert {finding.verification.status for finding in left.findings} == {"unverified"}
     assert left.notes[-1].endswith("that is done for classes only")
 
@@ -174,12 +174,12 @@ def test_sets_of_labels_are_compared_as_sets() -> None:
     texts[3], texts[4] = texts[N_TRAIN + 3], texts[N_TRAIN + 4]
     labels = np.random.default_rng(0).random((N, 2)) < 0.5
     labels[3], labels[4] = labels[N_TRAIN + 3], ~labels[N_TRAIN + 4]
-    detection = leakage.detect(case_of(dataset_of(texts, N_TRAIN, "text", labels, "multilabel")))
+    detection = leakage.detect(context_of(dataset_of(texts, N_TRAIN, "text", labels, "multilabel")))
     assert {one.sample_ids[1]: one.evidence["labels_agree"] for one in detection.findings} == {
         "rows#3": True, "rows#4": False,
     }  # fmt: skip
     texts[10] = texts[11]
-    (repeated,) = duplicates.detect(case_of(dataset_of(texts, N_TRAIN, "text", labels, "multilabel"))).findings
+    (repeated,) = duplicates.detect(context_of(dataset_of(texts, N_TRAIN, "text", labels, "multilabel"))).findings
     assert repeated.kind == ("duplicate" if (labels[10] == labels[11]).all() else "conflicting_labels")
 
 
@@ -187,9 +187,9 @@ def test_sets_of_labels_are_compared_as_sets() -> None:
 @pytest.mark.parametrize("inputs", [sentences(10), ["", "", *[""] * 8], measured(10), np.ones((10, 3))], ids=str)
 def test_tiny_splits_and_empty_samples_do_not_fail(inputs: Any, train: int) -> None:
     modality = {list: "text", pd.DataFrame: "table", np.ndarray: "array"}[type(inputs)]
-    case = case_of(dataset_of(inputs, train, modality))  # type: ignore[arg-type]
-    detection = leakage.detect(case)
+    context = context_of(dataset_of(inputs, train, modality))  # type: ignore[arg-type]
+    detection = leakage.detect(context)
     assert detection.examined == 10 - train
     assert (detection.findings == ()) == (modality != "text" or inputs[0] != "")
-    leakage.calibrate(case, no_pool)
-    duplicates.detect(case)
+    leakage.calibrate(context, no_pool)
+    duplicates.detect(context)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from dataaudit.checks.detection import Case, Detection
+from dataaudit.checks.detection import CheckContext, Detection
 from dataaudit.checks.detectors import drift
 from dataaudit.dataset import Dataset, Modality, Task, silent
 
@@ -26,7 +26,7 @@ CHANGES: dict[str, Callable[[Pixels], Pixels]] = {
 
 
 def detect(dataset: Dataset) -> Detection:
-    return drift.detect(Case(dataset, None, None, 0, silent))  # type: ignore[arg-type]
+    return drift.detect(CheckContext(dataset, None, None, 0, silent))  # type: ignore[arg-type]
 
 
 def changed(dataset: Dataset, rows: NDArray[np.int64], change: Callable[[Pixels], Pixels]) -> Dataset:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dataaudit.checks.detection import Case, Detection
+from dataaudit.checks.detection import CheckContext, Detection
 from dataaudit.checks.detectors import duplicates
 from dataaudit.checks.matching.registration import blur
 from dataaudit.dataset import Dataset, silent
@@ -19,7 +19,7 @@ N_TRAIN, N_TEST = 180, 40
 
 
 def detect(dataset: Dataset) -> Detection:
-    return duplicates.detect(Case(dataset, None, None, 0, silent))  # type: ignore[arg-type]
+    return duplicates.detect(CheckContext(dataset, None, None, 0, silent))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dataaudit.checks.detection import Case, Detection
+from dataaudit.checks.detection import CheckContext, Detection
 from dataaudit.checks.detectors import harmful
 from dataaudit.dataset import Dataset, silent
 from dataaudit.training.pool import train_pool
@@ -33,9 +33,9 @@ def overlapping(root: Path, n_test: int, seed: int = 0) -> Dataset:
 def examine(dataset: Dataset, tmp_path: Path, seed: int = 0) -> Detection:
     learner = NearestMean(CALIBRATED)
     pool = train_pool(dataset, learner, tmp_path / f"pool{seed}", 8, seed, silent)
-    case = Case(dataset, pool, LeaveOneOut(dataset, learner), seed, silent)  # type: ignore[arg-type]
+    context = CheckContext(dataset, pool, LeaveOneOut(dataset, learner), seed, silent)  # type: ignore[arg-type]
     retraining = Retraining(dataset, learner, tmp_path / f"retrained{seed}", seed, 4, silent)
-    return harmful.verify(case, harmful.detect(case), retraining)
+    return harmful.verify(context, harmful.detect(context), retraining)
 
 
 @pytest.fixture
@@ -75,13 +75,13 @@ def test_selection_and_confirmation_share_no_sample(spoilt: Dataset, tmp_path: P
     """Labels of the confirming half have no say in the ranking."""
     learner = NearestMean(CALIBRATED)
     pool = train_pool(spoilt, learner, tmp_path / "pool", 8, 0, silent)
-    case = Case(spoilt, pool, LeaveOneOut(spoilt, learner), 0, silent)  # type: ignore[arg-type]
-    selecting = harmful._selecting(case)
+    context = CheckContext(spoilt, pool, LeaveOneOut(spoilt, learner), 0, silent)  # type: ignore[arg-type]
+    selecting = harmful._selecting(context)
     assert 0.4 < selecting.mean() < 0.6
-    before = harmful.detect(case).columns["harm"]
+    before = harmful.detect(context).columns["harm"]
     zeroed = LeaveOneOut(spoilt, learner)
     zeroed._scores[:, ~selecting] = 99
-    np.testing.assert_array_equal(harmful.detect(replace(case, attribution=zeroed)).columns["harm"], before)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(harmful.detect(replace(context, attribution=zeroed)).columns["harm"], before)  # type: ignore[arg-type]
 
 
 def test_too_few_held_out_samples_are_said_to_be_too_few(make_dataset: MakeDataset, tmp_path: Path) -> None:
@@ -131,9 +131,9 @@ class Measured:
 def examine_numbers(dataset: Dataset, folder: Path) -> Detection:
     learner = LeastSquares()
     pool = train_pool(dataset, learner, folder / "pool", 8, 0, silent)
-    case = Case(dataset, pool, Measured(dataset, learner), 0, silent)  # type: ignore[arg-type]
+    context = CheckContext(dataset, pool, Measured(dataset, learner), 0, silent)  # type: ignore[arg-type]
     retraining = Retraining(dataset, learner, folder / "retrained", 0, 4, silent)
-    return harmful.verify(case, harmful.detect(case), retraining)
+    return harmful.verify(context, harmful.detect(context), retraining)
 
 
 def test_marred_numbers_are_claimed_to_be_harmful_and_clean_ones_not(tmp_path: Path) -> None:

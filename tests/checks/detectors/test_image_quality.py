@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from dataaudit.checks.detection import Case, Detection
+from dataaudit.checks.detection import CheckContext, Detection
 from dataaudit.checks.detectors import image_quality
 from dataaudit.dataset import Dataset, silent
 from dataaudit.findings import Severity
@@ -22,7 +22,7 @@ ROWS = np.array([3, 60, 131, 199, 203, 222, 239])
 
 
 def detect(dataset: Dataset) -> Detection:
-    return image_quality.detect(Case(dataset, None, None, 0, silent))  # type: ignore[arg-type]
+    return image_quality.detect(CheckContext(dataset, None, None, 0, silent))  # type: ignore[arg-type]
 
 
 def smooth(images: Pixels) -> Pixels:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dataaudit.checks.detection import Case, Detection
+from dataaudit.checks.detection import CheckContext, Detection
 from dataaudit.checks.detectors import imbalance
 from dataaudit.dataset import Dataset, silent
 from dataaudit.findings import Severity
@@ -31,7 +31,7 @@ class PoolOf:
 
 def detect(dataset: Dataset, wrong: NDArray[np.bool_] | None = None) -> Detection:
     pool = PoolOf(dataset, np.zeros(len(dataset), bool) if wrong is None else wrong)
-    return imbalance.detect(Case(dataset, pool, None, 0, silent))  # type: ignore[arg-type]
+    return imbalance.detect(CheckContext(dataset, pool, None, 0, silent))  # type: ignore[arg-type]
 
 
 def with_rare(dataset: Dataset, target: int, kept: int) -> Dataset:
@@ -77,7 +77,7 @@ def test_the_rarest_class_comes_first(make_dataset: MakeDataset) -> None:
 
 def test_without_a_pool_classes_are_counted_all_the_same(make_dataset: MakeDataset) -> None:
     dataset = with_rare(make_dataset(300, 60), 1, 8)
-    (finding,) = imbalance.detect(Case(dataset, (), None, 0, silent)).findings  # type: ignore[arg-type]
+    (finding,) = imbalance.detect(CheckContext(dataset, (), None, 0, silent)).findings  # type: ignore[arg-type]
     assert finding.severity == Severity.LOW
     assert "recall" not in finding.evidence
     assert finding.message == "class 'b' has 8 of 300 training samples (2.67%)"

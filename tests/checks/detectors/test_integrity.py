@@ -4,23 +4,23 @@ from dataclasses import replace
 
 import pytest
 
-from dataaudit.checks.detection import Case
+from dataaudit.checks.detection import CheckContext
 from dataaudit.checks.detectors import integrity
-from dataaudit.dataset import Rejected, silent
+from dataaudit.dataset import UnreadableSample, silent
 from dataaudit.findings import Finding, Severity
 
 from ...fixtures_tables import make
 
 
-def findings(*rejected: Rejected) -> tuple[Finding, ...]:
+def findings(*rejected: UnreadableSample) -> tuple[Finding, ...]:
     dataset = replace(make("table", "classification"), rejected=rejected)
-    detection = integrity.detect(Case(dataset, None, None, 0, silent))  # type: ignore[arg-type]
+    detection = integrity.detect(CheckContext(dataset, None, None, 0, silent))  # type: ignore[arg-type]
     assert detection.examined == detection.total == 280 + len(rejected)
     return detection.findings
 
 
-def rows(count: int, reason: str = "no label", split: str = "train") -> list[Rejected]:
-    return [Rejected(f"{split}.csv#{i}", split, "", reason) for i in range(count)]  # type: ignore[arg-type]
+def rows(count: int, reason: str = "no label", split: str = "train") -> list[UnreadableSample]:
+    return [UnreadableSample(f"{split}.csv#{i}", split, "", reason) for i in range(count)]  # type: ignore[arg-type]
 
 
 def test_whole_data_have_no_findings() -> None:
@@ -46,7 +46,7 @@ def test_many_rows_are_one_finding_for_each_reason_and_split(count: int) -> None
 def test_a_class_without_a_row_is_missing() -> None:
     dataset = make("table", "classification")
     named = replace(dataset, class_names=(*dataset.class_names, "d"))
-    found = integrity.detect(Case(named, None, None, 0, silent)).findings  # type: ignore[arg-type]
+    found = integrity.detect(CheckContext(named, None, None, 0, silent)).findings  # type: ignore[arg-type]
     assert [one.message for one in found] == [
         f"class 'd' has no sample in the {split} split or any other" for split in ("train", "test")
     ]
@@ -54,9 +54,15 @@ def test_a_class_without_a_row_is_missing() -> None:
 
 def test_a_row_is_known_again_by_what_it_holds_not_by_where_it_stands() -> None:
     def marks(*contents: str) -> list[str]:
-        return [one.fingerprint for one in findings(*(
-            Rejected(f"train.csv#{place}", "train", "", "no label", content) for place, content in enumerate(contents)
-        ))]  # fmt: skip
+        return [
+            one.fingerprint
+            for one in findings(
+                *(
+                    UnreadableSample(f"train.csv#{place}", "train", "", "no label", content)
+                    for place, content in enumerate(contents)
+                )
+            )
+        ]
 
     assert marks("a", "b") == marks("b", "a")[::-1]
     assert not set(marks("a")) & set(marks("b"))

@@ -10,7 +10,7 @@ import torch
 from dataaudit.attribution.attribution import Attribution
 from dataaudit.attribution.backends.trak import Trak
 from dataaudit.attribution.problem import Problem
-from dataaudit.checks.detection import Case, Detection
+from dataaudit.checks.detection import CheckContext, Detection
 from dataaudit.checks.detectors import leakage
 from dataaudit.dataset import Dataset, silent
 from dataaudit.findings import Finding
@@ -39,12 +39,12 @@ class AnyPool:
         return np.ones(3)
 
 
-def case_of(dataset: Dataset) -> Case:
-    return Case(dataset, AnyPool(), NoInfluence(), 0, silent)  # type: ignore[arg-type]
+def context_of(dataset: Dataset) -> CheckContext:
+    return CheckContext(dataset, AnyPool(), NoInfluence(), 0, silent)  # type: ignore[arg-type]
 
 
 def detect(dataset: Dataset) -> Detection:
-    return leakage.detect(case_of(dataset))
+    return leakage.detect(context_of(dataset))
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_fingerprints_survive_renaming(clean: Dataset) -> None:
 
 def test_influence_is_that_of_the_pair(small_pool: Pool, tmp_path: Path) -> None:
     attribution = Trak().attribute(Problem.of(small_pool), tmp_path / "s.h5", silent)
-    detection = leakage.detect(Case(small_pool.dataset, small_pool, attribution, 0, silent))
+    detection = leakage.detect(CheckContext(small_pool.dataset, small_pool, attribution, 0, silent))
     scores = Attribution.load(tmp_path / "s.h5").scores()
     for pair in detection.pairs[::7]:
         row, column = attribution.train_ids.index(pair.train_id), attribution.target_ids.index(pair.test_id)
@@ -164,7 +164,7 @@ def test_validation_samples_are_looked_for_in_training_and_test_without_influenc
     splits[140:180] = "val"
     copies = {150: altered(clean.inputs[5], "blur"), 160: altered(clean.inputs[N_TRAIN + 9], "mirror")}
     planted = replace(plant(clean, copies), splits=splits)
-    detection = leakage.detect(replace(case_of(planted), attribution=NoInfluence(140)))
+    detection = leakage.detect(replace(context_of(planted), attribution=NoInfluence(140)))
     pairs = {found_pair(finding): finding for finding in detection.findings}
     assert set(pairs) == {(clean.ids[150], clean.ids[5]), (clean.ids[160], clean.ids[N_TRAIN + 9])}
     between = pairs[clean.ids[160], clean.ids[N_TRAIN + 9]]
@@ -177,7 +177,7 @@ def test_validation_samples_are_looked_for_in_training_and_test_without_influenc
 
 def test_calibration_finds_most_planted_copies_reports_nothing_else_and_changes_nothing(clean: Dataset) -> None:
     before = clean.inputs.copy()
-    calibration = leakage.calibrate(case_of(clean), no_pool)
+    calibration = leakage.calibrate(context_of(clean), no_pool)
     assert calibration is not None
     np.testing.assert_array_equal(clean.inputs, before)
     assert sum(calibration.planted.values()) == N_TEST // 2
@@ -192,23 +192,23 @@ def test_calibration_finds_most_planted_copies_reports_nothing_else_and_changes_
 
 def test_what_calibration_sets_is_what_detection_asks_for(clean: Dataset) -> None:
     planted = plant(clean, {3: altered(clean.inputs[N_TRAIN + 7], "noise")})
-    case = case_of(planted)
-    calibration = leakage.calibrate(case, no_pool)
+    context = context_of(planted)
+    calibration = leakage.calibrate(context, no_pool)
     assert calibration is not None
-    assert len(leakage.detect(replace(case, calibration=calibration)).findings) == 1
-    assert leakage.detect(replace(case, calibration=replace(calibration, threshold=1.01))).findings == ()
+    assert len(leakage.detect(replace(context, calibration=calibration)).findings) == 1
+    assert leakage.detect(replace(context, calibration=replace(calibration, threshold=1.01))).findings == ()
 
 
 def test_calibration_does_not_count_the_copies_that_were_there(clean: Dataset) -> None:
     there = {i: altered(clean.inputs[N_TRAIN + i], "blur") for i in range(20)}
-    calibration = leakage.calibrate(case_of(plant(clean, there)), no_pool)
+    calibration = leakage.calibrate(context_of(plant(clean, there)), no_pool)
     assert calibration is not None
     assert sum(calibration.planted.values()) == 20
     assert calibration.reported == calibration.right
 
 
 def test_tiny_sets_have_nothing_planted_and_do_not_fail(clean: Dataset) -> None:
-    tiny = case_of(dataset_of(clean.inputs[:5], clean.targets[:5], 3, clean.root))
+    tiny = context_of(dataset_of(clean.inputs[:5], clean.targets[:5], 3, clean.root))
     assert leakage.calibrate(tiny, no_pool) is None
 
 
@@ -240,9 +240,9 @@ def test_retraining_tells_copies_that_carry_a_prediction_from_those_that_do_not(
     targets[2] = (targets[N_TRAIN + 2] + 1) % 3
     copies = {i: altered(clean.inputs[N_TRAIN + i], "blur") for i in range(3)}
     planted = replace(plant(clean, copies), targets=targets)
-    case = case_of(planted)
+    context = context_of(planted)
     remembered = Remembering(planted, {N_TRAIN: 0, N_TRAIN + 2: 2})
-    detection = leakage.verify(case, leakage.detect(case), remembered)  # type: ignore[arg-type]
+    detection = leakage.verify(context, leakage.detect(context), remembered)  # type: ignore[arg-type]
     status = {finding.sample_ids[0]: finding.verification for finding in detection.findings}
     assert [status[clean.ids[N_TRAIN + i]].status for i in range(3)] == ["confirmed", "inconclusive", "inconclusive"]
     confirmed = status[clean.ids[N_TRAIN]]
@@ -257,6 +257,6 @@ def test_retraining_tells_copies_that_carry_a_prediction_from_those_that_do_not(
 
 
 def test_nothing_is_retrained_without_findings(clean: Dataset) -> None:
-    case = case_of(clean)
-    detection = leakage.detect(case)
-    assert leakage.verify(case, detection, None) is detection  # type: ignore[arg-type]
+    context = context_of(clean)
+    detection = leakage.detect(context)
+    assert leakage.verify(context, detection, None) is detection  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dataaudit import plugins
-from dataaudit.checks.detection import Case
+from dataaudit.checks.detection import CheckContext
 from dataaudit.checks.labels.label_views import descriptors
 from dataaudit.dataset import Dataset, Modality, Task, silent
 
@@ -62,21 +62,21 @@ class Nothing:
         return [(0, np.zeros(self.shape, np.float32))]
 
 
-def case_of(dataset: Dataset) -> Case:
+def context_of(dataset: Dataset) -> CheckContext:
     known: Any = PoolOf(dataset, 8), Nothing(dataset)
-    return Case(dataset, *known, 0, silent)
+    return CheckContext(dataset, *known, 0, silent)
 
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(("modality", "task"), list(product(MODALITIES, TASKS)))
 def test_every_detector_takes_every_kind_of_data(modality: Modality, task: Task) -> None:
     dataset = make(modality, task, 120, 60)
-    case = case_of(dataset)
+    context = context_of(dataset)
     for name in WITHOUT_TRAINING:
         detector = plugins.get("detectors", name)
         if task not in getattr(detector, "TASKS", TASKS):
             continue
-        detection = detector.detect(case)
+        detection = detector.detect(context)
         assert bool(detection.skipped) == (detection.examined == 0), name
         assert detection.total in (180, 120)
         assert all(len(values) == 180 for values in detection.columns.values())
@@ -89,8 +89,8 @@ def test_a_pool_without_runs_is_asked_for_nothing(name: str) -> None:
     if not getattr(detector, "NEEDS_POOL", False):
         for task in getattr(detector, "TASKS", TASKS):
             dataset = make("array", task, 120, 60)
-            case = Case(dataset, (), None, 0, silent)  # type: ignore[arg-type]
-            assert detector.detect(case).findings == ()
+            context = CheckContext(dataset, (), None, 0, silent)  # type: ignore[arg-type]
+            assert detector.detect(context).findings == ()
 
 
 def test_the_fixture_tells_its_targets() -> None:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from dataaudit.checks.detection import Calibration, Case, Detection
+from dataaudit.checks.detection import Calibration, CheckContext, Detection
 from dataaudit.checks.detectors import mislabeled
 from dataaudit.checks.labels.label_views import (
     descriptors,
@@ -42,15 +42,15 @@ class AnyAttribution:
         return -self.self_influence
 
 
-def case_of(dataset: Dataset, folder: Path, seed: int = 0) -> Case:
+def context_of(dataset: Dataset, folder: Path, seed: int = 0) -> CheckContext:
     torch.set_num_threads(1)
     pool = train_pool(dataset, QUICK, folder, 8, seed, silent)
     attribution = AnyAttribution(len(dataset.rows("train")))
-    return Case(dataset, pool, attribution, seed, silent)  # type: ignore[arg-type]
+    return CheckContext(dataset, pool, attribution, seed, silent)  # type: ignore[arg-type]
 
 
-def retrainer(case: Case, folder: Path) -> Callable[[NDArray[np.int64]], Pool]:
-    return lambda labels: train_pool(replace(case.dataset, targets=labels), QUICK, folder, 8, case.seed, silent)
+def retrainer(context: CheckContext, folder: Path) -> Callable[[NDArray[np.int64]], Pool]:
+    return lambda labels: train_pool(replace(context.dataset, targets=labels), QUICK, folder, 8, context.seed, silent)
 
 
 def flipped(dataset: Dataset, rows: NDArray[np.int64]) -> Dataset:
@@ -60,25 +60,25 @@ def flipped(dataset: Dataset, rows: NDArray[np.int64]) -> Dataset:
 
 
 @pytest.fixture
-def faulty(make_dataset: MakeDataset, tmp_path: Path) -> Case:
+def faulty(make_dataset: MakeDataset, tmp_path: Path) -> CheckContext:
     """200 training and 40 test blobs, of which FLIPPED carry another label."""
-    return case_of(flipped(make_dataset(200, 40), FLIPPED), tmp_path / "pool")
+    return context_of(flipped(make_dataset(200, 40), FLIPPED), tmp_path / "pool")
 
 
-def reported(case: Case, detection: Detection) -> set[int]:
-    return {case.dataset.ids.index(finding.sample_ids[0]) for finding in detection.findings}
+def reported(context: CheckContext, detection: Detection) -> set[int]:
+    return {context.dataset.ids.index(finding.sample_ids[0]) for finding in detection.findings}
 
 
 def test_clean_labels_are_left_alone_with_and_without_calibration(make_dataset: MakeDataset, tmp_path: Path) -> None:
-    case = case_of(make_dataset(200, 40), tmp_path / "pool")
-    detection = mislabeled.detect(case)
+    context = context_of(make_dataset(200, 40), tmp_path / "pool")
+    detection = mislabeled.detect(context)
     assert detection.findings == ()
     assert detection.examined == detection.total == 240
-    calibrated = replace(case, calibration=mislabeled.calibrate(case, retrainer(case, tmp_path / "planted")))
+    calibrated = replace(context, calibration=mislabeled.calibrate(context, retrainer(context, tmp_path / "planted")))
     assert mislabeled.detect(calibrated).findings == ()
 
 
-def test_flips_in_any_split_are_found_and_ranked_first(faulty: Case) -> None:
+def test_flips_in_any_split_are_found_and_ranked_first(faulty: CheckContext) -> None:
     detection = mislabeled.detect(faulty)
     found, expected = reported(faulty, detection), set(FLIPPED.tolist())
     assert len(found & expected) >= 7
@@ -97,7 +97,7 @@ def test_flips_in_any_split_are_found_and_ranked_first(faulty: Case) -> None:
     assert np.isnan(detection.columns["self_influence"][200:]).all()
 
 
-def test_q_is_the_expected_share_of_false_findings_so_far(faulty: Case) -> None:
+def test_q_is_the_expected_share_of_false_findings_so_far(faulty: CheckContext) -> None:
     findings = mislabeled.detect(faulty).findings
     right = np.array([1 - finding.evidence["probability_wrong"] for finding in findings])
     q = np.array([finding.evidence["q_value"] for finding in findings])
@@ -106,7 +106,7 @@ def test_q_is_the_expected_share_of_false_findings_so_far(faulty: Case) -> None:
     assert q[-1] <= 0.2
 
 
-def test_planted_errors_are_found_again_and_set_the_threshold(faulty: Case, tmp_path: Path) -> None:
+def test_planted_errors_are_found_again_and_set_the_threshold(faulty: CheckContext, tmp_path: Path) -> None:
     asked: list[NDArray[np.int64]] = []
 
     def retrained(labels: NDArray[np.int64]) -> Pool:
@@ -125,7 +125,7 @@ def test_planted_errors_are_found_again_and_set_the_threshold(faulty: Case, tmp_
     assert len(reported(faulty, detection) & set(FLIPPED.tolist())) >= 7
 
 
-def test_the_threshold_is_the_probability_that_becomes_an_even_chance(faulty: Case) -> None:
+def test_the_threshold_is_the_probability_that_becomes_an_even_chance(faulty: CheckContext) -> None:
     def quality(threshold: float) -> NDArray[np.float64]:
         calibration = Calibration({}, {}, 0, 0, "", threshold)
         found = mislabeled.detect(replace(faulty, calibration=calibration)).columns["label_quality"]
@@ -137,7 +137,7 @@ def test_the_threshold_is_the_probability_that_becomes_an_even_chance(faulty: Ca
     assert (bolder <= plain).all()
 
 
-def test_advocates_are_other_training_samples_of_either_label(faulty: Case) -> None:
+def test_advocates_are_other_training_samples_of_either_label(faulty: CheckContext) -> None:
     calls: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
 
     def influences(rows: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -162,7 +162,7 @@ def test_advocates_are_other_training_samples_of_either_label(faulty: Case) -> N
             assert near[0]["similarity"] >= near[2]["similarity"]
 
 
-def test_retraining_confirms_flips_and_refutes_a_claim_that_is_not_so(faulty: Case, tmp_path: Path) -> None:
+def test_retraining_confirms_flips_and_refutes_a_claim_that_is_not_so(faulty: CheckContext, tmp_path: Path) -> None:
     detection = mislabeled.detect(faulty)
     true = next(finding for finding in detection.findings if faulty.dataset.ids.index(finding.sample_ids[0]) in FLIPPED)
     innocent = faulty.dataset.ids[next(row for row in range(200) if row not in reported(faulty, detection))]
@@ -189,7 +189,7 @@ def test_retraining_confirms_flips_and_refutes_a_claim_that_is_not_so(faulty: Ca
     assert len(list((tmp_path / "retrained").glob("*.pt"))) == 9
 
 
-def test_findings_outside_training_are_judged_by_models_of_everything(faulty: Case, tmp_path: Path) -> None:
+def test_findings_outside_training_are_judged_by_models_of_everything(faulty: CheckContext, tmp_path: Path) -> None:
     detection = mislabeled.detect(faulty)
     tests = tuple(one for one in detection.findings if one.evidence["split"] == "test")
     retraining = Retraining(faulty.dataset, QUICK, tmp_path / "retrained", 0, 3, silent)
@@ -231,11 +231,11 @@ def test_few_rows_few_classes_and_rare_classes_are_no_crash(
     targets[:n_train][targets[:n_train] == 2] = 1
     for rare in (2, 1):  # one sample in training; none, but some in the test split
         targets[0] = min(rare, classes - 1)
-        case = case_of(replace(dataset, targets=targets), tmp_path / str(rare))
-        calibration = mislabeled.calibrate(case, retrainer(case, tmp_path / f"planted-{rare}"))
+        context = context_of(replace(dataset, targets=targets), tmp_path / str(rare))
+        calibration = mislabeled.calibrate(context, retrainer(context, tmp_path / f"planted-{rare}"))
         assert (calibration is not None) == (n_train >= 10 and classes > 1)
-        detection = mislabeled.detect(replace(case, calibration=calibration))
-        unknown = np.bincount(case.dataset.targets[:n_train], minlength=classes)[case.dataset.targets] < 5
+        detection = mislabeled.detect(replace(context, calibration=calibration))
+        unknown = np.bincount(context.dataset.targets[:n_train], minlength=classes)[context.dataset.targets] < 5
         np.testing.assert_array_equal(np.isnan(detection.columns["label_quality"]), unknown)
         assert detection.examined == len(dataset) - unknown.sum()
         assert bool(detection.skipped) == (detection.examined == 0)
@@ -270,13 +270,13 @@ def test_single_labels_of_sets_are_judged_by_themselves() -> None:
         truth, targets = dataset.targets, dataset.targets.copy()
         pool = PoolOfSets(dataset)
         scores = AnyAttribution(len(dataset.rows("train")))
-        assert mislabeled.detect(Case(dataset, pool, scores, seed, silent)).findings == ()  # type: ignore[arg-type]
+        assert mislabeled.detect(CheckContext(dataset, pool, scores, seed, silent)).findings == ()  # type: ignore[arg-type]
         rng = np.random.default_rng(seed)
         planted = {(int(row), int(rng.integers(3))) for row in rng.permutation(500)[:25]}
         for row, place in planted:
             targets[row, place] ^= True
-        case = Case(replace(dataset, targets=targets), pool, scores, seed, silent)  # type: ignore[arg-type]
-        detection = mislabeled.detect(case)
+        context = CheckContext(replace(dataset, targets=targets), pool, scores, seed, silent)  # type: ignore[arg-type]
+        detection = mislabeled.detect(context)
         found = {
             (dataset.ids.index(one.sample_ids[0]), dataset.class_names.index(one.evidence["label_of_set"]))
             for one in detection.findings
@@ -297,12 +297,12 @@ def test_single_labels_of_sets_are_judged_by_themselves() -> None:
             }
             for one in several:
                 assert set(one.remedies[-2].to) ^ given == {one.evidence["label_of_set"]}
-        verified = mislabeled.verify(case, detection, RetrainedAs(truth))  # type: ignore[arg-type]
+        verified = mislabeled.verify(context, detection, RetrainedAs(truth))  # type: ignore[arg-type]
         status = [one.verification.status for one in verified.findings]
         assert status.count("confirmed") == len(found & planted)
         assert status.count("refuted") == len(found - planted)
 
 
 def test_nothing_is_planted_into_sets_of_labels() -> None:
-    case = Case(make("array", "multilabel"), None, None, 0, silent)  # type: ignore[arg-type]
-    assert mislabeled.calibrate(case, lambda labels: case.pool) is None
+    context = CheckContext(make("array", "multilabel"), None, None, 0, silent)  # type: ignore[arg-type]
+    assert mislabeled.calibrate(context, lambda labels: context.pool) is None

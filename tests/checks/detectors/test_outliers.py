@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dataaudit.checks.detection import Case, Detection
+from dataaudit.checks.detection import CheckContext, Detection
 from dataaudit.checks.detectors import outliers
 from dataaudit.dataset import Dataset, Modality, silent
 
@@ -16,7 +16,7 @@ from ...fixtures_tables import make
 
 
 def detect(dataset: Dataset) -> Detection:
-    return outliers.detect(Case(dataset, None, None, 0, silent))  # type: ignore[arg-type]
+    return outliers.detect(CheckContext(dataset, None, None, 0, silent))  # type: ignore[arg-type]
 
 
 def plant(dataset: Dataset, rows: NDArray[np.int64], seed: int = 0) -> Dataset:

@@ -12,7 +12,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import cross_val_predict
 
-from dataaudit.checks.detection import Case
+from dataaudit.checks.detection import CheckContext
 from dataaudit.checks.detectors import target_errors
 from dataaudit.data.features.columns import encode
 from dataaudit.dataset import Dataset, silent
@@ -31,8 +31,8 @@ class PoolOf:
         self.predictions[train] = cross_val_predict(model, features[train], dataset.targets[train])
 
 
-def case_of(dataset: Dataset) -> Case:
-    return Case(dataset, PoolOf(dataset), None, 0, silent)  # type: ignore[arg-type]
+def context_of(dataset: Dataset) -> CheckContext:
+    return CheckContext(dataset, PoolOf(dataset), None, 0, silent)  # type: ignore[arg-type]
 
 
 def noisy(name: str, seed: int, n: int = 600) -> Dataset:
@@ -63,7 +63,7 @@ CLEAN = ["normal", "heavy tails", "heavier tails", "skewed", "uneven", "prices",
 @pytest.mark.parametrize("name", CLEAN)
 def test_clean_numbers_are_left_alone(name: str) -> None:
     for seed in range(2):
-        detection = target_errors.detect(case_of(noisy(name, seed)))
+        detection = target_errors.detect(context_of(noisy(name, seed)))
         assert detection.findings == ()
         assert detection.examined == 600 or name == "mostly zero"
 
@@ -74,7 +74,7 @@ def test_clean_diabetes_is_left_alone() -> None:
         rows = np.random.default_rng(seed).permutation(442)
         frame = data.data.iloc[rows].reset_index(drop=True)
         dataset = dataset_of(frame, data.target.to_numpy()[rows], 350, "table", "regression")
-        assert target_errors.detect(case_of(dataset)).findings == ()
+        assert target_errors.detect(context_of(dataset)).findings == ()
 
 
 def marred(dataset: Dataset, seed: int) -> tuple[Dataset, dict[str, NDArray[np.int64]]]:
@@ -90,7 +90,7 @@ def marred(dataset: Dataset, seed: int) -> tuple[Dataset, dict[str, NDArray[np.i
 @pytest.mark.parametrize(("name", "seed"), [("normal", 0), ("normal", 1), ("heavy tails", 0)])
 def test_marred_numbers_are_found_in_every_split(name: str, seed: int) -> None:
     dataset, rows = marred(noisy(name, seed), seed)
-    detection = target_errors.detect(case_of(dataset))
+    detection = target_errors.detect(context_of(dataset))
     found = {dataset.ids.index(finding.sample_ids[0]) for finding in detection.findings}
     planted = set(np.concatenate(list(rows.values())).tolist())
     assert len(found - planted) <= 0.25 * len(found)
@@ -105,7 +105,7 @@ def test_marred_numbers_are_found_in_every_split(name: str, seed: int) -> None:
 
 def test_numbers_over_decades_are_judged_by_their_size() -> None:
     dataset, rows = marred(noisy("prices", 0, 1000), 0)
-    detection = target_errors.detect(case_of(dataset))
+    detection = target_errors.detect(context_of(dataset))
     found = {dataset.ids.index(finding.sample_ids[0]) for finding in detection.findings}
     assert len(found & set(rows["sign"].tolist())) >= 7
     assert len(found & set(rows["tenfold"].tolist())) >= 5
@@ -114,7 +114,7 @@ def test_numbers_over_decades_are_judged_by_their_size() -> None:
 
 def test_what_went_wrong_is_told() -> None:
     dataset, rows = marred(noisy("normal", 0), 0)
-    findings = target_errors.detect(case_of(dataset)).findings
+    findings = target_errors.detect(context_of(dataset)).findings
     told = {dataset.ids.index(finding.sample_ids[0]): finding.evidence["like"] for finding in findings}
     assert sum(told.get(row) == "a slip of the decimal point" for row in rows["tenfold"].tolist()) >= 7
     assert sum(told.get(row) == "a slip of the sign" for row in rows["sign"].tolist()) >= 7
@@ -126,21 +126,21 @@ def test_what_went_wrong_is_told() -> None:
 
 
 def test_planted_errors_are_found_again_and_set_the_threshold() -> None:
-    case = case_of(noisy("normal", 0))
+    context = context_of(noisy("normal", 0))
     asked: list[NDArray[Any]] = []
 
     def retrained(labels: NDArray[Any]) -> PoolOf:
         asked.append(labels)
-        return PoolOf(replace(case.dataset, targets=labels))
+        return PoolOf(replace(context.dataset, targets=labels))
 
-    calibration = target_errors.calibrate(case, retrained)  # type: ignore[arg-type]
+    calibration = target_errors.calibrate(context, retrained)  # type: ignore[arg-type]
     assert calibration is not None
-    assert (asked[0] != case.dataset.targets).sum() == sum(calibration.planted.values()) == 22
+    assert (asked[0] != context.dataset.targets).sum() == sum(calibration.planted.values()) == 22
     assert calibration.found["decimal point"] >= 5
     assert calibration.found["sign"] >= 6
     assert calibration.right >= 0.75 * calibration.reported
     assert calibration.threshold is not None
-    assert target_errors.detect(replace(case, calibration=calibration)).findings == ()
+    assert target_errors.detect(replace(context, calibration=calibration)).findings == ()
 
 
 class RetrainedAs:
@@ -158,12 +158,12 @@ class RetrainedAs:
 
 def test_models_without_the_suspects_confirm_or_refute() -> None:
     dataset, _ = marred(noisy("normal", 0), 0)
-    case = case_of(dataset)
-    detection = target_errors.detect(case)
+    context = context_of(dataset)
+    detection = target_errors.detect(context)
     suggested = detection.columns["suggested_target"]
-    borne_out = target_errors.verify(case, detection, RetrainedAs(suggested))  # type: ignore[arg-type]
+    borne_out = target_errors.verify(context, detection, RetrainedAs(suggested))  # type: ignore[arg-type]
     assert {finding.verification.status for finding in borne_out.findings} == {"confirmed"}
-    denied = target_errors.verify(case, detection, RetrainedAs(dataset.targets))  # type: ignore[arg-type]
+    denied = target_errors.verify(context, detection, RetrainedAs(dataset.targets))  # type: ignore[arg-type]
     assert {finding.verification.status for finding in denied.findings} == {"refuted"}
 
 
@@ -172,6 +172,6 @@ def test_few_rows_and_equal_numbers_are_skipped() -> None:
         make("table", "regression", 20, 5),
         replace(make("table", "regression"), targets=np.ones(280)),
     ):
-        detection = target_errors.detect(Case(dataset, None, None, 0, silent))  # type: ignore[arg-type]
+        detection = target_errors.detect(CheckContext(dataset, None, None, 0, silent))  # type: ignore[arg-type]
         assert detection.skipped
         assert (detection.findings, detection.examined) == ((), 0)

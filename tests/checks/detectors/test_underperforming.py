@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dataaudit.checks.detection import Case, Detection
+from dataaudit.checks.detection import CheckContext, Detection
 from dataaudit.checks.detectors import underperforming
 from dataaudit.dataset import Dataset, Task, silent
 
@@ -29,7 +29,7 @@ class PoolOf:
 
 
 def detect(dataset: Dataset, wrong: NDArray[np.bool_]) -> Detection:
-    return underperforming.detect(Case(dataset, PoolOf(dataset, wrong), None, 0, silent))  # type: ignore[arg-type]
+    return underperforming.detect(CheckContext(dataset, PoolOf(dataset, wrong), None, 0, silent))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.4, 1.0])
@@ -111,5 +111,5 @@ def test_a_label_that_is_not_found_is_a_group() -> None:
     dataset = make("table", "multilabel", 400, 200)
     pool = PoolOf(dataset, np.zeros(600, bool))
     pool.predictions[:300, 2] = False
-    case = Case(dataset, pool, None, 0, silent)  # type: ignore[arg-type]
-    assert "class 'c'" in {finding.evidence["group"] for finding in underperforming.detect(case).findings}
+    context = CheckContext(dataset, pool, None, 0, silent)  # type: ignore[arg-type]
+    assert "class 'c'" in {finding.evidence["group"] for finding in underperforming.detect(context).findings}

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dataaudit.checks.detection import Case
+from dataaudit.checks.detection import CheckContext
 from dataaudit.checks.detectors import integrity
 from dataaudit.config import AuditConfig
 from dataaudit.data.formats import image_folder
 from dataaudit.data.loading import load
-from dataaudit.dataset import Dataset, Reading, silent
+from dataaudit.dataset import Dataset, ReadOptions, silent
 from dataaudit.errors import DatasetError, InputError
 from dataaudit.findings import Finding, Severity
 
@@ -56,12 +56,12 @@ def two_classes(root: Path, *splits: str, count: int = 2) -> Path:
 
 
 def read(root: Path, seed: int = 0) -> Dataset:
-    return image_folder.load(root, Reading(seed), silent)
+    return image_folder.load(root, ReadOptions(seed), silent)
 
 
 def findings(dataset: Dataset) -> list[Finding]:
-    case = Case(dataset, cast(Any, None), cast(Any, None), 0, silent)  # integrity looks at the dataset only
-    return list(integrity.detect(case).findings)
+    context = CheckContext(dataset, cast(Any, None), cast(Any, None), 0, silent)  # integrity looks at the dataset only
+    return list(integrity.detect(context).findings)
 
 
 def told(root: Path) -> str:

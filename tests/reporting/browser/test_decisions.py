@@ -115,7 +115,7 @@ def test_without_a_name_a_decision_waits_until_it_is_entered(opened: Opened) -> 
     assert "Your name first" in page.inner_text("#notice")
     page.keyboard.press("Enter")
     assert focused(page) == card
-    assert "Rejected by Ada" in page.inner_text(f"#{card} .by")
+    assert "UnreadableSample by Ada" in page.inner_text(f"#{card} .by")
     assert page.text_content("#notice") == page.text_content("#message") == ""
 
 
