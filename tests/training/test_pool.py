@@ -122,7 +122,7 @@ def test_what_no_longer_matches_is_refused_with_the_reason(
         train_pool(dataset, replace(QUICK, epochs=3), directory, 8, 0, silent)
     with pytest.raises(StaleError, match="seed was 0, is now 1"):
         train_pool(dataset, QUICK, directory, 8, 1, silent)
-    monkeypatch.setattr(training, "__version__", "99")
+    monkeypatch.setattr(training, "VERSION", "99")
     with pytest.raises(StaleError, match=r"dataaudit was '.*', is now '99'"):
         train_pool(dataset, QUICK, directory, 8, 0, silent)
     assert {path.name: path.stat().st_mtime_ns for path in directory.iterdir()} == before
