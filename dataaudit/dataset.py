@@ -243,7 +243,7 @@ class ReadOptions:
 
     seed    of splits made here, and of the sample that is drawn of too many rows
     label   the column, array or field that holds the targets; None where the usual names decide
-    most    rows that are kept at most; of more, a sample is drawn, and said
+    max_rows   training rows that are kept at most; of more, a sample is drawn and noted
     split   the column that names each row's split; None where the usual names decide
     text    columns that are texts, whatever they look like
     drop    columns that are no features
@@ -252,7 +252,7 @@ class ReadOptions:
 
     seed: int = 0
     label: str | None = None
-    most: int = 100_000
+    max_rows: int = 100_000
     split: str | None = None
     text: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()

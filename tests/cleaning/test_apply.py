@@ -216,7 +216,7 @@ def _second_fails(error: type[BaseException]) -> Any:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-import dataaudit.apply as applying
+import dataaudit.cleaning.apply as applying
 from dataaudit.dataset import silent
 point = sys.argv[4]
 done = getattr(applying, point)

@@ -209,7 +209,7 @@ def test_no_array_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(arrays, "BLOCK_BYTES", 1200)
     found: dict[str, Any] = {"x": Watched(), "y": np.arange(1000) % 2}
-    arrays.dataset_of(tmp_path, found, "npz", arrays.ReadOptions(most=10), silent)
+    arrays.dataset_of(tmp_path, found, "npz", arrays.ReadOptions(max_rows=10), silent)
     assert 0 < Watched.longest <= 100
 
 
