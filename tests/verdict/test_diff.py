@@ -13,7 +13,7 @@ from dataaudit.errors import InputError
 from dataaudit.result import SCHEMA_VERSION
 from dataaudit.verdict.diff import audit_lines, compare_audits
 
-from ..commands.test_cli import photos
+from ..commands.auditing import photos
 
 
 def document(marks: str, **changes: Any) -> dict[str, Any]:

@@ -275,7 +275,7 @@ def test_links_to_other_files_are_not_followed(tmp_path: Path) -> None:
 
 
 def test_a_model_beside_images_is_not_taken_for_data(tmp_path: Path) -> None:
-    from .test_image_folder import two_classes
+    from .image_folders import two_classes
 
     two_classes(tmp_path, "train", "test")
     hdf5(tmp_path, {"layer/kernel": np.zeros(3)})
