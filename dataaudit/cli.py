@@ -1,4 +1,4 @@
-"""The command line's edge: errors become messages and exit codes here and nowhere else."""
+"""The entry point of the command line: errors become messages and exit codes here and nowhere else."""
 
 import os
 import sys
@@ -33,7 +33,7 @@ for command in (run, apply, baseline, compare, diff, evaluate, explain, init, co
 
 def main() -> None:
     """Entry point: library errors become messages and exit codes here and nowhere else."""
-    # Threads that spin while they wait make an audit many times slower beside any other busy process.
+    # Busy-waiting threads make an audit many times slower beside any other busy process.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         cli.main(standalone_mode=False)

@@ -83,12 +83,12 @@ class AuditConfig:
         if self.jobs is not None and self.jobs < 1:
             raise InputError(f"--jobs {self.jobs}: expected one or more")
         try:
-            inside, outer = self.directory.resolve(), self.path.resolve()
+            output, dataset = self.directory.resolve(), self.path.resolve()
         except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a root folder, which has no name
             raise InputError(
                 f"--output {self.output}: expected a folder for results outside {self.path}: {error}"
             ) from error
-        if inside == outer or outer in inside.parents:
+        if output == dataset or dataset in output.parents:
             raise InputError(
                 f"--output {self.directory}: results can't go into the dataset {self.path}; name a folder outside it"
             )

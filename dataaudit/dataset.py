@@ -20,18 +20,18 @@ SPLITS: tuple[Split, ...] = ("train", "val", "test")
 Modality = Literal["image", "text", "table", "array"]
 Task = Literal["classification", "regression", "multilabel"]
 STRATA = 10
-"""Groups of about equal size that samples with numbers as targets are divided into."""
+"""Groups of about equal size that regression targets are divided into."""
 Item = TypeVar("Item")
 
 
 class Track(Protocol):
-    """How long work reports itself: wraps an iterable, `for x in track(xs, "reading", total=n)`."""
+    """Reports progress of long work: wraps an iterable, `for x in track(xs, "reading", total=n)`."""
 
     def __call__(self, items: Iterable[Item], label: str, total: int) -> Iterator[Item]: ...
 
 
 def silent(items: Iterable[Item], label: str, total: int) -> Iterator[Item]:
-    """A Track that says nothing."""
+    """A Track that reports nothing."""
     return iter(items)
 
 
@@ -55,7 +55,7 @@ class IgnoredPath:
 class UnreadableSample:
     """A sample that could not be read: it belongs to the dataset, but no model ever sees it.
 
-    content   digest of what there is of it; empty where its file tells
+    content   digest of its raw content; empty where it is a file of its own
     """
 
     id: str
@@ -66,12 +66,12 @@ class UnreadableSample:
 
 
 DRAWN = "made here"
-"""How the origin of splits begins that the data does not give."""
+"""Prefix of the origin of splits that are drawn here, not given by the data."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How the directory was understood, for the reader to check before anything is trained."""
+    """How the dataset was interpreted, for the reader to check before anything is trained."""
 
     format: str
     split_origin: str
@@ -120,10 +120,10 @@ class Dataset:
                 raise DatasetError(f"{self.root}: {n} ids, but {len(getattr(self, name))} {name}")
         if len(self.sources) not in (0, n):
             raise DatasetError(f"{self.root}: {n} ids, but {len(self.sources)} sources")
-        doubled = [id for id, count in Counter(self.ids).items() if count > 1]
-        if doubled:
+        duplicates = [id for id, count in Counter(self.ids).items() if count > 1]
+        if duplicates:
             raise DatasetError(
-                f"{self.root}: the id {doubled[0]!r} stands for more than one sample; ids must be unique"
+                f"{self.root}: the id {duplicates[0]!r} stands for more than one sample; ids must be unique"
             )
 
     def __len__(self) -> int:
@@ -152,14 +152,14 @@ class Dataset:
         return self.inputs.iloc[rows] if isinstance(self.inputs, pd.DataFrame) else self.inputs[rows]
 
     def derive(self, name: str, make: Callable[[], Item]) -> Item:
-        """What `make` gives, computed once for these inputs; it must depend on nothing but inputs and splits.
+        """The result of `make`, computed once for these inputs; it must depend on nothing but inputs and splits.
 
-        Copies of the dataset under other targets share it, copies with other inputs don't.
+        Copies of the dataset with other targets share it, copies with other inputs don't.
         """
-        known = self.derived.get(name)
-        if known is None or known[0] is not self.inputs:
-            known = self.derived[name] = self.inputs, make()
-        value: Item = known[1]
+        cached = self.derived.get(name)
+        if cached is None or cached[0] is not self.inputs:
+            cached = self.derived[name] = self.inputs, make()
+        value: Item = cached[1]
         return value
 
     @cached_property
@@ -168,8 +168,8 @@ class Dataset:
         if self.task == "classification":
             return self.targets
         if self.task == "multilabel":
-            found: NDArray[np.int64] = np.unique(self.targets, axis=0, return_inverse=True)[1].reshape(-1)
-            return found
+            groups: NDArray[np.int64] = np.unique(self.targets, axis=0, return_inverse=True)[1].reshape(-1)
+            return groups
         edges = np.quantile(self.targets[self.rows("train")], np.linspace(0, 1, STRATA + 1)[1:-1])
         return np.searchsorted(edges, self.targets, side="right").astype(np.int64)
 
@@ -182,7 +182,7 @@ class Dataset:
         if self.task == "classification":
             return self.class_names[int(target)]
         if self.task == "multilabel":
-            return ", ".join(name for name, given in zip(self.class_names, target, strict=True) if given)
+            return ", ".join(name for name, is_set in zip(self.class_names, target, strict=True) if is_set)
         return f"{target:.6g}"
 
     @property
@@ -241,9 +241,9 @@ def stratified_split(targets: Sequence[int] | NDArray[np.int64], fraction: float
 class ReadOptions:
     """How a dataset is to be read, where it can be read in more than one way.
 
-    seed    of splits made here, and of the sample that is drawn of too many rows
+    seed    of splits that are drawn, and of the sample of too many rows
     label   the column, array or field that holds the targets; None where the usual names decide
-    most    rows that are kept at most; of more, a sample is drawn, and said
+    max_rows   training rows that are kept at most; of more, a sample is drawn and noted
     split   the column that names each row's split; None where the usual names decide
     text    columns that are texts, whatever they look like
     drop    columns that are no features
@@ -252,7 +252,7 @@ class ReadOptions:
 
     seed: int = 0
     label: str | None = None
-    most: int = 100_000
+    max_rows: int = 100_000
     split: str | None = None
     text: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
@@ -261,7 +261,7 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class Edit:
-    """What becomes of one sample: it goes, or gets another label, another split or both.
+    """The change of one sample: it is removed, or gets another label, another split or both.
 
     label      its new label in words: one, those of a set, or a number; None if it stays
     split      its new split; None if it stays

@@ -9,7 +9,7 @@ from typing import TextIO
 
 @contextmanager
 def replacing(path: Path) -> Iterator[TextIO]:
-    """A UTF-8 text file that takes the place of `path` when the block ends, and vanishes if it raises."""
+    """A UTF-8 text file that replaces `path` when the block ends, and is removed if the block raises."""
     temporary = path.with_name(path.name + ".tmp")
     try:
         with temporary.open("w", encoding="utf-8", newline="") as file:
@@ -21,7 +21,7 @@ def replacing(path: Path) -> Iterator[TextIO]:
 
 @contextmanager
 def rebuilding(path: Path) -> Iterator[Path]:
-    """Where to write what takes the place of `path` when the block ends: of a link, not of what it leads to."""
+    """A temporary path that replaces `path` when the block ends; a link itself is replaced, not its target."""
     with TemporaryDirectory(prefix=".dataaudit-", dir=path.parent) as folder:
         new = Path(folder) / path.name
         yield new

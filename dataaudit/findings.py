@@ -1,4 +1,4 @@
-"""Findings: what a detector claims about samples, and whether retraining bears it out."""
+"""Findings: what a detector claims about samples, and whether retraining confirms it."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 
 class Severity(IntEnum):
-    """How much a finding weighs; comparisons follow the weight."""
+    """How serious a finding is, in increasing order."""
 
     INFO = 0
     LOW = 1
@@ -22,7 +22,7 @@ class Severity(IntEnum):
 
 @dataclass(frozen=True)
 class Verification:
-    """Whether retraining without the samples bore the claim out.
+    """Whether retraining without the samples confirmed the claim.
 
     status     "inconclusive" where the interval leaves both open; "unverified" where nothing was retrained
     measure    what `effect` is a change of, in words with its unit
@@ -42,11 +42,11 @@ class Verification:
 
 @dataclass(frozen=True)
 class Remedy:
-    """One way to mend the dataset if a finding is right.
+    """One way to correct the dataset if a finding is right.
 
-    action       what happens to the samples: they go, get another label, or another split
-    sample_ids   the samples that change; those that the finding names, or a part of them
-    to           the label's word, or those of a set of labels, or the number; the split; nothing for "remove"
+    action       what happens to the samples: they are removed, get another label, or another split
+    sample_ids   the samples that change: those that the finding names, or some of them
+    to           the new label, set of labels or number, or the new split; empty for "remove"
     """
 
     action: Literal["remove", "relabel", "move"]
@@ -61,7 +61,7 @@ class Finding:
     score        the detector's own measure, larger is worse; comparable within one kind only
     evidence     plain data (numbers, strings, lists, dicts) that the claim rests on
     fingerprint  from the samples' content, so it survives renaming and reordering
-    remedies     what would mend it, the one to propose first; empty where no change of single samples does
+    remedies     corrections, the one to propose first; empty where no change of single samples corrects it
     """
 
     kind: str

@@ -77,12 +77,12 @@ def run(config: AuditConfig, dataset: Dataset, track: Track) -> Audit:
             explained = stages.findings(states) if config.samples else ()
             maps = heat_maps(dataset, problem_of, explained, PICTURE_EDGE)
 
-        assemble = partial(_audit, config, accepted, pool, attribution, problem, maps, seconds)
-        audit = assemble(states)
+        assembled = partial(_audit, config, accepted, pool, attribution, problem, maps, seconds)
+        audit = assembled(states)
         if prove:
             output.export(replace(audit, verdict=gate.unfinished(audit.verdict)), directory)
             retraining = Retraining(dataset, learner, directory / "retrained", config.seed, config.verify, track)
-            audit = assemble(stages.verify_claims(states, retraining))
+            audit = assembled(stages.verify_claims(states, retraining))
     output.export(audit, directory)
     return audit
 

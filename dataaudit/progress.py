@@ -1,4 +1,4 @@
-"""Progress with an estimate on a terminal, silence elsewhere; and what stages took."""
+"""Progress bars on a terminal, nothing elsewhere; and the time and memory of stages."""
 
 import sys
 import time
@@ -40,7 +40,7 @@ def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
 
 
 def peak_megabytes() -> float:
-    """Most memory this process held; not known on Windows."""
+    """Peak memory of this process; nan on Windows."""
     if sys.platform == "win32":
         return float("nan")
     import resource

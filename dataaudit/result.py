@@ -15,7 +15,7 @@ SCHEMA_VERSION = 3
 class Check:
     """One detector's coverage. An "error", or one that was "not run", makes the verdict incomplete.
 
-    calibration   what it made of planted faults, see `detection.Calibration`; None if none were planted
+    calibration   its performance on planted faults, see `detection.Calibration`; None if none were planted
     figures       what the report may draw
     """
 
@@ -32,12 +32,12 @@ class Check:
 
 @dataclass(frozen=True)
 class Rule:
-    """One line of the policy, and whether the audit keeps to it.
+    """One rule of the policy, and whether the audit satisfies it.
 
     check    the check it is about; empty for one about the whole audit
     expects  what the policy allows, in words
     found    what the audit found, in words
-    kept     None where it could not be told
+    kept     whether it is satisfied; None where it is undecided
     """
 
     check: str
@@ -48,7 +48,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The gate's word: the rules of the policy that are broken or open, in words, and all rules."""
+    """The gate's verdict: the rules of the policy that are broken or undecided, in words, and all rules."""
 
     status: Literal["PASS", "FAIL", "INCOMPLETE"]
     reasons: tuple[str, ...]
@@ -58,9 +58,9 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Accepted:
-    """A finding that somebody has accepted for a time: a line of a baseline.
+    """A finding that somebody has accepted: an entry of a baseline.
 
-    expires   the last day on which it holds, as in 2027-01-31; empty if it always does
+    expires   the last day on which it holds, as in 2027-01-31; empty if it does not expire
     """
 
     fingerprint: str
@@ -98,7 +98,7 @@ class Exhibit:
 
     @property
     def size(self) -> int:
-        """Characters that it takes."""
+        """Its size in characters."""
         return len(self.picture) + len(self.text) + sum(len(name) + len(value) for name, value in self.values)
 
 
@@ -109,7 +109,7 @@ class HeatMap:
     sample_id   the training image
     target_id   the sample whose prediction it moves
     uri         to be laid over the image: the stronger, the more of the influence comes from there
-    words       what it shows, and how well it was borne out
+    words       what it shows, and how well it was confirmed
     """
 
     sample_id: str
@@ -120,7 +120,7 @@ class HeatMap:
 
 @dataclass(frozen=True)
 class Cost:
-    """What the run took. Kept out of audit.json, which is the same however often a run was cut off and resumed."""
+    """Time and memory of the run. Not in audit.json, which is the same however often a run was interrupted."""
 
     seconds: Mapping[str, float]
     peak_megabytes: float

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from dataaudit.cli import cli
 from dataaudit.verdict.decisions import SCHEMA_VERSION
 
-from .commands.test_cli import picture
+from .commands.auditing import picture
 from .fixtures_findings import HOSTILE
 
 WORDS = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu"]

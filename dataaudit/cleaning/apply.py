@@ -1,4 +1,4 @@
-"""Writing a cleaned dataset from a reviewer's decisions, beside the one that they are about, which stays as it is."""
+"""Writing a cleaned copy of a dataset from a reviewer's decisions; the dataset itself stays as it is."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -25,10 +25,10 @@ RECORD = ".changes.json"
 
 @dataclass(frozen=True)
 class Applied:
-    """What was done.
+    """The result of applying decisions.
 
     counts    samples by what became of them
-    record    where the record of it lies
+    record    path of the record
     options   of `dataaudit run` that read the new dataset as the old one was read
     """
 
@@ -46,7 +46,7 @@ def apply(path: Path, decisions_path: Path, output: Path, track: Track) -> Appli
     Raises InputError, with nothing written, if the decisions are about another content or can't be carried out.
     """
     decisions = read_decisions(decisions_path)
-    record_path = _places(path, output)
+    record_path = _record_path(path, output)
     before = _load(path, decisions, track)
     if before.fingerprint != decisions.fingerprint:
         raise InputError(
@@ -72,11 +72,11 @@ def apply(path: Path, decisions_path: Path, output: Path, track: Track) -> Appli
             notes = copy_dataset(path, copy, track)
             renamed = rewrite(copy, read_layout(copy).reading(decisions.seed, decisions.label, decisions.rows),
                               planned.edits)  # fmt: skip
-            made = copy.rename(Path(folder) / output.name)
-            outcome = _outcome(decisions, planned, before, made, output, renamed, notes, track)
-            written = Path(folder) / "record"
-            written.write_text(_json(record(decisions, planned, outcome, VERSION)), encoding="utf-8")
-            _put(made, output, written, record_path)
+            cleaned = copy.rename(Path(folder) / output.name)
+            outcome = _outcome(decisions, planned, before, cleaned, output, renamed, notes, track)
+            record_file = Path(folder) / "record"
+            record_file.write_text(_json(record(decisions, planned, outcome, VERSION)), encoding="utf-8")
+            _move_into_place(cleaned, output, record_file, record_path)
     except OSError as error:
         raise InputError(
             f"{as_text(str(path))} can't be copied and changed into --output {as_text(str(output))}: {error}; nothing "
@@ -86,27 +86,28 @@ def apply(path: Path, decisions_path: Path, output: Path, track: Track) -> Appli
     return Applied(counts(planned, outcome.unchanged), record_path, tuple(_notes(decisions, planned, outcome)), options)
 
 
-def _places(path: Path, output: Path) -> Path:
-    """Where the record goes. Raises InputError if the dataset can't go to `output`, or the record beside it."""
-    shown = f"--output {as_text(str(output))}"
+def _record_path(path: Path, output: Path) -> Path:
+    """The path of the record. Raises InputError if it or the dataset can't be written there."""
+    option = f"--output {as_text(str(output))}"
     if not path.exists():
         raise InputError(f"{as_text(str(path))}: no such file or directory")
     if not output.name or output.name == "..":
-        raise InputError(f"{shown}: expected the name of a new {'folder' if path.is_dir() else 'file'}")
+        raise InputError(f"{option}: expected the name of a new {'folder' if path.is_dir() else 'file'}")
     if not output.parent.is_dir():
-        raise InputError(f"{shown}: expected a name in a folder that is there, found no folder {output.parent}")
-    whole, new = path.resolve(), output.parent.resolve() / output.name
-    if new == whole or whole in new.parents or new in whole.parents:
-        raise InputError(f"{shown}: expected a place outside the dataset {path}, and not one that holds it")
+        raise InputError(f"{option}: expected a name in a folder that is there, found no folder {output.parent}")
+    dataset, target = path.resolve(), output.parent.resolve() / output.name
+    if target == dataset or dataset in target.parents or target in dataset.parents:
+        raise InputError(f"{option}: expected a place outside the dataset {path}, and not one that holds it")
     if not path.is_dir() and output.suffix.lower() != path.suffix.lower():
         raise InputError(
-            f"{shown}: expected a name that ends in {path.suffix}, as the dataset's own, for the ending says the format"
+            f"{option}: expected a name that ends in {path.suffix}, as the dataset's own, for the ending says the "
+            "format"
         )
     name = output.name if path.is_dir() else output.stem
-    for place in (output, output.with_name(name + RECORD)):
-        if place.exists() or place.is_symlink():
+    for occupied in (output, output.with_name(name + RECORD)):
+        if occupied.exists() or occupied.is_symlink():
             raise InputError(
-                f"{shown}: {place} is there already and is not replaced; name another place, or move it away"
+                f"{option}: {occupied} is there already and is not replaced; name another place, or move it away"
             )
     return output.with_name(name + RECORD)
 
@@ -117,34 +118,34 @@ def _load(path: Path, decisions: Decisions, track: Track) -> Dataset:
 
 
 def _outcome(
-    decisions: Decisions, planned: Plan, before: Dataset, made: Path, output: Path, renamed: Mapping[str, str],
+    decisions: Decisions, planned: Plan, before: Dataset, cleaned: Path, output: Path, renamed: Mapping[str, str],
     notes: tuple[str, ...], track: Track,
 ) -> Outcome:  # fmt: skip
-    """What came of the plan, once the result has been read again and found to be as planned."""
+    """The outcome of the plan, after reading the result again and comparing it with the plan."""
     try:
-        after = _load(made, decisions, track)
+        after = _load(cleaned, decisions, track)
     except DatasetError as error:
         raise DatasetError(
             f"after these changes the dataset can't be audited any more: {error}; decide for fewer changes"
         ) from error
     notes_of_both = (*before.layout.notes, *after.layout.notes)
-    sampled = next((note for note in notes_of_both if note.startswith("sampled ")), "")
-    if not sampled:
+    sampling_note = next((note for note in notes_of_both if note.startswith("sampled ")), "")
+    if not sampling_note:
         require_as_planned(before, after, planned.edits, output)
-    gone = any(edit.remove or edit.split for edit in planned.edits.values())
+    rows_shift = any(edit.remove or edit.split for edit in planned.edits.values())
     return Outcome(
         before=before.fingerprint,
         after=after.fingerprint,
         unchanged=len(before) + len(before.rejected) - len(planned.edits),
         renamed=renamed,
-        renumbered=gone and not before.sources,
-        unverified=f"not compared with the plan, since only a sample is read: {sampled}" if sampled else "",
+        renumbered=rows_shift and not before.sources,
+        unverified=f"not compared with the plan, since only a sample is read: {sampling_note}" if sampling_note else "",
         notes=notes,
     )
 
 
 def _notes(decisions: Decisions, planned: Plan, outcome: Outcome) -> Iterator[str]:
-    """What the reader of a terminal should know beside the counts."""
+    """Notes for the terminal, beside the counts."""
     signature = decisions.signature
     yield "the decisions are not signed" if signature is None else f"signed by {signature.name}: {signature.outcome}"
     if planned.overridden:
@@ -153,14 +154,14 @@ def _notes(decisions: Decisions, planned: Plan, outcome: Outcome) -> Iterator[st
         yield outcome.unverified
 
 
-def _put(made: Path, output: Path, written: Path, record_path: Path) -> None:
-    """Move both to their places; neither stays if that is cut short."""
+def _move_into_place(cleaned: Path, output: Path, record_file: Path, record_path: Path) -> None:
+    """Move both to their final paths; neither stays there if that is interrupted."""
     try:
-        made.rename(output)
-        written.rename(record_path)
+        cleaned.rename(output)
+        record_file.rename(record_path)
     except BaseException:
-        if output.exists() and not made.exists():
-            output.rename(made)
+        if output.exists() and not cleaned.exists():
+            output.rename(cleaned)
         raise
 
 

@@ -1,4 +1,4 @@
-"""A whole copy of a dataset to make changes in, which leaves the dataset itself as it is."""
+"""A complete copy of a dataset to make changes in, so that the dataset itself stays as it is."""
 
 import os
 import shutil
@@ -20,18 +20,20 @@ def copy_dataset(source: Path, target: Path, track: Track) -> tuple[str, ...]:
     source = source.resolve()
     target.mkdir()
     notes: list[str] = []
-    entries = [entry for folder in _folders(source) for entry in sorted(os.scandir(folder), key=lambda one: one.name)]
+    entries = [
+        entry for folder in _folders(source) for entry in sorted(os.scandir(folder), key=lambda entry: entry.name)
+    ]
     for entry in track(iter(entries), "copying", len(entries)):
         path = Path(entry.path)
-        place = target / path.relative_to(source)
+        destination = target / path.relative_to(source)
         if entry.is_symlink():
-            notes.extend(_copy_link(source, path, target, place))
+            notes.extend(_copy_link(source, path, target, destination))
         elif entry.is_dir():
-            place.mkdir()
+            destination.mkdir()
         elif entry.is_file():
-            shutil.copy2(path, place)
+            shutil.copy2(path, destination)
         else:
-            notes.append(f"left out, since it is no regular file: {_shown(source, path)}")
+            notes.append(f"left out, since it is no regular file: {_relative(source, path)}")
     return tuple(notes)
 
 
@@ -45,18 +47,18 @@ def _folders(source: Path) -> Iterator[str]:
         yield folder
 
 
-def _copy_link(source: Path, link: Path, target: Path, place: Path) -> Iterator[str]:
-    real = Path(os.path.realpath(link))
-    if not real.is_relative_to(source):
-        place.symlink_to(link.parent / link.readlink())
-        yield f"stays a link, since it leads outside: {_shown(source, link)}"
-    elif real.is_file():
-        shutil.copy2(real, place)
-    elif real.is_dir():
-        place.symlink_to(os.path.relpath(target / real.relative_to(source), place.parent))
+def _copy_link(source: Path, link: Path, target: Path, destination: Path) -> Iterator[str]:
+    resolved = Path(os.path.realpath(link))
+    if not resolved.is_relative_to(source):
+        destination.symlink_to(link.parent / link.readlink())
+        yield f"stays a link, since it leads outside: {_relative(source, link)}"
+    elif resolved.is_file():
+        shutil.copy2(resolved, destination)
+    elif resolved.is_dir():
+        destination.symlink_to(os.path.relpath(target / resolved.relative_to(source), destination.parent))
     else:
-        yield f"left out, a link to nothing: {_shown(source, link)}"
+        yield f"left out, a link to nothing: {_relative(source, link)}"
 
 
-def _shown(source: Path, path: Path) -> str:
+def _relative(source: Path, path: Path) -> str:
     return as_text(path.relative_to(source).as_posix())

@@ -1,4 +1,4 @@
-"""From decisions to edits: what becomes of every sample, and which decision says so."""
+"""From decisions to edits: the change of every sample, and the decisions behind it."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -27,10 +27,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done.
+    """The changes to make.
 
     steps        changes that are made, by sample
-    overridden   those that are not, since the sample is removed
+    overridden   those that are not made, since the sample is removed
     idle         decisions that change nothing
     """
 
@@ -41,57 +41,58 @@ class Plan:
 
 
 def plan(decisions: Decisions, dataset: Dataset) -> Plan:
-    """Look every accepted remedy up in the dataset and settle what several say of one sample: removal goes first.
+    """Look up every accepted remedy in the dataset and resolve several on one sample: removal takes precedence.
 
     Raises InputError for samples, labels and splits that the dataset does not have, and for two decisions that give one
     sample different labels or splits.
     """
-    known, accepted = _Samples(dataset), list(_accepted(decisions))
+    samples, accepted = _Samples(dataset), list(_accepted(decisions))
     removed = {id for _, remedy in accepted if remedy.action == "remove" for id in remedy.sample_ids}
-    asked: dict[tuple[str, str, str], Step] = {}
-    settled: dict[tuple[str, str], Step] = {}
+    changes: dict[tuple[str, str, str], Step] = {}
+    first_steps: dict[tuple[str, str], Step] = {}
     for decision, remedy in accepted:
         for id in dict.fromkeys(remedy.sample_ids):
-            step = known.step(id, decision, remedy)
+            step = samples.step(id, decision, remedy)
             if step is None:
                 continue
-            other = settled.setdefault((id, step.action), step)
-            if other.after != step.after and id not in removed:
+            earlier = first_steps.setdefault((id, step.action), step)
+            if earlier.after != step.after and id not in removed:
                 raise InputError(
-                    f"{decisions.path}: {other.because[0].finding} and {decision.finding} both {remedy.action} "
-                    f"{id!r}, to {other.after!r} and to {step.after!r}; decide for one of them"
+                    f"{decisions.path}: {earlier.because[0].finding} and {decision.finding} both {remedy.action} "
+                    f"{id!r}, to {earlier.after!r} and to {step.after!r}; decide for one of them"
                 )
-            same = asked.get((id, step.action, step.after))
-            asked[id, step.action, step.after] = replace(step, because=(*same.because, decision)) if same else step
-    steps = sorted(asked.values(), key=lambda step: (step.sample, step.action, step.after))
-    made = [step for step in steps if step.action == "remove" or step.sample not in removed]
-    used = {decision.finding for step in steps for decision in step.because}
+            duplicate = changes.get((id, step.action, step.after))
+            because = (*duplicate.because, decision) if duplicate else step.because
+            changes[id, step.action, step.after] = replace(step, because=because)
+    steps = sorted(changes.values(), key=lambda step: (step.sample, step.action, step.after))
+    applied = [step for step in steps if step.action == "remove" or step.sample not in removed]
+    used_findings = {decision.finding for step in steps for decision in step.because}
     return Plan(
-        edits=_edits(made),
-        steps=tuple(made),
+        edits=_edits(applied),
+        steps=tuple(applied),
         overridden=tuple(step for step in steps if step.action != "remove" and step.sample in removed),
-        idle=tuple(one for one in decisions.decisions if one.finding not in used),
+        idle=tuple(decision for decision in decisions.decisions if decision.finding not in used_findings),
     )
 
 
 def _accepted(decisions: Decisions) -> Iterator[tuple[Decision, Remedy]]:
-    for one in decisions.decisions:
-        if one.decision == "accept" and one.remedy is not None:
-            yield one, one.remedy
+    for decision in decisions.decisions:
+        if decision.decision == "accept" and decision.remedy is not None:
+            yield decision, decision.remedy
 
 
 class _Samples:
-    """The dataset's samples by id, and what may be done to each."""
+    """The dataset's samples by id, and the changes that each allows."""
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
         self.rows = {id: row for row, id in enumerate(dataset.ids)}
-        self.rejected = {one.id: one for one in dataset.rejected}
+        self.rejected = {sample.id: sample for sample in dataset.rejected}
         self.sizes = dataset.sizes()
-        self.classes = {name: at for at, name in enumerate(dataset.class_names)}
+        self.classes = {name: i for i, name in enumerate(dataset.class_names)}
 
     def step(self, id: str, decision: Decision, remedy: Remedy) -> Step | None:
-        """The change of one sample; None if it is so already."""
+        """The change of one sample; None if it changes nothing."""
         where = f"the finding {decision.finding}"
         if id not in self.rows and id not in self.rejected:
             raise InputError(f"{where}: expected the ids of samples of {self.dataset.root}, found {id[:200]!r}")
@@ -125,41 +126,41 @@ class _Samples:
         return split
 
     def _label(self, where: str, remedy: Remedy) -> str:
-        """The new label as the dataset words its targets."""
-        given = remedy.to
+        """The new label in words, as `Dataset.label` gives them."""
+        labels = remedy.to
         if self.dataset.task == "regression":
-            return self.dataset.in_words(self._number(where, given))
-        unknown = [word for word in given if word not in self.classes]
-        many = self.dataset.task == "multilabel"
-        if unknown or (not many and len(given) != 1) or len(set(given)) < len(given):
-            some = ", ".join(map(repr, self.dataset.class_names[:20]))
+            return self.dataset.in_words(self._number(where, labels))
+        unknown = [word for word in labels if word not in self.classes]
+        is_multilabel = self.dataset.task == "multilabel"
+        if unknown or (not is_multilabel and len(labels) != 1) or len(set(labels)) < len(labels):
+            examples = ", ".join(map(repr, self.dataset.class_names[:20]))
             raise InputError(
-                f"{where}: expected {'names out of' if many else 'one of'} the dataset's classes ({some}"
+                f"{where}: expected {'names out of' if is_multilabel else 'one of'} the dataset's classes ({examples}"
                 f"{', ...' if len(self.classes) > 20 else ''}) as the new label, found "
-                f"{', '.join(repr(word[:80]) for word in given) or 'none'}"
+                f"{', '.join(repr(word[:80]) for word in labels) or 'none'}"
             )
-        return ", ".join(sorted(given, key=self.classes.__getitem__))
+        return ", ".join(sorted(labels, key=self.classes.__getitem__))
 
-    def _number(self, where: str, given: tuple[str, ...]) -> float:
+    def _number(self, where: str, words: tuple[str, ...]) -> float:
         try:
-            (word,) = given
+            (word,) = words
             value = float(word)
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise InputError(f"{where}: expected one finite number as the new target, found {', '.join(given)[:80]!r}")
+            raise InputError(f"{where}: expected one finite number as the new target, found {', '.join(words)[:80]!r}")
         return value
 
 
-def _edits(made: list[Step]) -> dict[str, Edit]:
+def _edits(steps: list[Step]) -> dict[str, Edit]:
     edits: dict[str, Edit] = {}
-    for step in made:
+    for step in steps:
         earlier = edits.get(step.sample, Edit())
         remedy = cast(Remedy, step.because[0].remedy)
         edits[step.sample] = Edit(
             remove=step.action == "remove",
             label=remedy.to if step.action == "relabel" else earlier.label,
             split=cast(Split, step.after) if step.action == "move" else earlier.split,
-            findings=tuple(dict.fromkeys([*earlier.findings, *(one.finding for one in step.because)])),
+            findings=tuple(dict.fromkeys([*earlier.findings, *(decision.finding for decision in step.because)])),
         )
     return edits

@@ -14,7 +14,7 @@ ACTIONS = {"remove": "removed", "relabel": "relabelled", "move": "moved"}
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a plan.
+    """The outcome of a plan.
 
     before, after   fingerprints of the dataset
     renamed         new ids of samples that have another place
@@ -32,8 +32,8 @@ class Outcome:
 
 def counts(plan: Plan, unchanged: int) -> dict[str, int]:
     """How many samples were removed, relabelled, moved, or stayed as they are."""
-    made = Counter(step.action for step in plan.steps)
-    return {word: made[action] for action, word in ACTIONS.items()} | {"unchanged": unchanged}
+    by_action = Counter(step.action for step in plan.steps)
+    return {word: by_action[action] for action, word in ACTIONS.items()} | {"unchanged": unchanged}
 
 
 def record(decisions: Decisions, plan: Plan, outcome: Outcome, version: str) -> dict[str, Any]:
@@ -50,31 +50,31 @@ def record(decisions: Decisions, plan: Plan, outcome: Outcome, version: str) -> 
         "counts": counts(plan, outcome.unchanged),
         "verified": not outcome.unverified,
         "notes": [*([outcome.unverified] if outcome.unverified else []), *notes],
-        "changes": [_step(step) | {"now": _now(step, outcome)} for step in plan.steps],
-        "overridden_by_removal": [_step(step) for step in plan.overridden],
-        "changed_nothing": [_decision(one) | {"decision": one.decision} for one in plan.idle],
+        "changes": [_step_document(step) | {"now": _new_id(step, outcome)} for step in plan.steps],
+        "overridden_by_removal": [_step_document(step) for step in plan.overridden],
+        "changed_nothing": [_decision_document(decision) | {"decision": decision.decision} for decision in plan.idle],
     }
 
 
-def _now(step: Step, outcome: Outcome) -> str | None:
+def _new_id(step: Step, outcome: Outcome) -> str | None:
     """The sample's new id, where it is known."""
     if step.action == "remove":
         return None
     return outcome.renamed.get(step.sample, None if outcome.renumbered else step.sample)
 
 
-def _step(step: Step) -> dict[str, Any]:
+def _step_document(step: Step) -> dict[str, Any]:
     return {
         "sample": step.sample,
         "action": step.action,
         "from": step.before,
         "to": step.after,
-        "because": [_decision(one) for one in step.because],
+        "because": [_decision_document(decision) for decision in step.because],
     }
 
 
-def _decision(one: Decision) -> dict[str, Any]:
+def _decision_document(decision: Decision) -> dict[str, Any]:
     return {
-        "finding": one.finding, "kind": one.kind, "message": one.message, "reason": one.reason,
-        "reviewer": one.reviewer, "at": one.at,
+        "finding": decision.finding, "kind": decision.kind, "message": decision.message, "reason": decision.reason,
+        "reviewer": decision.reviewer, "at": decision.at,
     }  # fmt: skip

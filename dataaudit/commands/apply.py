@@ -23,9 +23,9 @@ def apply(dataset: Path, decisions: Path, output: Path) -> None:
     track = terminal_track(Console(stderr=True))
     from ..cleaning import apply as cleaning  # imports torch, which `--help` can do without
 
-    done = cleaning.apply(dataset, decisions, output, track)
-    click.echo(", ".join(f"{word} {count:,}" for word, count in done.counts.items()))
-    for note in done.notes:
+    applied = cleaning.apply(dataset, decisions, output, track)
+    click.echo(", ".join(f"{word} {count:,}" for word, count in applied.counts.items()))
+    for note in applied.notes:
         click.echo(f"note: {terminal.printable(note)}")
-    click.echo(f"record: {terminal.printable(str(done.record))}")
-    click.echo("next: " + terminal.printable(shlex.join(["dataaudit", "run", str(output), *done.options])))
+    click.echo(f"record: {terminal.printable(str(applied.record))}")
+    click.echo("next: " + terminal.printable(shlex.join(["dataaudit", "run", str(output), *applied.options])))

@@ -39,29 +39,31 @@ def baseline(
     document, today = read_audit(audit), date.today()
     if expires and day(expires, "--expires") < today:
         raise InputError(f"--expires {expires}: expected a day to come")
-    known = read_baseline(output) if output.exists() else ()
-    by_id = {one["id"]: one for one in document["findings"]}
-    before = len(known)
+    accepted = read_baseline(output) if output.exists() else ()
+    by_id = {finding["id"]: finding for finding in document["findings"]}
+    before = len(accepted)
     if decisions is not None:
         if findings:
             raise InputError("expected findings or --decisions, found both")
-        kept = [one for one in read_decisions(decisions).decisions if one.decision in ("reject", "defer")]
-        _known(decisions, [one.finding for one in kept], by_id)
-        for one in kept:
-            why = _reason(one.reason or reason, one.finding)
-            known = accept([by_id[one.finding]], known, why, one.reviewer or by, today, expires)
-        count = len(kept)
+        reviewed = [
+            decision for decision in read_decisions(decisions).decisions if decision.decision in ("reject", "defer")
+        ]
+        _require_known(decisions, [decision.finding for decision in reviewed], by_id)
+        for decision in reviewed:
+            why = _reason(decision.reason or reason, decision.finding)
+            accepted = accept([by_id[decision.finding]], accepted, why, decision.reviewer or by, today, expires)
+        count = len(reviewed)
     else:
-        _known(audit, list(findings), by_id)
+        _require_known(audit, list(findings), by_id)
         chosen = [by_id[id] for id in dict.fromkeys(findings)] if findings else document["findings"]
-        known = accept(chosen, known, _reason(reason, "--reason"), by, today, expires)
+        accepted = accept(chosen, accepted, _reason(reason, "--reason"), by, today, expires)
         count = len(chosen)
-    write_baseline(output, known)
-    click.echo(terminal.printable(f"{output}: {count} findings accepted, {len(known)} in all, {before} before"))
+    write_baseline(output, accepted)
+    click.echo(terminal.printable(f"{output}: {count} findings accepted, {len(accepted)} in all, {before} before"))
 
 
-def _known(where: Path, asked: list[str], by_id: dict[str, object]) -> None:
-    unknown = [id for id in asked if id not in by_id]
+def _require_known(where: Path, ids: list[str], by_id: dict[str, object]) -> None:
+    unknown = [id for id in ids if id not in by_id]
     if unknown:
         raise InputError(f"{where}: {unknown[0]!r} is no finding of the audit; findings.jsonl lists them")
 

@@ -78,11 +78,11 @@ def compare(
     if is_audit(config.directory):
         raise InputError(f"--output {config.directory}: a finished run is there; name a folder of the comparison's own")
     data = load(config, track)
-    contenders = [contender(given, data, name) for name, given in (("a", a), ("b", b))]
+    contenders = [contender(spec, data, name) for name, spec in (("a", a), ("b", b))]
     changes = [transform_of(spec, data) for spec in transforms]
     click.echo(terminal.layout(data, estimate(config, data, contenders)), err=True)
-    found = compared(config, data, contenders, changes, alpha, components, track)
-    shown = exhibits(data, report.shown_samples(found))
-    path = report.write_comparison(found, shown, config.directory)
-    click.echo("\n".join(terminal.printable(line) for line in report.lines(found)))
+    comparison = compared(config, data, contenders, changes, alpha, components, track)
+    shown_samples = exhibits(data, report.shown_samples(comparison))
+    path = report.write_comparison(comparison, shown_samples, config.directory)
+    click.echo("\n".join(terminal.printable(line) for line in report.lines(comparison)))
     click.echo(f"report: {terminal.printable(str(path))}")

@@ -35,13 +35,13 @@ def diff(old: Path, new: Path, label: str | None, as_json: bool) -> None:
     change: differences.AuditChange | list[differences.SampleChange]
     if is_audit(old):
         change = differences.compare_audits(read_audit(old), read_audit(new))
-        lines, differ = differences.of_audits(change), bool(change.new)
+        lines, differ = differences.audit_lines(change), bool(change.new)
     else:
         from ..data.loading import load
 
         track = terminal_track(Console(stderr=True))
         change = differences.compare_datasets(*(load(AuditConfig(path, label=label), track) for path in (old, new)))
-        lines, differ = differences.of_datasets(change), bool(change)
+        lines, differ = differences.dataset_lines(change), bool(change)
     if as_json:
         click.echo(json.dumps(differences.document(change), ensure_ascii=True, indent=2))
     else:

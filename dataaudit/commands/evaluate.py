@@ -37,8 +37,8 @@ def evaluate(dataset: Path, backends: tuple[str, ...], targets: int, leave_out: 
     interruption. Exit codes: 0 measured, 2 usage or input, 3 a method could not run, 130 interrupted.
     """
     settings = read_settings(dataset, None, ()).options
-    said = {name: settings[name] for name in SHARED if name in settings}
-    config = AuditConfig(dataset, **said | {name: value for name, value in flags.items() if value is not None})
+    shared = {name: settings[name] for name in SHARED if name in settings}
+    config = AuditConfig(dataset, **shared | {name: value for name, value in flags.items() if value is not None})
     console = Console(stderr=True)
     track = terminal_track(console)
     from ..data.loading import load
@@ -47,8 +47,8 @@ def evaluate(dataset: Path, backends: tuple[str, ...], targets: int, leave_out: 
 
     effort = evaluation.Effort(targets, leave_out, times)
     names = list(dict.fromkeys(backends)) or plugins.names("backends")
-    found = evaluation.evaluate(config, load(config, track), names, effort, track)
-    path = report.write_evaluation(found, config.directory)
-    click.echo("\n".join(terminal.printable(line) for line in report.lines(found)))
+    result = evaluation.evaluate(config, load(config, track), names, effort, track)
+    path = report.write_evaluation(result, config.directory)
+    click.echo("\n".join(terminal.printable(line) for line in report.lines(result)))
     click.echo(f"report: {terminal.printable(str(path))}")
-    sys.exit(gate.INCOMPLETE if any(one.error for one in found.measured) else 0)
+    sys.exit(gate.INCOMPLETE if any(measurement.error for measurement in result.measured) else 0)

@@ -49,10 +49,13 @@ FILE = click.Path(path_type=Path)
 @click.option("--min-trust-lds", type=float, help="Least LDS of the influences; below it the verdict fails.")
 @click.option("--baseline", type=FILE, help="Accepted findings, see `dataaudit baseline`: only others fail.")
 @click.option(
-    "--config", "named", type=FILE, help="Settings. Default: dataaudit.toml, or [tool.dataaudit] in pyproject.toml."
+    "--config",
+    "config_path",
+    type=FILE,
+    help="Settings. Default: dataaudit.toml, or [tool.dataaudit] in pyproject.toml.",
 )
 @click.option(
-    "--set", "assigned", multiple=True, metavar="KEY=VALUE", help="One setting, as in leakage.max_fraction=0.0."
+    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting, as in leakage.max_fraction=0.0."
 )
 @click.option("--no-samples", is_flag=True, help="Show no picture, text or row of the data in the report.")
 @click.option("--dry-run", is_flag=True, help="Show the layout and an estimate of the time, then stop.")
@@ -60,8 +63,8 @@ def run(
     dataset: Path,
     fail_on: str | None,
     min_trust_lds: float | None,
-    named: Path | None,
-    assigned: tuple[str, ...],
+    config_path: Path | None,
+    assignments: tuple[str, ...],
     no_samples: bool,
     dry_run: bool,
     **flags: Any,
@@ -71,14 +74,14 @@ def run(
     Flags go before --set, this before settings from files. Exit codes: 0 passes, 1 the policy is broken, 2 usage or
     input, 3 a check could not run, 130 interrupted. Run it again to go on after an interruption.
     """
-    settings = read_settings(dataset, named, assigned)
-    given = {name: value for name, value in flags.items() if value is not None}
+    settings = read_settings(dataset, config_path, assignments)
+    options = {name: value for name, value in flags.items() if value is not None}
     if no_samples:
-        given["samples"] = False
+        options["samples"] = False
     config = AuditConfig(
         dataset,
-        **{**settings.options, **given},
-        policy=settings.judged_by(fail_on=fail_on, min_trust_lds=min_trust_lds),
+        **{**settings.options, **options},
+        policy=settings.resolve_policy(fail_on=fail_on, min_trust_lds=min_trust_lds),
         settings=settings.files,
     )
     console = Console(stderr=True)
@@ -88,8 +91,8 @@ def run(
     from ..training.estimate import estimate
 
     data = load(config, track)
-    shown = terminal.layout(data, estimate(config, data))
-    click.echo(shown, err=not dry_run)
+    layout = terminal.layout(data, estimate(config, data))
+    click.echo(layout, err=not dry_run)
     if dry_run:
         return
     audit = pipeline.run(config, data, track)

@@ -62,9 +62,9 @@ def header(path: Path) -> tuple[tuple[int, int], str] | None:
     """((width, height) once upright, mode) as the file states them, without unpacking it; None if it states nothing."""
     try:
         with Image.open(path) as image:
-            known = "exif" in image.info or image.format == "TIFF"  # a PNG without would be decoded to look for it
-            turned = known and image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-            return (image.size[::-1] if turned else image.size), image.mode
+            has_exif = "exif" in image.info or image.format == "TIFF"  # a PNG without would be decoded to look for it
+            is_turned = has_exif and image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+            return (image.size[::-1] if is_turned else image.size), image.mode
     except Exception:  # decode() says why when the pixels are read
         return None
 
@@ -77,16 +77,16 @@ def decode(path: Path) -> Decoded:
     """
     try:
         with Image.open(path) as image:
-            pixels, most = image.width * image.height, Image.MAX_IMAGE_PIXELS
-            if most is None or pixels <= most:
+            pixels, limit = image.width * image.height, Image.MAX_IMAGE_PIXELS
+            if limit is None or pixels <= limit:
                 return Decoded(np.asarray(upright(image)), image.mode)
     except Image.DecompressionBombError as error:
         raise DatasetError(f"too many pixels: {error}") from error
     except Exception as error:  # Pillow's decoders raise whatever the broken bytes lead them to
-        named = str(error).replace(repr(str(path)), repr(path.name)).replace(str(path), path.name)
-        reason = named or type(error).__name__
+        message = str(error).replace(repr(str(path)), repr(path.name)).replace(str(path), path.name)
+        reason = message or type(error).__name__
         raise DatasetError(f"not readable as an image: {reason}") from error
-    raise DatasetError(f"too many pixels: {pixels:,}, more than {most:,}, could be a decompression bomb")
+    raise DatasetError(f"too many pixels: {pixels:,}, more than {limit:,}, could be a decompression bomb")
 
 
 def resized(decoded: Decoded, channels: int, height: int, width: int) -> NDArray[np.uint8]:
@@ -106,7 +106,7 @@ def data_uri(path: Path, edge: int) -> str:
 
 
 def picture_uri(image: Image.Image, edge: int) -> str:
-    """The same of an image in memory."""
+    """The same for an image in memory."""
     image.thumbnail((edge, edge))
     buffer = io.BytesIO()
     kind = "PNG" if max(image.size) <= 32 or image.mode == "L" else "JPEG"

@@ -23,7 +23,7 @@ def load(config: AuditConfig, track: Track) -> Dataset:
         raise DatasetError(
             f"{config.path / LAYOUT_FILE}: there is no format {layout.format!r}; there are: {', '.join(formats)}"
         )
-    name = layout.format or _recognised(config.path, layout.files, formats)
+    name = layout.format or _recognise(config.path, layout.files, formats)
     unused = set(layout.keys) - {"format"} - getattr(formats[name], "LAYOUT_KEYS", frozenset({"label"}))
     if unused:
         raise DatasetError(
@@ -34,13 +34,13 @@ def load(config: AuditConfig, track: Track) -> Dataset:
     return dataset
 
 
-def _recognised(path: Path, files: Mapping[Any, Sequence[Path]], formats: Mapping[str, Any]) -> str:
-    """The format of a path, or of the files in it that hold the data."""
-    looked_at = [file for those in files.values() for file in those] or [path]
-    matching = [name for name, one in formats.items() if all(one.matches(each) for each in looked_at)]
+def _recognise(path: Path, files: Mapping[Any, Sequence[Path]], formats: Mapping[str, Any]) -> str:
+    """The format of a path, or of the files in it that are listed as its data."""
+    data_files = [file for paths in files.values() for file in paths] or [path]
+    matching = [name for name, module in formats.items() if all(module.matches(file) for file in data_files)]
     if not matching:
-        sought = " ".join(f"({name}) {(one.__doc__ or '').splitlines()[0]}" for name, one in formats.items())
-        raise DatasetError(f"{path}: found {endings(path)}; expected data in one of these formats: {sought}")
+        expected = " ".join(f"({name}) {(module.__doc__ or '').splitlines()[0]}" for name, module in formats.items())
+        raise DatasetError(f"{path}: found {endings(path)}; expected data in one of these formats: {expected}")
     strongest = max(formats[name].EVIDENCE for name in matching)
     best = [name for name in matching if strongest == formats[name].EVIDENCE]
     if len(best) > 1:

@@ -1,4 +1,4 @@
-"""A baseline: findings that somebody has accepted, by the content that they are about. They do not fail a verdict."""
+"""A baseline: accepted findings, matched by the content that they are about. They do not fail a verdict."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -18,22 +18,26 @@ KEYS = [field.name for field in fields(Accepted)]
 
 
 def read_baseline(path: Path) -> tuple[Accepted, ...]:
-    """What a baseline accepts. Raises InputError for a file that is none."""
+    """The accepted findings of a baseline. Raises InputError for a file that is none."""
     try:
-        whole = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError, RecursionError) as error:
         raise InputError(f"{path}: expected a baseline that `dataaudit baseline` wrote: {error}") from error
-    if not isinstance(whole, dict) or whole.get("schema_version") != SCHEMA_VERSION:
-        found = whole.get("schema_version") if isinstance(whole, dict) else type(whole).__name__
-        raise InputError(f"{path}: expected a baseline with schema_version {SCHEMA_VERSION}, found {found!r}")
-    lines = whole.get("accepted")
+    if not isinstance(document, dict) or document.get("schema_version") != SCHEMA_VERSION:
+        version = document.get("schema_version") if isinstance(document, dict) else type(document).__name__
+        raise InputError(f"{path}: expected a baseline with schema_version {SCHEMA_VERSION}, found {version!r}")
+    lines = document.get("accepted")
     if not isinstance(lines, list):
         raise InputError(f"{path}: expected a list under 'accepted', found {type(lines).__name__}")
-    return tuple(_line(f"{path}: accepted[{place}]", line) for place, line in enumerate(lines))
+    return tuple(_line(f"{path}: accepted[{i}]", line) for i, line in enumerate(lines))
 
 
 def _line(where: str, line: Any) -> Accepted:
-    if not isinstance(line, dict) or set(line) != set(KEYS) or not all(isinstance(own, str) for own in line.values()):
+    if (
+        not isinstance(line, dict)
+        or set(line) != set(KEYS)
+        or not all(isinstance(value, str) for value in line.values())
+    ):
         raise InputError(f"{where}: expected the words {', '.join(KEYS)}, found {line!r:.200}")
     if line["expires"]:
         day(line["expires"], where)
@@ -41,8 +45,8 @@ def _line(where: str, line: Any) -> Accepted:
 
 
 def write_baseline(path: Path, accepted: Iterable[Accepted]) -> None:
-    """Write a baseline, sorted by finding, so that versions of it can be compared."""
-    lines = sorted((asdict(one) for one in accepted), key=lambda one: (one["id"], one["fingerprint"]))
+    """Write a baseline, sorted by finding, so that its versions can be compared."""
+    lines = sorted((asdict(entry) for entry in accepted), key=lambda entry: (entry["id"], entry["fingerprint"]))
     with replacing(path) as file:
         json.dump({"schema_version": SCHEMA_VERSION, "accepted": lines}, file, indent=2, ensure_ascii=False)
         file.write("\n")
@@ -64,25 +68,25 @@ def accept(
     recorded: date,
     expires: str,
 ) -> tuple[Accepted, ...]:
-    """What was accepted earlier, and these findings of an audit.json; of one finding the later word holds."""
-    known = {one.fingerprint: one for one in earlier}
+    """What was accepted earlier, and these findings of an audit.json; a later acceptance replaces an earlier one."""
+    by_fingerprint = {entry.fingerprint: entry for entry in earlier}
     for finding in findings:
-        known[finding["fingerprint"]] = Accepted(
+        by_fingerprint[finding["fingerprint"]] = Accepted(
             finding["fingerprint"], finding["id"], finding["message"], reason, by, recorded.isoformat(), expires
         )
-    return tuple(known.values())
+    return tuple(by_fingerprint.values())
 
 
 def compared(path: Path, accepted: Iterable[Accepted], findings: Iterable[Finding], today: date) -> Changes:
     """What changed since the baseline of that file."""
-    of = {finding.fingerprint: finding for finding in findings}
-    known: dict[str, Accepted] = {}
+    by_fingerprint = {finding.fingerprint: finding for finding in findings}
+    by_id: dict[str, Accepted] = {}
     expired, gone = [], []
-    for one in accepted:
-        if one.fingerprint not in of:
-            gone.append(one)
-        elif one.expires and day(one.expires, str(path)) < today:
-            expired.append(one)
+    for entry in accepted:
+        if entry.fingerprint not in by_fingerprint:
+            gone.append(entry)
+        elif entry.expires and day(entry.expires, str(path)) < today:
+            expired.append(entry)
         else:
-            known[of[one.fingerprint].id] = one
-    return Changes(as_text(str(path)), known, tuple(expired), tuple(gone))
+            by_id[by_fingerprint[entry.fingerprint].id] = entry
+    return Changes(as_text(str(path)), by_id, tuple(expired), tuple(gone))

@@ -1,7 +1,7 @@
 """decisions.json: what a reviewer decided about findings, read strictly. Its schema is decisions.schema.json.
 
-The file comes from a browser or from an editor, so nothing in it is taken on trust: sample ids, labels and splits are
-words here, to be looked up in the dataset by whoever acts on them.
+The file comes from a browser or from an editor, so nothing in it is trusted: sample ids, labels and splits are plain
+strings here, which the code that acts on them looks up in the dataset.
 """
 
 import difflib
@@ -21,7 +21,7 @@ from ..findings import Remedy
 
 SCHEMA_VERSION = 1
 MOST_BYTES = 32 << 20
-"""Of a file of decisions; a larger one is refused unread."""
+"""Largest size of a file of decisions; a larger one is refused unread."""
 FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 Word = Literal["accept", "reject", "defer"]
 Outcome = Literal["approved", "not approved"]
@@ -30,7 +30,7 @@ Action = Literal["remove", "relabel", "move"]
 
 @dataclass(frozen=True)
 class Decision:
-    """What one reviewer makes of one finding.
+    """One reviewer's decision on one finding.
 
     finding, fingerprint, kind, message   of the finding
     decision   accept: it is right, and `remedy` is to be applied, if there is one; reject: it is no fault; defer: later
@@ -49,7 +49,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Signature:
-    """Who stands for the decisions as a whole."""
+    """Who approved the decisions as a whole."""
 
     name: str
     at: str
@@ -104,79 +104,79 @@ def _bytes(path: Path) -> bytes:
 
 
 def _parsed(path: Path, raw: bytes) -> Any:
-    shown = as_text(str(path))
+    file = as_text(str(path))
 
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        doubled = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
-        if doubled:
-            raise InputError(f"{shown}: the key {doubled[0]!r} is there more than once in one object; keep one")
+    def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        duplicates = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
+        if duplicates:
+            raise InputError(f"{file}: the key {duplicates[0]!r} is there more than once in one object; keep one")
         return dict(pairs)
 
     def refuse(number: str) -> NoReturn:
-        raise InputError(f"{shown}: expected JSON, which has no number {number}")
+        raise InputError(f"{file}: expected JSON, which has no number {number}")
 
     try:
-        return json.loads(raw.decode("utf-8-sig"), object_pairs_hook=once, parse_constant=refuse)
+        return json.loads(raw.decode("utf-8-sig"), object_pairs_hook=unique_keys, parse_constant=refuse)
     except RecursionError as error:
         raise InputError(
-            f"{shown}: expected decisions as the report exports them, found JSON nested too deep"
+            f"{file}: expected decisions as the report exports them, found JSON nested too deep"
         ) from error
     except ValueError as error:  # Unicode's errors are ValueErrors too
-        raise InputError(f"{shown}: not readable as JSON in UTF-8: {error}; export it from the report again") from error
+        raise InputError(f"{file}: not readable as JSON in UTF-8: {error}; export it from the report again") from error
 
 
 class _Record:
-    """A JSON object at a place in the file, whose values are taken by key and type."""
+    """A JSON object at a path in the file, whose values are read by key and checked by type."""
 
-    def __init__(self, file: str, place: str, found: Any) -> None:
+    def __init__(self, file: str, path: str, content: Any) -> None:
         self.file = file
-        self.place = place
-        if not isinstance(found, dict):
-            self.fail("", "an object", found)
-        self.found: dict[str, Any] = found
+        self.path = path
+        if not isinstance(content, dict):
+            self.fail("", "an object", content)
+        self.content: dict[str, Any] = content
 
     def fail(self, key: str, expected: str, found: Any) -> NoReturn:
-        where = ".".join(part for part in (self.place, key) if part) or "the file"
-        raise InputError(f"{self.file}: {where}: expected {expected}, found {_shown(found)}")
+        location = ".".join(part for part in (self.path, key) if part) or "the file"
+        raise InputError(f"{self.file}: {location}: expected {expected}, found {_preview(found)}")
 
-    def keys(self, *known: str) -> None:
+    def keys(self, *allowed: str) -> None:
         """Raise unless the object has these keys and no others."""
-        inside = f" in {self.place}" if self.place else ""
-        for key in self.found:
-            if key not in known:
-                near = difflib.get_close_matches(key[:80], known, 1)
-                hint = f", did you mean {near[0]!r}?" if near else f"; the keys are: {', '.join(known)}"
-                raise InputError(f"{self.file}: there is no key {_shown(key)}{inside}{hint}")
-        for key in known:
-            if key not in self.found:
-                raise InputError(f"{self.file}: expected a key {key!r}{inside}, found none")
+        location = f" in {self.path}" if self.path else ""
+        for key in self.content:
+            if key not in allowed:
+                near = difflib.get_close_matches(key[:80], allowed, 1)
+                hint = f", did you mean {near[0]!r}?" if near else f"; the keys are: {', '.join(allowed)}"
+                raise InputError(f"{self.file}: there is no key {_preview(key)}{location}{hint}")
+        for key in allowed:
+            if key not in self.content:
+                raise InputError(f"{self.file}: expected a key {key!r}{location}, found none")
 
     def text(self, key: str) -> str:
-        return self._text(key, self.found[key])
+        return self._text(key, self.content[key])
 
     def _text(self, key: str, value: Any) -> str:
         if not isinstance(value, str):
             self.fail(key, "text", value)
-        if not value.isprintable() and any("\ud800" <= one <= "\udfff" for one in value):
+        if not value.isprintable() and any("\ud800" <= character <= "\udfff" for character in value):
             self.fail(key, "text of whole characters", value)
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
-        value = self.found[key]
+        value = self.content[key]
         if not isinstance(value, list):
             self.fail(key, "a list of texts", value)
-        return tuple(self._text(f"{key}[{at}]", one) for at, one in enumerate(value))
+        return tuple(self._text(f"{key}[{i}]", item) for i, item in enumerate(value))
 
     def one_of(self, key: str, words: Sequence[str]) -> str:
-        value = self.found[key]
+        value = self.content[key]
         if not isinstance(value, str) or value not in words:
             self.fail(key, " or ".join(map(repr, words)), value)
         return value
 
-    def whole(self, key: str, least: int) -> int:
-        value = self.found[key]
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            self.fail(key, f"a whole number of at least {least}", value)
+    def integer(self, key: str, minimum: int) -> int:
+        value = self.content[key]
+        if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+            self.fail(key, f"a whole number of at least {minimum}", value)
         return value
 
     def fingerprint(self, key: str) -> str:
@@ -193,78 +193,78 @@ class _Record:
             self.fail(key, "a moment as in 2026-11-26T12:00:00.000Z", value)
         return value
 
-    def inner(self, key: str) -> "_Record":
-        return _Record(self.file, f"{self.place}.{key}" if self.place else key, self.found[key])
+    def record(self, key: str) -> "_Record":
+        return _Record(self.file, f"{self.path}.{key}" if self.path else key, self.content[key])
 
 
-def _shown(value: Any) -> str:
-    """The start of a value, in one line."""
+def _preview(value: Any) -> str:
+    """The start of a value, on one line."""
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "a list"
-    shown = json.dumps(value if not isinstance(value, str) else value[:80])
-    return shown[:100]
+    text = json.dumps(value if not isinstance(value, str) else value[:80])
+    return text[:100]
 
 
-def _decisions(whole: _Record, path: Path, sha256: str) -> Decisions:
-    version = whole.found.get("schema_version", SCHEMA_VERSION)
+def _decisions(document: _Record, path: Path, sha256: str) -> Decisions:
+    version = document.content.get("schema_version", SCHEMA_VERSION)
     if isinstance(version, bool) or version != SCHEMA_VERSION:
-        whole.fail("schema_version", f"{SCHEMA_VERSION}, which this version of dataaudit reads", version)
-    whole.keys("schema_version", "dataset", "signature", "decisions")
-    dataset = whole.inner("dataset")
+        document.fail("schema_version", f"{SCHEMA_VERSION}, which this version of dataaudit reads", version)
+    document.keys("schema_version", "dataset", "signature", "decisions")
+    dataset = document.record("dataset")
     dataset.keys("name", "fingerprint", "reading")
-    reading = dataset.inner("reading")
+    reading = dataset.record("reading")
     reading.keys("seed", "label", "rows")
-    listed = whole.found["decisions"]
-    if not isinstance(listed, list):
-        whole.fail("decisions", "a list", listed)
-    decisions = [_decision(_Record(whole.file, f"decisions[{at}]", one)) for at, one in enumerate(listed)]
-    for name, count in Counter(one.finding for one in decisions).items():
+    entries = document.content["decisions"]
+    if not isinstance(entries, list):
+        document.fail("decisions", "a list", entries)
+    decisions = [_decision(_Record(document.file, f"decisions[{i}]", entry)) for i, entry in enumerate(entries)]
+    for name, count in Counter(decision.finding for decision in decisions).items():
         if count > 1:
             raise InputError(
-                f"{whole.file}: decisions: the finding {name!r} is decided {count} times; keep one decision"
+                f"{document.file}: decisions: the finding {name!r} is decided {count} times; keep one decision"
             )
     return Decisions(
         path=path,
         dataset=dataset.text("name"),
         fingerprint=dataset.fingerprint("fingerprint"),
-        seed=reading.whole("seed", 0),
-        label=None if reading.found["label"] is None else reading.text("label"),
-        rows=reading.whole("rows", 1),
-        signature=None if whole.found["signature"] is None else _signature(whole.inner("signature")),
+        seed=reading.integer("seed", 0),
+        label=None if reading.content["label"] is None else reading.text("label"),
+        rows=reading.integer("rows", 1),
+        signature=None if document.content["signature"] is None else _signature(document.record("signature")),
         decisions=tuple(decisions),
         sha256=sha256,
     )
 
 
-def _signature(found: _Record) -> Signature:
-    found.keys("name", "at", "outcome", "comment")
-    outcome = cast(Outcome, found.one_of("outcome", get_args(Outcome)))
-    return Signature(found.text("name"), found.moment("at"), outcome, found.text("comment"))
+def _signature(record: _Record) -> Signature:
+    record.keys("name", "at", "outcome", "comment")
+    outcome = cast(Outcome, record.one_of("outcome", get_args(Outcome)))
+    return Signature(record.text("name"), record.moment("at"), outcome, record.text("comment"))
 
 
-def _decision(found: _Record) -> Decision:
-    found.keys("finding", "fingerprint", "kind", "message", "decision", "remedy", "reason", "reviewer", "at")
+def _decision(record: _Record) -> Decision:
+    record.keys("finding", "fingerprint", "kind", "message", "decision", "remedy", "reason", "reviewer", "at")
     return Decision(
-        finding=found.text("finding"),
-        fingerprint=found.fingerprint("fingerprint"),
-        kind=found.text("kind"),
-        message=found.text("message"),
-        decision=cast(Word, found.one_of("decision", get_args(Word))),
-        remedy=None if found.found["remedy"] is None else _remedy(found.inner("remedy")),
-        reason=found.text("reason"),
-        reviewer=found.text("reviewer"),
-        at=found.moment("at"),
+        finding=record.text("finding"),
+        fingerprint=record.fingerprint("fingerprint"),
+        kind=record.text("kind"),
+        message=record.text("message"),
+        decision=cast(Word, record.one_of("decision", get_args(Word))),
+        remedy=None if record.content["remedy"] is None else _remedy(record.record("remedy")),
+        reason=record.text("reason"),
+        reviewer=record.text("reviewer"),
+        at=record.moment("at"),
     )
 
 
-def _remedy(found: _Record) -> Remedy:
-    found.keys("action", "sample_ids", "to")
-    action = cast(Action, found.one_of("action", get_args(Action)))
-    ids, to = found.texts("sample_ids"), found.texts("to")
+def _remedy(record: _Record) -> Remedy:
+    record.keys("action", "sample_ids", "to")
+    action = cast(Action, record.one_of("action", get_args(Action)))
+    ids, to = record.texts("sample_ids"), record.texts("to")
     if not ids:
-        found.fail("sample_ids", "the id of a sample", [])
+        record.fail("sample_ids", "the id of a sample", [])
     if action == "remove" and to:
-        found.fail("to", "an empty list, since removed samples go nowhere", to)
+        record.fail("to", "an empty list, since removed samples go nowhere", to)
     if action == "move" and (len(to) != 1 or to[0] not in SPLITS):
-        found.fail("to", f"one of {', '.join(SPLITS)}", to[0] if len(to) == 1 else list(to))
+        record.fail("to", f"one of {', '.join(SPLITS)}", to[0] if len(to) == 1 else list(to))
     return Remedy(action, ids, to)

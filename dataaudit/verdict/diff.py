@@ -8,7 +8,7 @@ from typing import Any
 from ..dataset import Dataset
 
 SHOWN = 20
-"""Findings, or samples, of one sort that are listed before the rest is counted."""
+"""Most findings, or samples, of one sort that are listed; further ones are counted."""
 
 
 @dataclass(frozen=True)
@@ -37,37 +37,38 @@ class SampleChange:
 def compare_datasets(old: Dataset, new: Dataset) -> list[SampleChange]:
     """Every sample that is not the same in both, in the order of the new version, then what was removed.
 
-    Samples are the same if their content is; of equal ones those with the same id, then the same split and label, go
-    together. Splits that were drawn here, not given by the data, are no difference, nor are ids that are positions.
+    Samples are matched by content; among equal ones by id, then by split and label. Splits that were drawn here, not
+    given by the data, are no difference, nor are ids that are positions.
     """
-    given = not (old.layout.splits_drawn or new.layout.splits_drawn)
-    named = bool(old.sources or new.sources)
-    left: defaultdict[str, list[tuple[str, str, str]]] = defaultdict(list)
-    for content, told in _told(old, given):
-        left[content].append(told)
+    has_splits = not (old.layout.splits_drawn or new.layout.splits_drawn)
+    has_files = bool(old.sources or new.sources)
+    unmatched: defaultdict[str, list[tuple[str, str, str]]] = defaultdict(list)
+    for content, sample in _samples(old, has_splits):
+        unmatched[content].append(sample)
     pending, pairs = [], []
-    for content, told in _told(new, given):
-        if told in left[content]:
-            left[content].remove(told)
+    for content, sample in _samples(new, has_splits):
+        if sample in unmatched[content]:
+            unmatched[content].remove(sample)
         else:
-            pending.append((content, told))
-    for content, told in pending:
-        mates = left[content]
-        if mates:
-            mate = max(mates, key=lambda one: (one[0] == told[0], one[1:] == told[1:], one[2] == told[2]))
-            mates.remove(mate)
-            if named or mate[1:] != told[1:]:
-                pairs.append(SampleChange(mate, told))
+            pending.append((content, sample))
+    for content, sample in pending:
+        candidates = unmatched[content]
+        if candidates:
+            match = max(candidates, key=lambda old: (old[0] == sample[0], old[1:] == sample[1:], old[2] == sample[2]))
+            candidates.remove(match)
+            if has_files or match[1:] != sample[1:]:
+                pairs.append(SampleChange(match, sample))
         else:
-            pairs.append(SampleChange(None, told))
-    return pairs + [SampleChange(told, None) for mates in left.values() for told in mates]
+            pairs.append(SampleChange(None, sample))
+    return pairs + [SampleChange(sample, None) for candidates in unmatched.values() for sample in candidates]
 
 
-def _told(dataset: Dataset, given: bool) -> Iterator[tuple[str, tuple[str, str, str]]]:
+def _samples(dataset: Dataset, has_splits: bool) -> Iterator[tuple[str, tuple[str, str, str]]]:
     for row, (id, content) in enumerate(zip(dataset.ids, dataset.contents, strict=True)):
-        yield content, (id, str(dataset.splits[row]) if given else "", dataset.label(row))
-    for one in dataset.rejected:
-        yield one.content or one.id, (one.id, one.split if given else "", f"unreadable: {one.reason}")
+        yield content, (id, str(dataset.splits[row]) if has_splits else "", dataset.label(row))
+    for sample in dataset.rejected:
+        split = sample.split if has_splits else ""
+        yield sample.content or sample.id, (sample.id, split, f"unreadable: {sample.reason}")
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,8 @@ class AuditChange:
 
 
 def compare_audits(old: Mapping[str, Any], new: Mapping[str, Any]) -> AuditChange:
-    """What the new audit says that the old one doesn't, and the other way round."""
-    before, after = ({one["fingerprint"]: one for one in audit["findings"]} for audit in (old, new))
+    """The differences between two audits."""
+    before, after = ({finding["fingerprint"]: finding for finding in audit["findings"]} for audit in (old, new))
     figures = [dict(_figures(audit)) for audit in (old, new)]
     names = dict.fromkeys([*figures[0], *figures[1]])
     differing = {
@@ -97,8 +98,8 @@ def compare_audits(old: Mapping[str, Any], new: Mapping[str, Any]) -> AuditChang
     }
     return AuditChange(
         differing,
-        tuple(one for mark, one in after.items() if mark not in before),
-        tuple(one for mark, one in before.items() if mark not in after),
+        tuple(finding for fingerprint, finding in after.items() if fingerprint not in before),
+        tuple(finding for fingerprint, finding in before.items() if fingerprint not in after),
         len(before.keys() & after.keys()),
     )
 
@@ -111,50 +112,51 @@ def _figures(audit: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "learner", audit["learner"]["recipe"]
     yield "models", audit["learner"]["models"]
     if audit["learner"]["performance"]:
-        measured = audit["learner"]["performance"]
-        yield f"{measured['measure']} ({measured['split']})", round(measured["mean"], 4)
+        performance = audit["learner"]["performance"]
+        yield f"{performance['measure']} ({performance['split']})", round(performance["mean"], 4)
     if audit["trust"]:
         yield "trust (LDS)", round(audit["trust"]["lds"], 2)
     for check in audit["checks"]:
         if check["status"] != "ran":
             yield f"check {check['name']}", check["status"]
-    for kind, count in Counter(one["kind"] for one in audit["findings"]).items():
+    for kind, count in Counter(finding["kind"] for finding in audit["findings"]).items():
         yield f"{kind} findings", count
     for name, version in audit["reproduce"]["versions"].items():
         yield f"version of {name}", version
 
 
-def of_audits(change: AuditChange) -> Iterator[str]:
+def audit_lines(change: AuditChange) -> Iterator[str]:
     """The change in words, a line each."""
     for name, (old, new) in change.figures.items():
-        yield f"{name}: {_word(old)} -> {_word(new)}"
+        yield f"{name}: {_text(old)} -> {_text(new)}"
     yield f"findings: {len(change.new)} new, {len(change.gone)} gone, {change.kept} in both"
     for sign, findings in (("+", change.new), ("-", change.gone)):
-        yield from (f"{sign} {one['severity']:<8} {one['id']}  {one['message']}" for one in findings[:SHOWN])
+        for finding in findings[:SHOWN]:
+            yield f"{sign} {finding['severity']:<8} {finding['id']}  {finding['message']}"
         if len(findings) > SHOWN:
             yield f"{sign} ... and {len(findings) - SHOWN} more"
 
 
-def _word(value: Any) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}={own}" for key, own in value.items())
+        return ", ".join(f"{key}={item}" for key, item in value.items())
     return "none" if value is None else str(value)
 
 
-def of_datasets(changes: list[SampleChange]) -> Iterator[str]:
+def dataset_lines(changes: list[SampleChange]) -> Iterator[str]:
     """The changes in words, a line each."""
     counts = Counter(change.how for change in changes)
     yield "samples: " + (", ".join(f"{count:,} {how}" for how, count in counts.most_common()) or "no difference")
     for how in counts:
-        of_sort = [change for change in changes if change.how == how]
-        yield from (f"{how}: {_sample(change)}" for change in of_sort[:SHOWN])
-        if len(of_sort) > SHOWN:
-            yield f"{how}: ... and {len(of_sort) - SHOWN:,} more"
+        matching = [change for change in changes if change.how == how]
+        yield from (f"{how}: {_sample_line(change)}" for change in matching[:SHOWN])
+        if len(matching) > SHOWN:
+            yield f"{how}: ... and {len(matching) - SHOWN:,} more"
 
 
-def _sample(change: SampleChange) -> str:
+def _sample_line(change: SampleChange) -> str:
     sides = (change.old, change.new)
-    old, new = ("" if one is None else f"{one[0]} ({', '.join(filter(None, one[1:]))})" for one in sides)
+    old, new = ("" if side is None else f"{side[0]} ({', '.join(filter(None, side[1:]))})" for side in sides)
     return f"{old} -> {new}" if old and new else old or new
 
 
@@ -162,4 +164,4 @@ def document(change: AuditChange | list[SampleChange]) -> dict[str, Any]:
     """The same as plain data."""
     if isinstance(change, AuditChange):
         return asdict(change)
-    return {"samples": [{"how": one.how, "old": one.old, "new": one.new} for one in change]}
+    return {"samples": [{"how": sample.how, "old": sample.old, "new": sample.new} for sample in change]}

@@ -25,70 +25,71 @@ def judge(
     findings: Sequence[Finding],
     kinds: Mapping[str, tuple[str, str]],
     trust: Mapping[str, Any] | None = None,
-    known: Collection[str] = (),
+    accepted: Collection[str] = (),
 ) -> Verdict:
-    """INCOMPLETE if a rule could not be told, such as that of a check that could not run, else FAIL or PASS.
+    """INCOMPLETE if a rule can't be decided, such as that of a check that could not run, else FAIL or PASS.
 
-    kinds   (check, title) of every kind of finding
-    trust   see `Audit.trust`
-    known   ids of findings that a baseline accepts, which don't count
+    kinds      (check, title) of every kind of finding
+    trust      see `Audit.trust`
+    accepted   ids of findings that a baseline accepts, which don't count
     """
     counted: dict[str, list[Finding]] = {check.name: [] for check in checks}
     for finding in findings:
         check = kinds.get(finding.kind, (finding.kind, ""))[0]
-        if finding.severity >= policy.least(check) and finding.id not in known:
+        if finding.severity >= policy.least(check) and finding.id not in accepted:
             counted.setdefault(check, []).append(finding)
     rules = [rule for check in checks for rule in _rules(policy, check, counted[check.name])]
-    rules += _trusted(policy, trust)
-    open_ = [f"{_about(rule)}{rule.found}" for rule in rules if rule.kept is None]
-    broken = [f"{_about(rule)}{rule.found}; allowed: {rule.expects}" for rule in rules if rule.kept is False]
-    if open_:
-        return Verdict("INCOMPLETE", (*open_, *broken), INCOMPLETE, tuple(rules))
+    rules += _trust_rules(policy, trust)
+    undecided = [f"{_prefix(rule)}{rule.found}" for rule in rules if rule.kept is None]
+    broken = [f"{_prefix(rule)}{rule.found}; allowed: {rule.expects}" for rule in rules if rule.kept is False]
+    if undecided:
+        return Verdict("INCOMPLETE", (*undecided, *broken), INCOMPLETE, tuple(rules))
     if broken:
         return Verdict("FAIL", tuple(broken), FINDINGS, tuple(rules))
-    every = f"no finding of severity {policy.fail_on} or above" + (
+    message = f"no finding of severity {policy.fail_on} or above" + (
         ", and every limit of the policy is kept" if policy.limits or policy.min_trust_lds is not None else ""
     )
-    return Verdict("PASS", (every + (f"; {len(known)} accepted before" if known else ""),), PASS, tuple(rules))
+    return Verdict("PASS", (message + (f"; {len(accepted)} accepted before" if accepted else ""),), PASS, tuple(rules))
 
 
-def _about(rule: Rule) -> str:
+def _prefix(rule: Rule) -> str:
     return f"{rule.check}: " if rule.check else ""
 
 
 def _rules(policy: Policy, check: Check, findings: Sequence[Finding]) -> Iterator[Rule]:
-    """What the policy asks of one check, nothing of one that was skipped; `findings` are those that count."""
-    limit, least = policy.limit(check.name), policy.least(check.name)
-    of = f"of severity {least} or above"
+    """The policy's rules for one check, none for one that was skipped; `findings` are those that count."""
+    limit, minimum = policy.limit(check.name), policy.least(check.name)
+    severity = f"of severity {minimum} or above"
     if check.status in ("error", "not run"):
         yield Rule(check.name, "it runs", _not_run(check), None)
         return
     if check.status == "skipped":
         return
     found = f"{len(findings):,} {'finding' if len(findings) == 1 else 'findings'}" if findings else "none"
-    many = Counter(finding.kind for finding in findings)
-    if len(many) > 1:
-        found += f" ({', '.join(f'{count:,} {kind}' for kind, count in sorted(many.items()))})"
+    by_kind = Counter(finding.kind for finding in findings)
+    if len(by_kind) > 1:
+        found += f" ({', '.join(f'{count:,} {kind}' for kind, count in sorted(by_kind.items()))})"
     if limit.max_findings is None and limit.max_fraction is None:
-        yield Rule(check.name, f"none {of}", found, not findings)
+        yield Rule(check.name, f"none {severity}", found, not findings)
     if limit.max_findings is not None:
-        words = f"at most {limit.max_findings:,} {of}"
-        yield Rule(check.name, words, found, len(findings) <= limit.max_findings)
+        expects = f"at most {limit.max_findings:,} {severity}"
+        yield Rule(check.name, expects, found, len(findings) <= limit.max_findings)
     if limit.max_fraction is not None:
-        changed = {id for finding in findings for id in _concerned(finding)}
-        share = min(1.0, len(changed) / max(1, check.examined))
-        words = f"findings {of} on at most {_percent(limit.max_fraction)} of the samples"
-        told = f"{_percent(share)} ({len(changed):,} of {check.examined:,} samples)"
-        # Findings about no single sample, such as those on columns, weigh nothing here unless nothing is allowed.
-        yield Rule(check.name, words, told, share <= limit.max_fraction and not (findings and not limit.max_fraction))
+        affected = {id for finding in findings for id in _affected_samples(finding)}
+        share = min(1.0, len(affected) / max(1, check.examined))
+        expects = f"findings {severity} on at most {_percent(limit.max_fraction)} of the samples"
+        found_share = f"{_percent(share)} ({len(affected):,} of {check.examined:,} samples)"
+        # Findings without samples, such as those on columns, don't count here unless the maximum is zero.
+        kept = share <= limit.max_fraction and not (findings and not limit.max_fraction)
+        yield Rule(check.name, expects, found_share, kept)
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def _concerned(finding: Finding) -> tuple[str, ...]:
-    """The samples that would have to change: of a leak the tested ones, not those that they copy."""
+def _affected_samples(finding: Finding) -> tuple[str, ...]:
+    """The samples that would have to change: of a leak the test samples, not the training samples that they copy."""
     return finding.remedies[0].sample_ids if finding.remedies else finding.sample_ids
 
 
@@ -96,12 +97,12 @@ def _not_run(check: Check) -> str:
     return f"{'was' if check.status == 'not run' else 'could'} not run: {check.reason}"
 
 
-def _trusted(policy: Policy, trust: Mapping[str, Any] | None) -> Iterator[Rule]:
-    least = policy.min_trust_lds
-    if least is None:
+def _trust_rules(policy: Policy, trust: Mapping[str, Any] | None) -> Iterator[Rule]:
+    minimum = policy.min_trust_lds
+    if minimum is None:
         return
-    expects = f"LDS of the influences at least {least:.2f}"
+    expects = f"LDS of the influences at least {minimum:.2f}"
     if trust is None:
         yield Rule("", expects, "the LDS could not be measured", None)
     else:
-        yield Rule("", expects, f"LDS {trust['lds']:.2f}", bool(trust["lds"] >= least))
+        yield Rule("", expects, f"LDS {trust['lds']:.2f}", bool(trust["lds"] >= minimum))

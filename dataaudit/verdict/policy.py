@@ -8,7 +8,7 @@ from ..findings import Severity
 
 @dataclass(frozen=True)
 class Limit:
-    """What one check may find.
+    """The limits of one check.
 
     fail_on        the least severity that counts; by default the policy's own, or low where there is a maximum
     max_fraction   the share of the samples examined that findings may be about, 0 to 1: those that would have to change
@@ -22,7 +22,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Policy:
-    """What the gate judges by.
+    """The rules that the gate applies.
 
     fail_on         the least severity that fails the verdict, for checks without a limit of their own
     min_trust_lds   the least linear datamodeling score that the run's own influences must reach
@@ -34,7 +34,7 @@ class Policy:
     limits: Mapping[str, Limit] = field(default_factory=dict)
 
     def limit(self, check: str) -> Limit:
-        """What holds for a check."""
+        """The limits of a check."""
         return self.limits.get(check, Limit())
 
     def least(self, check: str) -> Severity:

@@ -33,14 +33,14 @@ OPTIONS: dict[str, type[Any]] = {
 POLICY: dict[str, type[Any]] = {"fail_on": str, "min_trust_lds": float}
 LIMITS: dict[str, type[Any]] = {"fail_on": str, "max_fraction": float, "max_findings": int}
 TRUSTED = ("output", "jobs", "learner", "baseline")
-"""Options that a dataset's own file may not set: where files are, what code is run."""
+"""Options that a dataset's own file may not set: paths, and code to run."""
 SEVERITIES = tuple(str(severity) for severity in Severity)
 WORDS = {str: "words in quotes", int: "a whole number", float: "a number", bool: "true or false"}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What files and `--set` say, the later over the earlier.
+    """Settings of files and of `--set`; later ones override earlier ones.
 
     options   of the run, by the names of `AuditConfig`
     policy    keys of the policy, and a mapping for every check
@@ -51,23 +51,23 @@ class Settings:
     policy: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
 
-    def judged_by(self, **flags: Any) -> Policy:
-        """The policy, with flags over files over defaults; a flag that is None was not given."""
-        said = {**self.policy, **{name: value for name, value in flags.items() if value is not None}}
-        severity = said.get("fail_on", str(Severity.HIGH))
+    def resolve_policy(self, **flags: Any) -> Policy:
+        """The policy: flags override files, files override defaults; a flag that is None was not given."""
+        values = {**self.policy, **{name: value for name, value in flags.items() if value is not None}}
+        severity = values.get("fail_on", str(Severity.HIGH))
         limits = {
             check: Limit(
-                Severity[own["fail_on"].upper()] if "fail_on" in own else None,
-                own.get("max_fraction"),
-                own.get("max_findings"),
+                Severity[limit["fail_on"].upper()] if "fail_on" in limit else None,
+                limit.get("max_fraction"),
+                limit.get("max_findings"),
             )
-            for check, own in said.items()
-            if isinstance(own, Mapping)
+            for check, limit in values.items()
+            if isinstance(limit, Mapping)
         }
-        return Policy(Severity[severity.upper()], said.get("min_trust_lds"), limits)
+        return Policy(Severity[severity.upper()], values.get("min_trust_lds"), limits)
 
     def over(self, earlier: "Settings") -> "Settings":
-        """Both, these before the earlier."""
+        """Both, where these override the earlier."""
         policy = {**earlier.policy}
         for key, value in self.policy.items():
             old = policy.get(key)
@@ -75,31 +75,31 @@ class Settings:
         return Settings({**earlier.options, **self.options}, policy, (*earlier.files, *self.files))
 
 
-def read_settings(dataset: Path, named: Path | None, assigned: Sequence[str]) -> Settings:
-    """What holds for an audit of `dataset`, run from the current folder.
+def read_settings(dataset: Path, config_path: Path | None, assignments: Sequence[str]) -> Settings:
+    """The settings for an audit of `dataset`, run from the current folder.
 
-    named      the file of --config
-    assigned   KEY=VALUE of --set, which come before every file
+    config_path   the file of --config
+    assignments   KEY=VALUE of --set, which override every file
 
     Raises InputError for a file that is no TOML, an unknown key, naming the nearest, or a value of the wrong type.
     """
-    inside = dataset / FILE if dataset.is_dir() else None
+    dataset_file = dataset / FILE if dataset.is_dir() else None
     settings = Settings()
-    if inside is not None and inside.is_file():
-        settings = _file(inside, code=False, of_dataset=True)
-    own = named or _of_project(inside)
-    if own is not None:
-        settings = _file(own, code=named is not None).over(settings)
-    for assignment in assigned:
-        settings = _assigned(assignment).over(settings)
+    if dataset_file is not None and dataset_file.is_file():
+        settings = _read_file(dataset_file, code=False, of_dataset=True)
+    chosen = config_path or _project_file(dataset_file)
+    if chosen is not None:
+        settings = _read_file(chosen, code=config_path is not None).over(settings)
+    for assignment in assignments:
+        settings = _parse_assignment(assignment).over(settings)
     return settings
 
 
-def _of_project(inside: Path | None) -> Path | None:
+def _project_file(dataset_file: Path | None) -> Path | None:
     """The settings of the folder that the command is run from, unless that is the dataset's own."""
-    here, project = Path(FILE), Path(PROJECT)
-    if here.is_file():
-        return None if inside is not None and inside.is_file() and here.samefile(inside) else here
+    local, project = Path(FILE), Path(PROJECT)
+    if local.is_file():
+        return None if dataset_file is not None and dataset_file.is_file() and local.samefile(dataset_file) else local
     if project.is_file() and "dataaudit" in _toml(project).get("tool", {}):
         return project
     return None
@@ -114,21 +114,21 @@ def _toml(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: not readable as TOML: {error}") from error
 
 
-def _file(path: Path, code: bool, of_dataset: bool = False) -> Settings:
-    whole, where = _toml(path), str(path)
+def _read_file(path: Path, code: bool, of_dataset: bool = False) -> Settings:
+    table, where = _toml(path), str(path)
     if path.name == PROJECT:
-        where, whole = f"{path}: [tool.dataaudit]", whole.get("tool", {}).get("dataaudit", {})
-    if LAYOUT in whole and not of_dataset:
+        where, table = f"{path}: [tool.dataaudit]", table.get("tool", {}).get("dataaudit", {})
+    if LAYOUT in table and not of_dataset:
         raise InputError(
             f"{where}: [layout] describes the folder that it is in, and holds where that folder is audited, not a file "
             f"in it: dataaudit run {path.parent}"
         )
-    settings = _checked(where, {key: value for key, value in whole.items() if key != LAYOUT})
+    settings = _checked(where, {key: value for key, value in table.items() if key != LAYOUT})
     options = dict(settings.options)
-    if of_dataset and (found := [name for name in TRUSTED if name in options]):
+    if of_dataset and (forbidden := [name for name in TRUSTED if name in options]):
         raise InputError(
-            f"{where}: {found[0]!r} can't be set by the dataset itself; say it on the command line, or in a {FILE} in "
-            "the folder that you run from"
+            f"{where}: {forbidden[0]!r} can't be set by the dataset itself; say it on the command line, or in a {FILE} "
+            "in the folder that you run from"
         )
     if "learner" in options and not code and options["learner"].partition(":")[0] not in plugins.names("learners"):
         raise InputError(
@@ -141,8 +141,8 @@ def _file(path: Path, code: bool, of_dataset: bool = False) -> Settings:
     return Settings(options, settings.policy, (path,) if settings.options or settings.policy else ())
 
 
-def _assigned(assignment: str) -> Settings:
-    """What one KEY=VALUE says; the value as in TOML, words with or without quotes."""
+def _parse_assignment(assignment: str) -> Settings:
+    """The setting of one KEY=VALUE; the value as in TOML, words with or without quotes."""
     key, equals, value = assignment.partition("=")
     where = f"--set {assignment}"
     if not equals or not key.strip():
@@ -155,11 +155,11 @@ def _assigned(assignment: str) -> Settings:
     raise InputError(f"{where}: not readable as TOML: {reason}")
 
 
-def _checked(where: str, found: Mapping[str, Any]) -> Settings:
-    """Every key known, every value of its type, which tells options from checks of the same name."""
+def _checked(where: str, table: Mapping[str, Any]) -> Settings:
+    """The settings, once every key is known and every value has its type, which tells options from checks by name."""
     checks = plugins.names("detectors")
     options, policy = {}, {}
-    for key, value in found.items():
+    for key, value in table.items():
         if key in OPTIONS and not (key in checks and isinstance(value, Mapping)):
             options[key] = _typed(f"{where}: {key}", value, OPTIONS[key])
         elif key in POLICY:
@@ -170,7 +170,7 @@ def _checked(where: str, found: Mapping[str, Any]) -> Settings:
             for name in value:
                 if name not in LIMITS:
                     raise _unknown(f"{where}: {key}", name, list(LIMITS))
-            policy[key] = {name: _typed(f"{where}: {key}.{name}", own, LIMITS[name]) for name, own in value.items()}
+            policy[key] = {name: _typed(f"{where}: {key}.{name}", limit, LIMITS[name]) for name, limit in value.items()}
         else:
             raise _unknown(where, key, [*OPTIONS, *POLICY, *checks, LAYOUT])
     return Settings(options, policy)
@@ -182,12 +182,12 @@ def _unknown(where: str, key: str, known: Sequence[str]) -> InputError:
     return InputError(f"{where}: there is no setting {key!r}; {hint}")
 
 
-def _typed(where: str, value: Any, kind: type[Any]) -> Any:
+def _typed(where: str, value: Any, expected_type: type[Any]) -> Any:
     """The value, if it is of the type and in the range of its key, the last part of `where`."""
-    if kind is float and type(value) is int:
+    if expected_type is float and type(value) is int:
         value = float(value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise InputError(f"{where}: expected {WORDS[kind]}, found {value!r}")
+    if not isinstance(value, expected_type) or (expected_type is int and isinstance(value, bool)):
+        raise InputError(f"{where}: expected {WORDS[expected_type]}, found {value!r}")
     name = where.rpartition(": ")[2].rpartition(".")[2]
     if name == "fail_on" and value.lower() not in SEVERITIES:
         raise InputError(f"{where}: expected one of {', '.join(SEVERITIES)}, found {value!r}")

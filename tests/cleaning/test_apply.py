@@ -20,7 +20,7 @@ from dataaudit.errors import DatasetError, InputError
 from ..data.formats.reading import columns, recognised
 from .deciding import decide, decision, document, remedy, tree
 
-POINTS = ["copy_dataset", "read_layout", "require_as_planned", "record", "_put"]
+POINTS = ["copy_dataset", "read_layout", "require_as_planned", "record", "_move_into_place"]
 
 
 @pytest.fixture
@@ -191,8 +191,8 @@ def test_what_is_cut_off_leaves_nothing(
 
     with monkeypatch.context() as patched:
         patched.setattr(applying, point, broken)
-        if point == "_put":
-            patched.setattr(applying, "_put", done)
+        if point == "_move_into_place":
+            patched.setattr(applying, "_move_into_place", done)
             patched.setattr(Path, "rename", _second_fails(error))
         with pytest.raises((error, InputError)):
             apply(path, decisions, path.with_name("clean"), silent)

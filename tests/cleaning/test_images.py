@@ -10,8 +10,8 @@ import pytest
 
 from dataaudit.errors import DatasetError, InputError
 
+from ..data.formats.image_folders import picture
 from ..data.formats.reading import recognised
-from ..data.formats.test_image_folder import picture
 from ..data.formats.test_image_metadata import listed
 from .deciding import cleaned, remedy, samples, tree
 

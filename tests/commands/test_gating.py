@@ -12,7 +12,7 @@ from dataaudit.cli import cli
 from dataaudit.errors import InputError
 from dataaudit.verdict.baseline import read_baseline, write_baseline
 
-from .test_cli import photos, picture
+from .auditing import photos, picture
 
 QUICK = ["--runs", "8", "--jobs", "1", "--verify", "0", "--brittle", "0"]
 

@@ -20,7 +20,7 @@ from dataaudit.evaluation.report import lines, write_evaluation
 from dataaudit.training.learners.image import ImageLearner
 from dataaudit.training.retraining import Retraining
 
-from ..commands.test_cli import photos
+from ..commands.auditing import photos
 from ..fixtures import MakeDataset
 
 QUICK = ImageLearner(epochs=3, batch_size=16)

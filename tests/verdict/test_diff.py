@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from dataaudit.cli import cli
 from dataaudit.errors import InputError
 from dataaudit.result import SCHEMA_VERSION
-from dataaudit.verdict.diff import compare_audits, of_audits
+from dataaudit.verdict.diff import audit_lines, compare_audits
 
-from ..commands.test_cli import photos
+from ..commands.auditing import photos
 
 
 def document(marks: str, **changes: Any) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def test_findings_are_matched_by_content() -> None:
 
 def test_figures_that_differ_are_named() -> None:
     new = document("", trust=None, checks=[{"name": "leakage", "status": "error"}])
-    lines = list(of_audits(compare_audits(document("1"), new)))
+    lines = list(audit_lines(compare_audits(document("1"), new)))
     assert "verdict: FAIL -> PASS" in lines
     assert "trust (LDS): 0.5 -> none" in lines
     assert "check leakage: none -> error" in lines

@@ -99,7 +99,7 @@ def test_too_little_trust_fails_and_unmeasured_trust_is_incomplete(lds: float | 
 
 def test_accepted_findings_do_not_count() -> None:
     old, new = finding(Severity.HIGH, number=1 << 250), finding(Severity.HIGH, number=2 << 250)
-    assert judge(Policy(), [RAN], [old, new], KINDS, known=[old.id]).status == "FAIL"
-    verdict = judge(Policy(), [RAN], [old, new], KINDS, known=[old.id, new.id])
+    assert judge(Policy(), [RAN], [old, new], KINDS, accepted=[old.id]).status == "FAIL"
+    verdict = judge(Policy(), [RAN], [old, new], KINDS, accepted=[old.id, new.id])
     assert verdict.status == "PASS"
     assert "2 accepted before" in verdict.reasons[0]

@@ -24,7 +24,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_without_files_there_are_defaults(here: Path) -> None:
     settings = read_settings(Path("photos"), None, [])
     assert (settings.options, settings.policy, settings.files) == ({}, {}, ())
-    assert settings.judged_by(fail_on=None) == Policy(Severity.HIGH)
+    assert settings.resolve_policy(fail_on=None) == Policy(Severity.HIGH)
 
 
 POLICY_TEXT = 'fail_on = "low"\nmin_trust_lds = 0.2\nleakage.max_fraction = 0.0\n[mislabeled]\nmax_findings = 3\n'
@@ -40,7 +40,7 @@ def test_the_policy_is_read_from_every_place(here: Path, place: str) -> None:
     Path(path).write_text(text)
     settings = read_settings(Path("photos"), Path(path) if place == "named" else None, [])
     assert settings.files == (Path(path),)
-    assert settings.judged_by() == Policy(
+    assert settings.resolve_policy() == Policy(
         Severity.LOW, 0.2, {"leakage": Limit(max_fraction=0.0), "mislabeled": Limit(max_findings=3)}
     )
 
@@ -50,10 +50,10 @@ def test_what_is_said_later_holds(here: Path) -> None:
     Path("dataaudit.toml").write_text('runs = 11\nleakage.max_findings = 1\nfail_on = "medium"\n')
     settings = read_settings(Path("photos"), None, ["runs=12", "leakage.max_findings=2"])
     assert settings.options == {"runs": 12, "seed": 1}
-    assert settings.judged_by(fail_on="info") == Policy(
+    assert settings.resolve_policy(fail_on="info") == Policy(
         Severity.INFO, None, {"leakage": Limit(max_fraction=0.5, max_findings=2)}
     )
-    assert settings.judged_by(fail_on=None).fail_on == Severity.MEDIUM
+    assert settings.resolve_policy(fail_on=None).fail_on == Severity.MEDIUM
     assert settings.files == (Path("photos/dataaudit.toml"), Path("dataaudit.toml"))
 
 
@@ -123,7 +123,7 @@ def test_brittle_is_an_option_and_a_check(here: Path) -> None:
     Path("dataaudit.toml").write_text("brittle = 5\n")
     settings = read_settings(Path("photos"), None, ["brittle.max_findings=0"])
     assert settings.options == {"brittle": 5}
-    assert settings.judged_by().limits == {"brittle": Limit(max_findings=0)}
+    assert settings.resolve_policy().limits == {"brittle": Limit(max_findings=0)}
 
 
 def test_a_missing_file_is_refused(here: Path) -> None:
@@ -177,4 +177,4 @@ def test_the_written_template_holds_every_setting_at_its_default(here: Path) -> 
     default = AuditConfig(Path("photos"))
     for name in ("seed", "runs", "verify", "brittle", "rows", "samples"):
         assert settings.options[name] == getattr(default, name)
-    assert settings.judged_by().fail_on == default.policy.fail_on
+    assert settings.resolve_policy().fail_on == default.policy.fail_on

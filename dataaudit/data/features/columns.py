@@ -17,38 +17,38 @@ from .texts import character_features
 
 Kind = Literal["numeric", "categorical", "date", "text", "mixed", "constant", "missing", "id"]
 UNUSED: tuple[Kind, ...] = ("constant", "missing", "id")
-"""Kinds that say nothing of a new row; models are not shown them."""
+"""Kinds without information about a new row; they are not features."""
 FEWEST_IDS = 30
-"""Values below which it says nothing that they are all different."""
+"""Fewer values than this are no ids, even if they are all different."""
 NEAR_UNIQUE = 0.95
 DENSE = 3
-"""Whole numbers that are all different lie no farther apart than this, on average, where they were counted up."""
+"""Largest mean gap of distinct whole numbers that are taken for running numbers."""
 NAMED_ID = re.compile(r"(^|[^A-Za-z])(id|ID|Id|uuid|UUID|guid|GUID|index)$|[a-z]I[dD]$|^Unnamed: \d+$")
 SAMPLED = 1000
-"""Distinct words that are looked at to tell texts from codes."""
+"""Distinct words that are inspected to tell texts from codes."""
 WORDS_OF_TEXT, LENGTH_OF_TEXT = 3, 40
 HEXADECIMAL = re.compile(r"[0-9a-fA-F-]+")
 
 COMMONEST = 30
-"""Words of a column that have a dimension of their own at most."""
+"""Most words of a column that have a dimension of their own."""
 TEXT_COMPONENTS = 24
 TEXT_ROWS = 10_000
-"""Training texts that components are fitted on, evenly spaced, where there are more."""
+"""Most training texts that components are fitted on, evenly spaced."""
 DIMENSIONS = 511
 CELLS = 2 * 10**8
-"""Of the result at most: 800 MB."""
+"""Most cells of the result: 800 MB."""
 CHUNK = 128
 """Dimensions projected at a time."""
 FARTHEST = 5.0
 NORMAL_QUARTILES = 1.349
-"""Between the quartiles of a normal distribution, in deviations."""
+"""Interquartile range of a normal distribution, in standard deviations."""
 HEAVY = 5.0
 """Robust deviations beyond which a hundredth lies where tails are heavy: 2.6 for a normal, 4.8 for an exponential."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """What one column is.
+    """The kind of a column, and counts of its training rows.
 
     kind       "id": codes of which nearly every row has its own, or running numbers; "mixed": numbers and words;
                "missing": no value at all
@@ -77,41 +77,41 @@ class Values:
 
     @property
     def missing(self) -> NDArray[np.bool_]:
-        """(n,) rows that have neither."""
+        """(n,) rows with neither."""
         return np.isnan(self.numbers) & (self.codes < 0)
 
 
 def describe(frame: pd.DataFrame, train: NDArray[np.int64]) -> tuple[Column, ...]:
-    """What each column is, by its training rows."""
-    return tuple(_describe(str(name), read(frame.iloc[:, place]), train) for place, name in enumerate(frame))
+    """Each column, described by its training rows."""
+    return tuple(_describe(str(name), read(frame.iloc[:, i]), train) for i, name in enumerate(frame))
 
 
 def encode(frame: pd.DataFrame, train: NDArray[np.int64]) -> NDArray[np.float32]:
     """(n, d) all columns but UNUSED ones as numbers without gaps, fitted on the training rows; d is 1 to DIMENSIONS.
 
-    Numbers are counted from the median in robust deviations; where tails are heavy their inverse hyperbolic sine is
-    taken: linear within the bulk, logarithmic outside, so sums of money are told apart at both ends without a guess at
-    their distribution. Nothing lies farther out than FARTHEST. The commonest words have a dimension each, all others
-    share one. Dates are numbers, with month, weekday and hour on circles where they vary; texts are components of
-    their n-grams. A missing value is 0, and 1 in a dimension of its own where training rows miss some. More dimensions
-    than there is room for are projected at random (Johnson & Lindenstrauss 1984).
+    Numbers are standardised by the median and robust deviations; where tails are heavy their inverse hyperbolic sine
+    is taken: linear within the bulk, logarithmic outside, so amounts of money are distinguished at both ends without an
+    assumption on their distribution. All are clipped at FARTHEST. The commonest words have a dimension each, all others
+    share one. Dates are numbers, with month, weekday and hour as sine and cosine where they vary; texts are components
+    of their n-grams. A missing value is 0, and 1 in a dimension of its own where training rows have missing values.
+    More dimensions than fit are projected at random (Johnson & Lindenstrauss 1984).
     """
     n = len(frame)
-    most = max(1, min(DIMENSIONS, CELLS // max(n, 1)))
-    used = []
-    for place, name in enumerate(frame):
-        values = read(frame.iloc[:, place])
+    limit = max(1, min(DIMENSIONS, CELLS // max(n, 1)))
+    used_columns = []
+    for i, name in enumerate(frame):
+        values = read(frame.iloc[:, i])
         column = _describe(str(name), values, train)
         if column.kind not in UNUSED:
-            used.append((column.kind, values))
-    worded = sum(kind in ("categorical", "mixed") for kind, _ in used)
-    each = max(1, min(COMMONEST, (most - 4 * (len(used) - worded)) // max(worded, 1) - 3))
-    parts = [part for kind, values in used for part in _dimensions(kind, values, train, each)]
-    if len(parts) > most:
-        return _projected(parts, most)
+            used_columns.append((column.kind, values))
+    n_categorical = sum(kind in ("categorical", "mixed") for kind, _ in used_columns)
+    max_words = max(1, min(COMMONEST, (limit - 4 * (len(used_columns) - n_categorical)) // max(n_categorical, 1) - 3))
+    parts = [part for kind, values in used_columns for part in _dimensions(kind, values, train, max_words)]
+    if len(parts) > limit:
+        return _random_projection(parts, limit)
     encoded = np.zeros((n, max(1, len(parts))), np.float32)
-    for place, part in enumerate(parts):
-        encoded[:, place] = part
+    for i, part in enumerate(parts):
+        encoded[:, i] = part
     return encoded
 
 
@@ -121,45 +121,45 @@ def read(column: "pd.Series[Any]") -> Values:
     Words that are numbers count as numbers if at least half of the column are, or if there are numbers among them that
     aren't words.
     """
-    n, kind = len(column), column.dtype
+    n, dtype = len(column), column.dtype
     no_numbers, no_codes = np.broadcast_to(np.nan, n), np.broadcast_to(np.int64(-1), n)
     no_words = np.zeros(0, object)
-    if isinstance(kind, pd.CategoricalDtype):
-        return Values(no_numbers, np.asarray(column.cat.codes, np.int64), kind.categories.astype(str).to_numpy(object))
-    if pd.api.types.is_bool_dtype(kind) and not column.hasnans:
+    if isinstance(dtype, pd.CategoricalDtype):
+        return Values(no_numbers, np.asarray(column.cat.codes, np.int64), dtype.categories.astype(str).to_numpy(object))
+    if pd.api.types.is_bool_dtype(dtype) and not column.hasnans:
         return Values(no_numbers, np.asarray(column, np.int64), np.array(["False", "True"], object))
-    if pd.api.types.is_datetime64_any_dtype(kind):
+    if pd.api.types.is_datetime64_any_dtype(dtype):
         return Values(_seconds(column), no_codes, no_words, dates=True)
-    if pd.api.types.is_timedelta64_dtype(kind):
+    if pd.api.types.is_timedelta64_dtype(dtype):
         return Values(column.dt.total_seconds().to_numpy(np.float64), no_codes, no_words)
-    if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind):
+    if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype):
         return Values(_finite(column.to_numpy(np.float64, na_value=np.nan)), no_codes, no_words)
 
     try:
-        codes, found = pd.factorize(column)
+        codes, uniques = pd.factorize(column)
     except TypeError:  # lists and the like
-        codes, found = pd.factorize(column.map(str, na_action="ignore"))
-    words = np.asarray(found, object)
+        codes, uniques = pd.factorize(column.map(str, na_action="ignore"))
+    words = np.asarray(uniques, object)
     blank = np.array([isinstance(word, str) and not word.strip() for word in words], bool)
     if pd.api.types.infer_dtype(words[~blank]) in ("date", "datetime", "datetime64"):
         return Values(_seconds(column), no_codes, no_words, dates=True)
     numbers = _numbers(words)
     numeric = ~np.isnan(numbers)
-    typed = np.array([isinstance(word, Number) and not isinstance(word, bool) for word in words], bool)
+    is_number = np.array([isinstance(word, Number) and not isinstance(word, bool) for word in words], bool)
     counts = np.bincount(codes[codes >= 0], minlength=len(words)) * ~blank
-    if not typed.any() and counts[numeric].sum() < counts.sum() / 2:
+    if not is_number.any() and counts[numeric].sum() < counts.sum() / 2:
         numeric[:] = False
-    # Position -1, of what is missing, is that of one more entry at the end.
+    # Missing values have the code -1, which is the position of the entry appended here.
     by_code = np.append(np.where(numeric, _finite(numbers), np.nan), np.nan)
-    kept = np.append(np.where(numeric | blank, -1, np.arange(len(words))), -1)
+    word_codes = np.append(np.where(numeric | blank, -1, np.arange(len(words))), -1)
     names = np.array([str(word) for word in words], object)
-    return Values(by_code[codes], kept[codes], names)
+    return Values(by_code[codes], word_codes[codes], names)
 
 
 def _numbers(words: NDArray[np.object_]) -> NDArray[np.float64]:
-    """(n,) what each says as a number, nan where it says none."""
-    plain = [word if isinstance(word, str | Number) and not isinstance(word, bool) else None for word in words]
-    return pd.to_numeric(pd.Series(plain, dtype=object), errors="coerce").to_numpy(np.float64)
+    """(n,) each word as a number, nan where it is none."""
+    candidates = [word if isinstance(word, str | Number) and not isinstance(word, bool) else None for word in words]
+    return pd.to_numeric(pd.Series(candidates, dtype=object), errors="coerce").to_numpy(np.float64)
 
 
 def _finite(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -186,23 +186,23 @@ def _describe(name: str, values: Values, train: NDArray[np.int64]) -> Column:
     elif len(numbers) and len(codes):
         kind = "mixed"
     elif len(numbers):
-        kind = "id" if _counted(name, numbers, distinct) else "numeric"
-    elif _reads_like_text(values.words[words_used]) and distinct > filled / 5:
+        kind = "id" if _looks_like_id(name, numbers, distinct) else "numeric"
+    elif _looks_like_text(values.words[words_used]) and distinct > filled / 5:
         kind = "text"
     else:
         kind = "id" if filled >= FEWEST_IDS and distinct >= NEAR_UNIQUE * filled else "categorical"
     return Column(name, kind, len(train) - filled, distinct)
 
 
-def _counted(name: str, numbers: NDArray[np.float64], distinct: int) -> bool:
-    """Whether numbers (filled,) are ids: whole and all different, counted up or called so."""
+def _looks_like_id(name: str, numbers: NDArray[np.float64], distinct: int) -> bool:
+    """Whether numbers (filled,) are ids: whole and nearly all different, and running numbers or named like ids."""
     if len(numbers) < FEWEST_IDS or distinct < NEAR_UNIQUE * len(numbers) or (numbers % 1).any():
         return False
     dense = distinct == len(numbers) and numbers.max() - numbers.min() < DENSE * len(numbers)
     return bool(dense or NAMED_ID.search(name))
 
 
-def _reads_like_text(words: NDArray[np.object_]) -> bool:
+def _looks_like_text(words: NDArray[np.object_]) -> bool:
     sample = words[:: max(1, len(words) // SAMPLED)]
     if np.mean([len(word.split()) for word in sample]) >= WORDS_OF_TEXT:
         return True
@@ -211,11 +211,11 @@ def _reads_like_text(words: NDArray[np.object_]) -> bool:
 
 
 def _dimensions(
-    kind: Kind, values: Values, train: NDArray[np.int64], most: int
+    kind: Kind, values: Values, train: NDArray[np.int64], max_words: int
 ) -> Iterator[NDArray[np.float32] | NDArray[np.bool_]]:
     """Each (n,), zero where the value is missing.
 
-    most   words with a dimension of their own
+    max_words   words with a dimension of their own
     """
     missing = values.missing
     if missing[train].any():
@@ -224,7 +224,7 @@ def _dimensions(
         texts = np.append(values.words, "")[values.codes]
         fitted = train[:: -(-len(train) // TEXT_ROWS)]
         components = character_features(texts, fitted)[:, :TEXT_COMPONENTS]
-        # Components count about as much as a standardised number, all together.
+        # All components together weigh about as much as one standardised number.
         yield from (components / max(float(components[fitted].std(0).max()), 1e-6) * ~missing[:, None]).T
         return
     if kind in ("numeric", "date", "mixed"):
@@ -235,46 +235,46 @@ def _dimensions(
         counts = np.bincount(values.codes[train][values.codes[train] >= 0], minlength=len(values.words))
         order = np.argsort(-counts, kind="stable")[: int((counts > 0).sum())]
         if kind == "categorical" and len(order) == 2 and not missing[train].any():
-            order = order[:1]  # the other one says the same
-        own = order[: most if len(order) > most + 1 else len(order)]
-        yield from (values.codes == code for code in own)
-        if len(order) > len(own):
-            yield (values.codes >= 0) & ~np.isin(values.codes, own)
+            order = order[:1]  # the other one is its complement
+        frequent = order[: max_words if len(order) > max_words + 1 else len(order)]
+        yield from (values.codes == code for code in frequent)
+        if len(order) > len(frequent):
+            yield (values.codes >= 0) & ~np.isin(values.codes, frequent)
 
 
 def _standardised(numbers: NDArray[np.float64], train: NDArray[np.int64]) -> NDArray[np.float32]:
-    known = numbers[train]
-    known = known[~np.isnan(known)]
-    low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
+    present = numbers[train]
+    present = present[~np.isnan(present)]
+    low, middle, high = np.quantile(present, [0.25, 0.5, 0.75])
     with np.errstate(over="ignore", invalid="ignore"):
         spread = (high - low) / NORMAL_QUARTILES
         if not spread > 0:
-            others = np.abs(known - middle)
-            spread = np.median(others[others > 0]) if others.any() else 1.0
+            deviations = np.abs(present - middle)
+            spread = np.median(deviations[deviations > 0]) if deviations.any() else 1.0
         scaled = (numbers - middle) / spread
-        far = np.abs((known - middle) / spread)
-        if np.quantile(far, 0.99) > HEAVY:
+        distances = np.abs((present - middle) / spread)
+        if np.quantile(distances, 0.99) > HEAVY:
             scaled = np.arcsinh(scaled)
-            scaled /= max(1.0, float(np.quantile(np.arcsinh(far), 0.999)) / FARTHEST)
+            scaled /= max(1.0, float(np.quantile(np.arcsinh(distances), 0.999)) / FARTHEST)
         return np.asarray(np.nan_to_num(np.clip(scaled, -FARTHEST, FARTHEST)), np.float32)
 
 
 def _cycles(seconds: NDArray[np.float64], train: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
-    """Sine and cosine of the place in the year, the week and the day, where it varies; 0 where there is no date."""
-    known = ~np.isnan(seconds)
-    whole = np.where(known, seconds, 0.0)
-    months = whole.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64) % 12 / 12
-    for place in (months, whole // 86400 % 7 / 7, whole // 3600 % 24 / 24):
-        used = place[train][known[train]]
-        if (used != used[0]).any():
-            yield (np.sin(2 * np.pi * place) * known).astype(np.float32)
-            yield (np.cos(2 * np.pi * place) * known).astype(np.float32)
+    """Sine and cosine of the phase of the year, the week and the day, where it varies; 0 where there is no date."""
+    present = ~np.isnan(seconds)
+    filled = np.where(present, seconds, 0.0)
+    months = filled.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64) % 12 / 12
+    for phase in (months, filled // 86400 % 7 / 7, filled // 3600 % 24 / 24):
+        train_phases = phase[train][present[train]]
+        if (train_phases != train_phases[0]).any():
+            yield (np.sin(2 * np.pi * phase) * present).astype(np.float32)
+            yield (np.cos(2 * np.pi * phase) * present).astype(np.float32)
 
 
-def _projected(parts: list[NDArray[np.float32] | NDArray[np.bool_]], most: int) -> NDArray[np.float32]:
+def _random_projection(parts: list[NDArray[np.float32] | NDArray[np.bool_]], limit: int) -> NDArray[np.float32]:
     rng = np.random.default_rng(0)
-    encoded = np.zeros((len(parts[0]), most), np.float32)
+    encoded = np.zeros((len(parts[0]), limit), np.float32)
     for start in range(0, len(parts), CHUNK):
         block = np.stack(parts[start : start + CHUNK], 1).astype(np.float32)
-        encoded += block @ (rng.standard_normal((block.shape[1], most)) / np.sqrt(most)).astype(np.float32)
+        encoded += block @ (rng.standard_normal((block.shape[1], limit)) / np.sqrt(limit)).astype(np.float32)
     return encoded

@@ -36,14 +36,14 @@ def sentence_embeddings(texts: NDArray[Any], folder: str) -> NDArray[np.float32]
     parts = []
     with torch.inference_mode():
         for start in range(0, len(texts), BATCH):
-            read = tokenizer(
+            tokens = tokenizer(
                 list(texts[start : start + BATCH]),
                 padding=True,
                 truncation=True,
                 max_length=LENGTH,
                 return_tensors="pt",
             )
-            seen = read["attention_mask"][..., None].float()
-            mean = (model(**read).last_hidden_state * seen).sum(1) / seen.sum(1).clamp(min=1)
+            mask = tokens["attention_mask"][..., None].float()
+            mean = (model(**tokens).last_hidden_state * mask).sum(1) / mask.sum(1).clamp(min=1)
             parts.append(functional.normalize(mean, dim=1).float().numpy())
     return np.concatenate(parts)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 WORDS, CHARACTERS = 1024, 256
-"""Most components kept of each view."""
+"""Most components of word and of character n-grams."""
 SPANNING = 2000
-"""Training texts whose span is taken at most, evenly spaced (the method of Nyström; Williams & Seeger 2001)."""
+"""Most training texts whose span is used, evenly spaced (the Nyström method; Williams & Seeger 2001)."""
 VOCABULARY = 100_000
 
 
@@ -29,17 +29,17 @@ def character_features(texts: Sequence[str] | NDArray[Any], train: NDArray[np.in
 
 
 def _components(
-    texts: Sequence[str] | NDArray[Any], train: NDArray[np.int64], most: int, **grams: Any
+    texts: Sequence[str] | NDArray[Any], train: NDArray[np.int64], limit: int, **grams: Any
 ) -> NDArray[np.float32]:
     vectorizer = TfidfVectorizer(sublinear_tf=True, dtype=np.float32, max_features=VOCABULARY, **grams)
     try:
-        fitted = vectorizer.fit_transform([texts[row] for row in train])
+        train_weights = vectorizer.fit_transform([texts[row] for row in train])
     except ValueError:  # an empty vocabulary: no training text has a word
         return np.zeros((len(texts), 1), np.float32)
-    every = vectorizer.transform(texts)
-    spread = np.linspace(0, len(train) - 1, min(SPANNING, len(train))).astype(np.int64)
-    spanning = fitted[spread]
-    values, vectors = np.linalg.eigh((spanning @ spanning.T).toarray().astype(np.float64))
-    kept = np.flatnonzero(values > 1e-6 * values[-1])[::-1][:most]
-    directions = spanning.T @ (vectors[:, kept] / np.sqrt(values[kept])).astype(np.float32)
-    return np.ascontiguousarray(every @ directions, np.float32)
+    weights = vectorizer.transform(texts)
+    rows = np.linspace(0, len(train) - 1, min(SPANNING, len(train))).astype(np.int64)
+    anchors = train_weights[rows]
+    values, vectors = np.linalg.eigh((anchors @ anchors.T).toarray().astype(np.float64))
+    largest = np.flatnonzero(values > 1e-6 * values[-1])[::-1][:limit]
+    directions = anchors.T @ (vectors[:, largest] / np.sqrt(values[largest])).astype(np.float32)
+    return np.ascontiguousarray(weights @ directions, np.float32)

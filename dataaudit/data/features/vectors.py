@@ -9,7 +9,7 @@ from .texts import word_features
 
 
 def features(dataset: Dataset) -> NDArray[np.float32]:
-    """(n, d) what learners of vectors see, computed once for a dataset.
+    """(n, d) the features that vector learners see, computed once for a dataset.
 
     image: pixels from 0 to 1; text: components of its words; table: encoded columns; array: its values, standardised.
     """

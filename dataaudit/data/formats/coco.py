@@ -9,7 +9,7 @@ from ...errors import DatasetError
 from ..reading.folders import files_at
 
 EVIDENCE = 2
-NAMED = re.compile(r"(instances|captions|person_keypoints|stuff|panoptic)_\w+\.json|_annotations\.coco\.json")
+USUAL_NAMES = re.compile(r"(instances|captions|person_keypoints|stuff|panoptic)_\w+\.json|_annotations\.coco\.json")
 KEYS = (b'"images"', b'"annotations"', b'"categories"')
 SEARCHED = 20
 """JSON files of other names, at most, that are searched for COCO's keys."""
@@ -32,12 +32,12 @@ def load(path: Path, reading: ReadOptions, track: Track) -> NoReturn:
 
 def _annotations(path: Path) -> Path | None:
     try:
-        folders = [path, *sorted(one for one in path.iterdir() if one.is_dir())] if path.is_dir() else [path]
+        folders = [path, *sorted(entry for entry in path.iterdir() if entry.is_dir())] if path.is_dir() else [path]
     except OSError:
         return None
-    found = [file for folder in folders for file in files_at(folder, (".json",))]
-    named = [file for file in found if NAMED.fullmatch(file.name)]
-    return next(iter(named), None) or next((file for file in found[:SEARCHED] if _has_keys(file)), None)
+    files = [file for folder in folders for file in files_at(folder, (".json",))]
+    usual = [file for file in files if USUAL_NAMES.fullmatch(file.name)]
+    return next(iter(usual), None) or next((file for file in files[:SEARCHED] if _has_keys(file)), None)
 
 
 def _has_keys(file: Path) -> bool:
@@ -45,7 +45,7 @@ def _has_keys(file: Path) -> bool:
         with file.open("rb") as opened:
             start = opened.read(LOOKED_AT)
             opened.seek(max(0, file.stat().st_size - LOOKED_AT))
-            both = start + opened.read(LOOKED_AT)
+            content = start + opened.read(LOOKED_AT)
     except OSError:
         return False
-    return all(key in both for key in KEYS)
+    return all(key in content for key in KEYS)

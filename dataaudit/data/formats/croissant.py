@@ -13,10 +13,10 @@ import pandas as pd
 from ...dataset import Dataset, Edit, ReadOptions, Track, silent
 from ...errors import DatasetError
 from ...files import rebuilding
-from ..reading.folders import inside
-from ..reading.row_edits import edit_rows, files_of
+from ..reading.folders import resolve_inside
+from ..reading.row_edits import describe_files, edit_rows
 from ..reading.row_files import READERS, read_rows
-from ..reading.splits import SPLIT_NAMES, one_name_a_split
+from ..reading.splits import SPLIT_NAMES, require_one_name_per_split
 from ..reading.tables import Part, assembled
 
 EVIDENCE = 3
@@ -30,21 +30,23 @@ LABEL_TYPES = ("cr:Label", "http://mlcommons.org/croissant/Label")
 
 def matches(path: Path) -> bool:
     """A folder with a description that says it is of MLCommons' Croissant."""
-    return _description(path) is not None
+    return _find_description(path) is not None
 
 
-def _description(path: Path) -> tuple[Path, dict[str, Any]] | None:
+def _find_description(path: Path) -> tuple[Path, dict[str, Any]] | None:
     for file in (path / name for name in NAMES):
         try:
             if not file.is_file() or file.stat().st_size > MOST_BYTES:
                 continue
-            found = json.loads(file.read_text(encoding="utf-8"))
+            document = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
             continue
-        if isinstance(found, dict):
-            declared = json.dumps([found.get("@context"), found.get("conformsTo"), found.get("dct:conformsTo")])
+        if isinstance(document, dict):
+            declared = json.dumps(
+                [document.get("@context"), document.get("conformsTo"), document.get("dct:conformsTo")]
+            )
             if "mlcommons.org/croissant" in declared.lower():
-                return file, found
+                return file, document
     return None
 
 
@@ -56,20 +58,20 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
 
     Raises DatasetError if no record set can be read, or its file is not there.
     """
-    read = _read(path, track)
+    read = _read_described(path, track)
     return assembled(path, read.parts, "record sets", "croissant", reading, [], (), read.labels)
 
 
 def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapping[str, str]:
     """Edit the files' rows; of the description only their checksums change."""
-    read = _read(copy, silent)
+    read = _read_described(copy, silent)
     fields = [field for field in read.fields if read.fields[0] != field]
     if fields or len(read.files) < len(read.parts):
         raise DatasetError(
             f"{read.where}: expected record sets of one file each, with the same names for the same columns; rows of "
             "others can't be changed: audit the files themselves, without the description"
         )
-    files = files_of(copy, read.parts, read.files, reading, read.labels, read.fields[0])
+    files = describe_files(copy, read.parts, read.files, reading, read.labels, read.fields[0])
     before = {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in read.files.items()}
     edit_rows(files, files.raw(), edits)
     changed = {
@@ -78,17 +80,17 @@ def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapp
         if (new := hashlib.sha256(file.read_bytes()).hexdigest()) != before[name]
     }
     text = read.where.read_bytes()
-    for one in _listed(read.description.get("distribution")):
-        file, known = _local_or_none(copy, read.where, one), str(one.get("sha256"))
-        if file in changed and SHA256.fullmatch(known):
-            text = text.replace(known.encode(), changed[file].encode())
-    with rebuilding(read.where) as place:
-        place.write_bytes(text)
+    for entry in _as_list(read.description.get("distribution")):
+        file, checksum = _local_file_or_none(copy, read.where, entry), str(entry.get("sha256"))
+        if file in changed and SHA256.fullmatch(checksum):
+            text = text.replace(checksum.encode(), changed[file].encode())
+    with rebuilding(read.where) as temporary:
+        temporary.write_bytes(text)
     return {}
 
 
 @dataclass(frozen=True)
-class _Read:
+class _DescribedRows:
     """A description and the rows that it describes.
 
     files    by the names of parts
@@ -104,8 +106,8 @@ class _Read:
     labels: list[str]
 
 
-def _read(path: Path, track: Track) -> _Read:
-    described = _description(path)
+def _read_described(path: Path, track: Track) -> _DescribedRows:
+    described = _find_description(path)
     if described is None:
         raise DatasetError(f"{path}: expected a Croissant description, {' or '.join(NAMES)}; found none")
     where, description = described
@@ -119,13 +121,13 @@ def _read(path: Path, track: Track) -> _Read:
             f"({', '.join(READERS)}), found none"
         )
     if len(sets) > 1:
-        others = [name for name, _, _ in sets if name.lower() not in SPLIT_NAMES]
-        if others:
+        unknown = [name for name, _, _ in sets if name.lower() not in SPLIT_NAMES]
+        if unknown:
             raise DatasetError(
                 f"{where}: expected one recordSet of rows, or sets named train, test, ...; found "
                 f"{', '.join(name for name, _, _ in sets)}"
             )
-        one_name_a_split(where, [name for name, _, _ in sets], "record sets")
+        require_one_name_per_split(where, [name for name, _, _ in sets], "record sets")
     parts, labels, columns = [], [], []
     files: dict[str, Path] = {}
     for name, file, fields in track(iter(sets), "reading tables", len(sets)):
@@ -138,26 +140,26 @@ def _read(path: Path, track: Track) -> _Read:
         files[parts[-1].name] = file
         columns.append({field: column for field, (column, _) in fields.items()})
         labels = [field for field, (_, is_label) in fields.items() if is_label]
-    return _Read(where, description, parts, files, columns, labels)
+    return _DescribedRows(where, description, parts, files, columns, labels)
 
 
 def _record_sets(
     path: Path, where: Path, description: Mapping[str, Any]
 ) -> Iterator[tuple[str, Path, dict[str, tuple[str, bool]]]]:
     """(name, file, {field: (column, whether it is marked as a label)}) of the sets that take columns from one file."""
-    objects = {_id(one): one for one in _listed(description.get("distribution"))}
-    for one in _listed(description.get("recordSet")):
-        name = str(one.get("name") or _id(one)).split("/")[-1]
+    objects = {_id(entry): entry for entry in _as_list(description.get("distribution"))}
+    for record_set in _as_list(description.get("recordSet")):
+        name = str(record_set.get("name") or _id(record_set)).split("/")[-1]
         fields: dict[str, tuple[str, bool]] = {}
         sources = set()
-        for field in _listed(one.get("field")):
+        for field in _as_list(record_set.get("field")):
             source = field.get("source") or {}
             column = (source.get("extract") or {}).get("column")
             if column is None:
                 continue
             sources.add(_id(source.get("fileObject") or source.get("distribution") or {}))
             title = str(field.get("name") or _id(field)).split("/")[-1]
-            fields[title] = str(column), any(kind in LABEL_TYPES for kind in _listed(field.get("dataType")))
+            fields[title] = str(column), any(kind in LABEL_TYPES for kind in _as_list(field.get("dataType")))
         if not fields:
             continue
         if len(sources) > 1:
@@ -167,14 +169,14 @@ def _record_sets(
             raise DatasetError(
                 f"{where}: {name} takes its rows from {source_id!r}, which the description does not have"
             )
-        yield name, _local(path, where, objects[source_id]), fields
+        yield name, _local_file(path, where, objects[source_id]), fields
 
 
-def _local(path: Path, where: Path, described: Mapping[str, Any]) -> Path:
+def _local_file(path: Path, where: Path, described: Mapping[str, Any]) -> Path:
     address = str(described.get("contentUrl") or _id(described))
     if "://" in address and not address.startswith("file://"):
         address = address.split("?")[0].rsplit("/", 1)[-1]
-    file = inside(path, address.removeprefix("file://"), f"{where}: contentUrl")
+    file = resolve_inside(path, address.removeprefix("file://"), f"{where}: contentUrl")
     if not file.is_file():
         raise DatasetError(
             f"{where}: {described.get('contentUrl')!r} should lie in {path} as {address!r}, found no such file; "
@@ -185,16 +187,16 @@ def _local(path: Path, where: Path, described: Mapping[str, Any]) -> Path:
     return file
 
 
-def _local_or_none(path: Path, where: Path, described: Mapping[str, Any]) -> Path | None:
+def _local_file_or_none(path: Path, where: Path, described: Mapping[str, Any]) -> Path | None:
     try:
-        return _local(path, where, described)
+        return _local_file(path, where, described)
     except DatasetError:
         return None
 
 
-def _id(one: Mapping[str, Any]) -> str:
-    return str(one.get("@id") or one.get("name") or "")
+def _id(entry: Mapping[str, Any]) -> str:
+    return str(entry.get("@id") or entry.get("name") or "")
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]

@@ -9,7 +9,7 @@ from ...files import rebuilding
 from ..reading.array_edits import edited_arrays
 from ..reading.arrays import dataset_of, has_inputs
 from ..reading.folders import files_at
-from ..reading.hdf5_files import stored_arrays, with_other_arrays
+from ..reading.hdf5_files import copy_with_arrays, stored_arrays
 
 EVIDENCE = 1
 ENDINGS: Sequence[str] = (".h5", ".hdf5")
@@ -17,10 +17,10 @@ ENDINGS: Sequence[str] = (".h5", ".hdf5")
 
 def matches(path: Path) -> bool:
     """An HDF5 file, or a folder with one at its top that is broken or has inputs in it."""
-    return (path.is_file() and bool(files_at(path, ENDINGS))) or any(map(_serves, files_at(path, ENDINGS)))
+    return (path.is_file() and bool(files_at(path, ENDINGS))) or any(map(_has_inputs, files_at(path, ENDINGS)))
 
 
-def _serves(path: Path) -> bool:
+def _has_inputs(path: Path) -> bool:
     try:
         with stored_arrays(path) as arrays:
             return has_inputs(list(arrays))
@@ -40,12 +40,12 @@ def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapp
     with stored_arrays(file) as arrays:
         changed = edited_arrays(copy, arrays, reading, edits)
     with rebuilding(file) as new:
-        with_other_arrays(file, new, changed)
+        copy_with_arrays(file, new, changed)
     return {}
 
 
 def _file(path: Path) -> Path:
-    files = [file for file in files_at(path, ENDINGS) if path.is_file() or _serves(file)]
+    files = [file for file in files_at(path, ENDINGS) if path.is_file() or _has_inputs(file)]
     if len(files) != 1:
         listed = ", ".join(file.name for file in files) or "none"
         raise DatasetError(f"{path}: expected one HDF5 file with arrays, found {listed}; name the file itself")

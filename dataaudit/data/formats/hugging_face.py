@@ -14,10 +14,10 @@ import pandas as pd
 
 from ...dataset import Dataset, Edit, IgnoredPath, Layout, ReadOptions, Split, Track, UnreadableSample
 from ...errors import DatasetError
-from ..reading.folders import own_place
+from ..reading.folders import require_inside
 from ..reading.pictures import ImageFile, read_pictures
-from ..reading.row_edits import RowFiles, edit_rows, files_of
-from ..reading.splits import SPLIT_NAMES, one_name_a_split, sampled, settled
+from ..reading.row_edits import RowFiles, describe_files, edit_rows
+from ..reading.splits import SPLIT_NAMES, require_one_name_per_split, resolve_splits, sample_rows
 from ..reading.tables import Part, assembled
 from ..reading.targets import label_column, read_targets, require_enough
 
@@ -38,14 +38,14 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
 
     Raises DatasetError if the library is not there, or the folder can't be read.
     """
-    tables, ignored = _tables(path)
+    tables, ignored = _load_tables(path)
     features = next(iter(tables.values())).features
     pictures = [name for name, feature in features.items() if type(feature).__name__ == "Image"]
     labels = [name for name, feature in features.items() if type(_inner(feature)).__name__ == "ClassLabel"]
     if len(pictures) > 1:
         raise DatasetError(f"{path}: expected one column of images, found {', '.join(pictures)}")
     if pictures:
-        return _images(path, tables, pictures[0], labels, reading, ignored, track)
+        return _load_images(path, tables, pictures[0], labels, reading, ignored, track)
     binary = [name for name, feature in features.items() if type(feature).__name__ in ("Audio", "Video", "Pdf")]
     if binary:
         raise DatasetError(
@@ -55,7 +55,7 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
     return assembled(path, parts, "splits", "hugging_face", reading, [], ignored, labels)
 
 
-def _tables(path: Path) -> tuple[dict[str, Any], list[IgnoredPath]]:
+def _load_tables(path: Path) -> tuple[dict[str, Any], list[IgnoredPath]]:
     """The splits by name, mapped from disk, with the same features."""
     try:
         import datasets
@@ -65,20 +65,20 @@ def _tables(path: Path) -> tuple[dict[str, Any], list[IgnoredPath]]:
             "pip install 'dataaudit[huggingface]'"
         ) from error
     try:
-        found = datasets.load_from_disk(str(path))
+        loaded = datasets.load_from_disk(str(path))
     except Exception as error:  # the library lets through what broken JSON and Arrow files lead it to
         raise DatasetError(f"{path}: not readable as a folder of save_to_disk: {error}") from error
-    if isinstance(found, datasets.Dataset):
-        return {"rows": found}, []
-    tables = {name: table for name, table in found.items() if name.lower() in SPLIT_NAMES}
+    if isinstance(loaded, datasets.Dataset):
+        return {"rows": loaded}, []
+    tables = {name: table for name, table in loaded.items() if name.lower() in SPLIT_NAMES}
     if not tables:
-        raise DatasetError(f"{path}: expected splits called train, test, ...; found {', '.join(found) or 'none'}")
-    one_name_a_split(path, list(tables), "splits")
+        raise DatasetError(f"{path}: expected splits called train, test, ...; found {', '.join(loaded) or 'none'}")
+    require_one_name_per_split(path, list(tables), "splits")
     first, features = next((name, table.features) for name, table in tables.items())
     for name, table in tables.items():
         if table.features != features:
             raise DatasetError(f"{path}: expected the same features in {first} and {name}, found {table.features}")
-    ignored = [IgnoredPath(name, "not named like a split") for name in found if name not in tables]
+    ignored = [IgnoredPath(name, "not named like a split") for name in loaded if name not in tables]
     return tables, ignored
 
 
@@ -97,23 +97,23 @@ def _frame(table: Any, names: list[str]) -> pd.DataFrame:
     for name in names:
         inner = _inner(table.features[name])
         if type(inner).__name__ == "ClassLabel":
-            frame[name] = pd.Series([_named(value, inner.names) for value in frame[name]], dtype=object)
+            frame[name] = pd.Series([_class_name(value, inner.names) for value in frame[name]], dtype=object)
     return frame
 
 
-def _named(value: Any, names: list[str]) -> Any:
+def _class_name(value: Any, names: list[str]) -> Any:
     if isinstance(value, list | np.ndarray):
-        return [names[int(one)] for one in value if one >= 0]
+        return [names[int(index)] for index in value if index >= 0]
     return names[int(value)] if pd.notna(value) and value >= 0 else None  # -1 is how the library says "no label"
 
 
-def _bytes(table: Any, row: int, column: str) -> bytes:
-    """What a row holds of its image. A row may name a file instead, which could be any: that is not followed."""
-    held: bytes = (table[row][column] or {}).get("bytes") or b""
-    return held
+def _image_bytes(table: Any, row: int, column: str) -> bytes:
+    """The bytes of a row's image. A row may name a file instead, which could be any file: that is not followed."""
+    image_bytes: bytes = (table[row][column] or {}).get("bytes") or b""
+    return image_bytes
 
 
-def _images(
+def _load_images(
     path: Path,
     tables: Mapping[str, Any],
     column: str,
@@ -131,31 +131,33 @@ def _images(
     notes.append(f"the target is the column {label!r}; {targets.note}")
     if len(columns) > 1:
         notes.append(f"columns that are not used: {', '.join(name for name in columns if name != label)}")
-    at = [(name, row) for name, table in tables.items() for row in range(len(table))]
-    named = [_split(name) for name, _ in at]
-    splits, origin = settled(path, named, targets.strata, "splits", "images", reading.seed, notes)
+    origins = [(name, row) for name, table in tables.items() for row in range(len(table))]
+    named_splits = [_split(name) for name, _ in origins]
+    splits, origin = resolve_splits(path, named_splits, targets.strata, "splits", "images", reading.seed, notes)
     stored = {name: table.cast_column(column, datasets.Image(decode=False)) for name, table in tables.items()}
-    left_out = []
+    rejected = []
     for row in np.flatnonzero(~targets.usable):
-        name, place = at[row]
-        content = hashlib.sha256(_bytes(stored[name], place, column)).hexdigest()
-        left_out.append(UnreadableSample(f"{name}#{place}", splits[row], "", str(targets.reasons[row]), content))
-    rows = sampled(splits, targets.strata, reading, "images", notes)
+        name, index = origins[row]
+        content = hashlib.sha256(_image_bytes(stored[name], index, column)).hexdigest()
+        rejected.append(UnreadableSample(f"{name}#{index}", splits[row], "", str(targets.reasons[row]), content))
+    rows = sample_rows(splits, targets.strata, reading, "images", notes)
     with tempfile.TemporaryDirectory(prefix="dataaudit-") as folder:
         files = []
         for row in rows:
-            name, place = at[row]
-            id = f"{name}#{place}"
+            name, index = origins[row]
+            id = f"{name}#{index}"
             files.append(
-                ImageFile(Path(folder) / id, id, splits[row], "", partial(_bytes, stored[name], place, column))
+                ImageFile(Path(folder) / id, id, splits[row], "", partial(_image_bytes, stored[name], index, column))
             )
         pictures = read_pictures(files, notes, track)
-    left_out += [replace(one, reason=f"{NO_IMAGE}, or it is broken: {one.reason}") for one in pictures.rejected]
-    kept = rows[pictures.kept]
-    require_enough(path, targets.task, splits[kept], targets.values[kept], left_out, "images")
+    rejected += [
+        replace(sample, reason=f"{NO_IMAGE}, or it is broken: {sample.reason}") for sample in pictures.rejected
+    ]
+    kept = rows[pictures.positions]
+    require_enough(path, targets.task, splits[kept], targets.values[kept], rejected, "images")
     return Dataset(
         root=path,
-        ids=tuple(files[place].id for place in pictures.kept),
+        ids=tuple(files[position].id for position in pictures.positions),
         inputs=pictures.pixels,
         targets=targets.values[kept],
         splits=splits[kept],
@@ -163,14 +165,14 @@ def _images(
         contents=pictures.contents,
         sources=(),
         layout=Layout("hugging_face", origin, tuple(ignored), tuple(notes)),
-        rejected=tuple(left_out),
+        rejected=tuple(rejected),
         task=targets.task,
     )
 
 
 def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapping[str, str]:
     """Save the splits that change anew, in the folders that they had."""
-    tables, _ = _tables(copy)
+    tables, _ = _load_tables(copy)
     features = next(iter(tables.values())).features
     pictures = [name for name, feature in features.items() if type(feature).__name__ == "Image"]
     labels = [name for name, feature in features.items() if type(_inner(feature)).__name__ == "ClassLabel"]
@@ -178,12 +180,14 @@ def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapp
     parts = [Part(name, _split(name), _frame(table, columns)) for name, table in tables.items()]
     paths = {name: copy / name if (copy / "dataset_dict.json").is_file() else copy for name in tables}
     for path in paths.values():
-        own_place(copy, path / "state.json", sorted({one for edit in edits.values() for one in edit.findings}))
+        require_inside(
+            copy, path / "state.json", sorted({finding for edit in edits.values() for finding in edit.findings})
+        )
     if pictures:
         frame = pd.concat([part.rows for part in parts], ignore_index=True)
         files = RowFiles(copy, parts, paths, frame, label_column(columns, reading.label, str(copy), labels), None)
     else:
-        files = files_of(copy, parts, paths, reading, labels)
+        files = describe_files(copy, parts, paths, reading, labels)
     edit_rows(files, {name: _SavedRows(table) for name, table in tables.items()}, edits)
     return {}
 
@@ -193,7 +197,7 @@ class _SavedRows:
 
     def __init__(self, table: Any) -> None:
         self.table = table
-        self.put_there: dict[str, dict[int, Any]] = {}
+        self.edited: dict[str, dict[int, Any]] = {}
 
     def __len__(self) -> int:
         return len(self.table)
@@ -204,32 +208,34 @@ class _SavedRows:
     def put(self, row: int, column: str, value: Any) -> None:
         inner = _inner(self.table.features[column])
         if type(inner).__name__ == "ClassLabel":
-            value = [inner.str2int(one) for one in value] if isinstance(value, list) else inner.str2int(value)
-        self.put_there.setdefault(column, {})[row] = value
+            value = [inner.str2int(name) for name in value] if isinstance(value, list) else inner.str2int(value)
+        self.edited.setdefault(column, {})[row] = value
 
-    def picked(self, rows: Sequence[int]) -> Any:
-        """These rows, with what was put into them."""
+    def select(self, rows: Sequence[int]) -> Any:
+        """These rows, with their edits."""
         import datasets
         import pyarrow
 
-        picked = self.table.with_format("arrow").select(list(rows))
-        stored: Any = picked[:]
-        for column, changes in self.put_there.items():
-            place = stored.column_names.index(column)
+        selected = self.table.with_format("arrow").select(list(rows))
+        stored: Any = selected[:]
+        for column, changes in self.edited.items():
+            column_index = stored.column_names.index(column)
             values = stored[column].to_pylist()
             values = [changes.get(row, value) for row, value in zip(rows, values, strict=True)]
-            field = stored.schema.field(place)
-            stored = stored.set_column(place, field, pyarrow.array(values, field.type))
+            field = stored.schema.field(column_index)
+            stored = stored.set_column(column_index, field, pyarrow.array(values, field.type))
         return datasets.Dataset(datasets.table.InMemoryTable(stored), info=self.table.info, split=self.table.split)
 
-    def write(self, path: Path, rows: Sequence[int], more: Sequence[tuple["_SavedRows", Sequence[int]]]) -> None:
+    def write(self, path: Path, rows: Sequence[int], incoming: Sequence[tuple["_SavedRows", Sequence[int]]]) -> None:
         import datasets
 
-        whole = datasets.concatenate_datasets([self.picked(rows), *(other.picked(theirs) for other, theirs in more)])
+        merged = datasets.concatenate_datasets(
+            [self.select(rows), *(other.select(other_rows) for other, other_rows in incoming)]
+        )
         with tempfile.TemporaryDirectory(prefix=".dataaudit-", dir=path) as folder:
             new = Path(folder) / "saved"
-            whole.save_to_disk(new)
-            for one in json.loads((path / "state.json").read_text(encoding="utf-8"))["_data_files"]:
-                (path / Path(one["filename"]).name).unlink(missing_ok=True)
+            merged.save_to_disk(new)
+            for data_file in json.loads((path / "state.json").read_text(encoding="utf-8"))["_data_files"]:
+                (path / Path(data_file["filename"]).name).unlink(missing_ok=True)
             for file in new.iterdir():
                 file.replace(path / file.name)

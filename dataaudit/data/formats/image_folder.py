@@ -29,9 +29,9 @@ from ...dataset import (
 )
 from ...errors import DatasetError
 from ..images import EXTENSIONS
-from ..reading.folders import free_place, is_hidden, own_place, walk
+from ..reading.folders import free_path, is_hidden, require_inside, walk
 from ..reading.pictures import ImageFile, read_pictures
-from ..reading.splits import SPLIT_NAMES, one_name_a_split, sampled, settled
+from ..reading.splits import SPLIT_NAMES, require_one_name_per_split, resolve_splits, sample_rows
 
 EVIDENCE = 1
 LAYOUT_KEYS: frozenset[str] = frozenset()
@@ -71,18 +71,18 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
         )
     ignored: list[IgnoredPath] = []
     notes: list[str] = []
-    files = _files(path, ignored)
+    files = _image_files(path, ignored)
     classes = sorted({file.label for file in files})
     if len(classes) < 2:
         raise DatasetError(_too_few_classes(path, classes))
     targets = np.array([classes.index(file.label) for file in files], np.int64)
-    named = [file.split for file in files]
-    splits, origin = settled(path, named, targets, "split folders", "images", reading.seed, notes)
-    rows = sampled(splits, targets, reading, "images", notes)
+    named_splits = [file.split for file in files]
+    splits, origin = resolve_splits(path, named_splits, targets, "split folders", "images", reading.seed, notes)
+    rows = sample_rows(splits, targets, reading, "images", notes)
     files, targets, splits = [files[i] for i in rows], targets[rows], splits[rows]
     images = [ImageFile(file.path, file.id, split, file.label) for file, split in zip(files, splits, strict=True)]
     pictures = read_pictures(images, notes, track)
-    kept = pictures.kept
+    kept = pictures.positions
     _require_enough(path, [images[i].split for i in kept], targets[kept].tolist(), pictures.rejected)
     return Dataset(
         root=path,
@@ -100,13 +100,13 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
 
 def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapping[str, str]:
     """Remove files, and move them to the folder of another class or split; a name that is taken gets a number."""
-    files = {file.id: file for file in _files(copy, [])}
+    files = {file.id: file for file in _image_files(copy, [])}
     classes = {file.label: file.folders[-1] for file in files.values()}
     splits = {file.split: file.folders[0] for file in files.values() if file.split}
     renamed: dict[str, str] = {}
     for id, edit in sorted(edits.items(), key=lambda item: (not item[1].remove, item[0])):
         file = files[id]
-        own_place(copy, file.path, edit.findings)
+        require_inside(copy, file.path, edit.findings)
         if edit.remove:
             file.path.unlink()
             continue
@@ -115,20 +115,20 @@ def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapp
             folders[-1] = classes[edit.label[0]]
         if edit.split is not None:
             folders[0] = splits[edit.split]
-        rest = file.path.relative_to(copy.joinpath(*file.folders))
-        place = free_place(own_place(copy, copy.joinpath(*folders) / rest, edit.findings))
-        place.parent.mkdir(parents=True, exist_ok=True)
-        file.path.rename(place)
-        renamed[id] = as_text(place.relative_to(copy).as_posix())
+        relative = file.path.relative_to(copy.joinpath(*file.folders))
+        target = free_path(require_inside(copy, copy.joinpath(*folders) / relative, edit.findings))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file.path.rename(target)
+        renamed[id] = as_text(target.relative_to(copy).as_posix())
     return renamed
 
 
-def _files(root: Path, ignored: list[IgnoredPath]) -> list[_File]:
+def _image_files(root: Path, ignored: list[IgnoredPath]) -> list[_File]:
     folders = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not is_hidden(entry.name))
     has_splits = bool(folders) and all(name.lower() in SPLIT_NAMES for name in folders)
     if has_splits:
-        one_name_a_split(root, folders, "folders")
-    files, filled = [], set()
+        require_one_name_per_split(root, folders, "folders")
+    files, with_images = [], set()
     for folder, name in walk(root, ignored):
         path = folder / name
         parts = path.relative_to(root).parts
@@ -142,9 +142,9 @@ def _files(root: Path, ignored: list[IgnoredPath]) -> list[_File]:
         elif not path.is_file():
             ignored.append(IgnoredPath(id, NO_FILE))
         else:
-            filled.add(parts[: 1 + has_splits])
-            named = SPLIT_NAMES[parts[0].lower()] if has_splits else None
-            files.append(_File(path, id, named, parts[: 1 + has_splits]))
+            with_images.add(parts[: 1 + has_splits])
+            split = SPLIT_NAMES[parts[0].lower()] if has_splits else None
+            files.append(_File(path, id, split, parts[: 1 + has_splits]))
     if not files:
         raise DatasetError(
             f"{root}: expected {'split folders with ' if has_splits else ''}class folders with images "
@@ -153,36 +153,36 @@ def _files(root: Path, ignored: list[IgnoredPath]) -> list[_File]:
         )
     tops = [Path(name) for name in folders] if has_splits else [Path()]
     for top in tops:
-        if has_splits and not any(key[0] == top.name for key in filled):
+        if has_splits and not any(key[0] == top.name for key in with_images):
             ignored.append(IgnoredPath(as_text(top.name) + "/", EMPTY_SPLIT))
         for entry in sorted((root / top).iterdir()):
             key = (*top.parts, entry.name)
-            if entry.is_dir() and not is_hidden(entry.name) and key not in filled:
+            if entry.is_dir() and not is_hidden(entry.name) and key not in with_images:
                 ignored.append(IgnoredPath(as_text("/".join(key)) + "/", EMPTY_CLASS))
     files.sort(key=lambda file: file.id)
     return files
 
 
 def _too_few_classes(root: Path, classes: list[str]) -> str:
-    inside = root / classes[0]
+    folder = root / classes[0]
     hint = ""
-    if inside.is_dir():
-        deeper = sorted(as_text(entry.name) for entry in os.scandir(inside) if entry.is_dir())
+    if folder.is_dir():
+        deeper = sorted(as_text(entry.name) for entry in os.scandir(folder) if entry.is_dir())
         if deeper:
-            hint = f"; it holds the folders {', '.join(deeper[:6])}: did you mean to audit {inside}?"
+            hint = f"; it holds the folders {', '.join(deeper[:6])}: did you mean to audit {folder}?"
     return f"{root}: expected at least two class folders, found one, {classes[0]!r}{hint}"
 
 
 def _require_enough(
     root: Path, splits: list[Split], targets: list[int], rejected: tuple[UnreadableSample, ...]
 ) -> None:
-    because = f"; {len(rejected)} unreadable, the first: {rejected[0].id}: {rejected[0].reason}" if rejected else ""
-    in_train = {target for split, target in zip(splits, targets, strict=True) if split == "train"}
-    if len(in_train) < 2:
+    details = f"; {len(rejected)} unreadable, the first: {rejected[0].id}: {rejected[0].reason}" if rejected else ""
+    train_classes = {target for split, target in zip(splits, targets, strict=True) if split == "train"}
+    if len(train_classes) < 2:
         raise DatasetError(
-            f"{root}: expected readable training images of at least two classes, found {len(in_train)}{because}"
+            f"{root}: expected readable training images of at least two classes, found {len(train_classes)}{details}"
         )
     if all(split == "train" for split in splits):
         raise DatasetError(
-            f"{root}: no readable image outside the training split, so nothing to audit against{because}"
+            f"{root}: no readable image outside the training split, so nothing to audit against{details}"
         )

@@ -16,11 +16,11 @@ import pandas as pd
 from ...dataset import HIDDEN, Dataset, Edit, IgnoredPath, Layout, ReadOptions, Split, Track, UnreadableSample, as_text
 from ...errors import DatasetError
 from ..images import EXTENSIONS
-from ..reading.folders import free_place, inside, is_hidden, own_place, walk
+from ..reading.folders import free_path, is_hidden, require_inside, resolve_inside, walk
 from ..reading.pictures import NOT_LISTED, ImageFile, read_pictures
 from ..reading.row_edits import RowFiles, edit_rows
-from ..reading.row_files import read_rows, shown
-from ..reading.splits import SPLIT_NAMES, one_name_a_split, sampled, settled, split_column
+from ..reading.row_files import path_text, read_rows
+from ..reading.splits import SPLIT_NAMES, require_one_name_per_split, resolve_splits, sample_rows, split_column
 from ..reading.tables import Part
 from ..reading.targets import label_column, read_targets, require_enough
 
@@ -34,7 +34,7 @@ HEAD = 1 << 16
 
 
 @dataclass(frozen=True)
-class _Listed:
+class _MetadataFile:
     """The rows of one metadata file."""
 
     path: Path
@@ -45,7 +45,7 @@ class _Listed:
 def matches(path: Path) -> bool:
     """A folder that has such a file at its top, or in a folder that is named like a split."""
     try:
-        return path.is_dir() and any(_names_files(file) for file, _ in _metadata(path))
+        return path.is_dir() and any(_has_file_names(file) for file, _ in _metadata_candidates(path))
     except OSError:
         return False
 
@@ -56,41 +56,43 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
     Raises DatasetError if a file is listed twice or lies outside the folder, or there is too little to audit.
     """
     notes: list[str] = []
-    listed = list(_read(path))
-    files = [file for one in listed for file in _files(path, one)]
+    metadata_files = list(_read_metadata(path))
+    files = [file for metadata in metadata_files for file in _listed_paths(path, metadata)]
     ids = [as_text(file.relative_to(path).as_posix()) for file in files]
-    doubled = [id for id, count in Counter(ids).items() if count > 1]
-    if doubled:
-        raise DatasetError(f"{path}: {doubled[0]!r} is listed more than once; list every file in one row")
-    frame = pd.concat([one.rows for one in listed], ignore_index=True)
+    duplicates = [id for id, count in Counter(ids).items() if count > 1]
+    if duplicates:
+        raise DatasetError(f"{path}: {duplicates[0]!r} is listed more than once; list every file in one row")
+    frame = pd.concat([metadata.rows for metadata in metadata_files], ignore_index=True)
     columns = [str(name) for name in frame]
     label = label_column([name for name in columns if name != FILE_NAME], reading.label, str(path))
     targets = read_targets(frame[label], str(path))
     notes.append(f"the target is the column {label!r}; {targets.note}")
-    named: list[Split | None] = [one.split for one in listed for _ in range(len(one.rows))]
+    named_splits: list[Split | None] = [
+        metadata.split for metadata in metadata_files for _ in range(len(metadata.rows))
+    ]
     column = split_column(path, frame, reading.split, {label, FILE_NAME})
     origin = "split folders"
-    if column is not None and len(set(named)) == 1:
-        named, origin = list(column.splits), f"split column {column.name!r}"
+    if column is not None and len(set(named_splits)) == 1:
+        named_splits, origin = list(column.splits), f"split column {column.name!r}"
     used = {FILE_NAME, label, *([column.name] if column else [])}
     if set(columns) - used:
         notes.append(f"columns that are not used: {', '.join(sorted(set(columns) - used))}")
-    splits, origin = settled(path, named, targets.strata, origin, "images", reading.seed, notes)
+    splits, origin = resolve_splits(path, named_splits, targets.strata, origin, "images", reading.seed, notes)
     words = frame[label].astype(object).map(str, na_action="ignore").fillna("").tolist()
 
-    def rejected(rows: Iterable[np.integer[Any]], reasons: Mapping[int, str]) -> Iterator[UnreadableSample]:
+    def unreadable(rows: Iterable[np.integer[Any]], reasons: Mapping[int, str]) -> Iterator[UnreadableSample]:
         return (UnreadableSample(ids[row], splits[row], words[row], reasons[int(row)]) for row in rows)
 
-    left_out = list(rejected(np.flatnonzero(~targets.usable), dict(enumerate(targets.reasons))))
-    rows = sampled(splits, targets.strata, reading, "images", notes)
-    there = np.array([files[row].is_file() for row in rows], bool)
-    left_out += rejected(rows[~there], defaultdict(lambda: NO_SUCH_FILE))
-    rows = rows[there]
+    rejected = list(unreadable(np.flatnonzero(~targets.usable), dict(enumerate(targets.reasons))))
+    rows = sample_rows(splits, targets.strata, reading, "images", notes)
+    exists = np.array([files[row].is_file() for row in rows], bool)
+    rejected += unreadable(rows[~exists], defaultdict(lambda: NO_SUCH_FILE))
+    rows = rows[exists]
     images = [ImageFile(files[row], ids[row], splits[row], words[row]) for row in rows]
     pictures = read_pictures(images, notes, track)
-    left_out += pictures.rejected
-    kept = rows[pictures.kept]
-    require_enough(path, targets.task, splits[kept], targets.values[kept], left_out, "images")
+    rejected += pictures.rejected
+    kept = rows[pictures.positions]
+    require_enough(path, targets.task, splits[kept], targets.values[kept], rejected, "images")
     return Dataset(
         root=path,
         ids=tuple(ids[row] for row in kept),
@@ -100,53 +102,55 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
         class_names=targets.class_names,
         contents=pictures.contents,
         sources=tuple(files[row] for row in kept),
-        layout=Layout("image_metadata", origin, tuple(_not_listed(path, set(ids))), tuple(notes)),
-        rejected=tuple(left_out),
+        layout=Layout("image_metadata", origin, tuple(_unlisted_images(path, set(ids))), tuple(notes)),
+        rejected=tuple(rejected),
         task=targets.task,
     )
 
 
 def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapping[str, str]:
-    """Edit the rows of metadata files, and remove the images of rows that go; between split folders both move."""
-    listed = list(_read(copy))
-    parts = [Part(shown(one.path.relative_to(copy)), one.split, one.rows) for one in listed]
-    frame = pd.concat([one.rows for one in listed], ignore_index=True)
+    """Edit the rows of metadata files, and remove images with their rows; between split folders both move."""
+    metadata_files = list(_read_metadata(copy))
+    parts = [
+        Part(path_text(metadata.path.relative_to(copy)), metadata.split, metadata.rows) for metadata in metadata_files
+    ]
+    frame = pd.concat([metadata.rows for metadata in metadata_files], ignore_index=True)
     label = label_column([str(name) for name in frame if name != FILE_NAME], reading.label, str(copy))
     column = split_column(copy, frame, reading.split, {label, FILE_NAME})
-    by_folder = len({one.split for one in listed}) > 1
+    by_folder = len({metadata.split for metadata in metadata_files}) > 1
     split = None if by_folder or column is None else column.name
-    paths = {part.name: one.path for part, one in zip(parts, listed, strict=True)}
-    rows = RowFiles(copy, parts, paths, frame, label, split)
-    names = {
-        as_text(file.relative_to(copy).as_posix()): (f"{part.name}#{row}", file, one)
-        for part, one in zip(parts, listed, strict=True)
-        for row, file in enumerate(_files(copy, one))
+    paths = {part.name: metadata.path for part, metadata in zip(parts, metadata_files, strict=True)}
+    row_files = RowFiles(copy, parts, paths, frame, label, split)
+    entries = {
+        as_text(file.relative_to(copy).as_posix()): (f"{part.name}#{row}", file, metadata)
+        for part, metadata in zip(parts, metadata_files, strict=True)
+        for row, file in enumerate(_listed_paths(copy, metadata))
     }
     cells: dict[str, dict[str, str]] = {}
     renamed: dict[str, str] = {}
     for id, edit in sorted(edits.items(), key=lambda item: not item[1].remove):
-        row, file, one = names[id]
+        row, file, metadata = entries[id]
         if edit.remove:
-            own_place(copy, file, edit.findings).unlink(missing_ok=True)
+            require_inside(copy, file, edit.findings).unlink(missing_ok=True)
         elif edit.split is not None and by_folder:
-            folder = next(other.path.parent for other in listed if other.split == edit.split)
-            place = _moved(copy, file, one.path.parent, folder, edit)
-            cells[row] = {FILE_NAME: Path(os.path.relpath(place, folder)).as_posix()}
-            renamed[id] = as_text(place.relative_to(copy).as_posix())
-    edit_rows(rows, rows.raw(), {names[id][0]: edit for id, edit in edits.items()}, cells)
+            folder = next(target.path.parent for target in metadata_files if target.split == edit.split)
+            new_path = _move_image(copy, file, metadata.path.parent, folder, edit)
+            cells[row] = {FILE_NAME: Path(os.path.relpath(new_path, folder)).as_posix()}
+            renamed[id] = as_text(new_path.relative_to(copy).as_posix())
+    edit_rows(row_files, row_files.raw(), {entries[id][0]: edit for id, edit in edits.items()}, cells)
     return renamed
 
 
-def _moved(copy: Path, file: Path, own: Path, folder: Path, edit: Edit) -> Path:
-    """Where an image lies once it is in another split's folder; one from elsewhere stays where it is."""
-    if not file.is_relative_to(own):
+def _move_image(copy: Path, file: Path, source: Path, folder: Path, edit: Edit) -> Path:
+    """Move an image into another split's folder and return its new path; one from elsewhere stays where it is."""
+    if not file.is_relative_to(source):
         return file
-    place = free_place(own_place(copy, folder / file.relative_to(own), edit.findings))
-    place.parent.mkdir(parents=True, exist_ok=True)
-    return own_place(copy, file, edit.findings).rename(place)
+    target = free_path(require_inside(copy, folder / file.relative_to(source), edit.findings))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return require_inside(copy, file, edit.findings).rename(target)
 
 
-def _metadata(path: Path) -> Iterator[tuple[Path, Split | None]]:
+def _metadata_candidates(path: Path) -> Iterator[tuple[Path, Split | None]]:
     """Metadata files that may be there, with the split of the folder they lie in."""
     yield from ((path / name, None) for name in NAMES)
     for folder in sorted(path.iterdir()):
@@ -154,7 +158,7 @@ def _metadata(path: Path) -> Iterator[tuple[Path, Split | None]]:
             yield from ((folder / name, SPLIT_NAMES[folder.name.lower()]) for name in NAMES)
 
 
-def _names_files(file: Path) -> bool:
+def _has_file_names(file: Path) -> bool:
     """Whether the head of a file, or Parquet's foot, has the column's name in it."""
     if not file.is_file():
         return False
@@ -164,29 +168,29 @@ def _names_files(file: Path) -> bool:
         return FILE_NAME.encode() in opened.read(HEAD)
 
 
-def _read(path: Path) -> Iterator[_Listed]:
-    found = [(file, split) for file, split in _metadata(path) if _names_files(file)]
-    folders = {file.parent for file, _ in found}
-    if len(folders) < len(found) or (path in folders and len(folders) > 1):
-        listed = ", ".join(file.relative_to(path).as_posix() for file, _ in found)
+def _read_metadata(path: Path) -> Iterator[_MetadataFile]:
+    files = [(file, split) for file, split in _metadata_candidates(path) if _has_file_names(file)]
+    folders = {file.parent for file, _ in files}
+    if len(folders) < len(files) or (path in folders and len(folders) > 1):
+        listed = ", ".join(file.relative_to(path).as_posix() for file, _ in files)
         raise DatasetError(f"{path}: expected one metadata file, or one in each split folder; found {listed}")
-    one_name_a_split(path, [folder.name for folder in folders if folder != path], "folders")
-    for file, split in found:
+    require_one_name_per_split(path, [folder.name for folder in folders if folder != path], "folders")
+    for file, split in files:
         rows = read_rows(file)
         if FILE_NAME not in rows:
             raise DatasetError(f"{file}: expected a column {FILE_NAME!r}, found {', '.join(map(repr, rows))}")
-        yield _Listed(file, split, rows)
+        yield _MetadataFile(file, split, rows)
 
 
-def _files(root: Path, listed: _Listed) -> Iterator[Path]:
-    for row, name in enumerate(listed.rows[FILE_NAME]):
-        where = f"{listed.path}, data row {row}"
+def _listed_paths(root: Path, metadata: _MetadataFile) -> Iterator[Path]:
+    for row, name in enumerate(metadata.rows[FILE_NAME]):
+        where = f"{metadata.path}, data row {row}"
         if not isinstance(name, str):
             raise DatasetError(f"{where}: expected the name of a file, found {name!r}")
-        yield inside(root, name, where, listed.path.parent)
+        yield resolve_inside(root, name, where, metadata.path.parent)
 
 
-def _not_listed(root: Path, ids: set[str]) -> Iterator[IgnoredPath]:
+def _unlisted_images(root: Path, ids: set[str]) -> Iterator[IgnoredPath]:
     ignored: list[IgnoredPath] = []
     for folder, name in walk(root, ignored):
         id = as_text((folder / name).relative_to(root).as_posix())

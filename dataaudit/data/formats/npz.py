@@ -27,10 +27,10 @@ LOCAL_HEADER = 30
 
 def matches(path: Path) -> bool:
     """A .npz file, or a folder with one at its top that is broken or has inputs in it."""
-    return (path.is_file() and bool(files_at(path, ENDINGS))) or any(map(_serves, files_at(path, ENDINGS)))
+    return (path.is_file() and bool(files_at(path, ENDINGS))) or any(map(_has_inputs, files_at(path, ENDINGS)))
 
 
-def _serves(path: Path) -> bool:
+def _has_inputs(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return has_inputs([name.removesuffix(".npy") for name in archive.namelist()])
@@ -55,7 +55,7 @@ def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapp
         changed = edited_arrays(copy, arrays, reading, edits)
         for info in archive.infolist():
             array = changed.get(info.filename.removesuffix(".npy"))
-            with archive.open(info) as before, written.open(_like(info), "w", force_zip64=True) as after:
+            with archive.open(info) as before, written.open(_copy_info(info), "w", force_zip64=True) as after:
                 if array is None:
                     shutil.copyfileobj(before, after, 1 << 20)
                 else:
@@ -63,14 +63,14 @@ def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapp
     return {}
 
 
-def _like(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
+def _copy_info(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
     new = zipfile.ZipInfo(info.filename, info.date_time)
     new.compress_type, new.external_attr = info.compress_type, info.external_attr
     return new
 
 
 def _file(path: Path) -> Path:
-    files = [file for file in files_at(path, ENDINGS) if path.is_file() or _serves(file)]
+    files = [file for file in files_at(path, ENDINGS) if path.is_file() or _has_inputs(file)]
     if len(files) != 1:
         listed = ", ".join(file.name for file in files) or "none"
         raise DatasetError(f"{path}: expected one .npz file with arrays, found {listed}; name the file itself")
@@ -85,9 +85,12 @@ def _opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, NDArray[Any
             archive = stack.enter_context(zipfile.ZipFile(path))
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dataaudit-")))
             members = [info for info in archive.infolist() if info.filename.endswith(".npy")]
-            room, needed = shutil.disk_usage(folder).free, sum(one.file_size for one in members if one.compress_type)
-            if needed > room:
-                raise DatasetError(f"{path}: unpacked it takes {needed:,} bytes, {folder} has room for {room:,}")
+            free, needed = (
+                shutil.disk_usage(folder).free,
+                sum(member.file_size for member in members if member.compress_type),
+            )
+            if needed > free:
+                raise DatasetError(f"{path}: unpacked it takes {needed:,} bytes, {folder} has room for {free:,}")
             arrays = {
                 info.filename.removesuffix(".npy"): _mapped(path, archive, info, folder / str(number))
                 for number, info in enumerate(members)
@@ -116,9 +119,9 @@ def _map(path: Path, file: IO[bytes], info: zipfile.ZipInfo) -> NDArray[Any]:
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"{info.filename} is of version {version} of the .npy format")
     read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, fortran, kind = read_header(file)
-    if kind.hasobject:
+    shape, fortran, dtype = read_header(file)
+    if dtype.hasobject:
         raise ValueError(f"{info.filename} holds pickled objects, which are never loaded; save it as numbers or words")
     if not all(shape):
-        return np.zeros(shape, kind)
-    return np.memmap(path, kind, "r", file.tell(), shape, "F" if fortran else "C")
+        return np.zeros(shape, dtype)
+    return np.memmap(path, dtype, "r", file.tell(), shape, "F" if fortran else "C")

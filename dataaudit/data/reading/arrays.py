@@ -16,19 +16,19 @@ from ...dataset import SPLITS, Dataset, IgnoredPath, Layout, Modality, ReadOptio
 from ...errors import DatasetError
 from ..images import Decoded, resized
 from .pictures import working_size
-from .row_files import shown
-from .splits import SPLIT_NAMES, sampled, settled
+from .row_files import path_text
+from .splits import SPLIT_NAMES, resolve_splits, sample_rows
 from .targets import Targets, read_targets, require_enough
 
 INPUTS = ("x", "images", "data", "inputs", "features")
 TARGETS = ("y", "labels", "label", "targets", "target")
 BLOCK_BYTES = 16 << 20
-"""What is read at a time."""
+"""Read at a time."""
 KEPT_BYTES = 1 << 30
-"""What the rows that are kept may take; where they would take more, fewer are kept."""
+"""Memory that the kept rows may take; fewer rows are kept where they would take more."""
 
 
-class Stored(Protocol):
+class StoredArray(Protocol):
     """An array on disk."""
 
     @property
@@ -46,7 +46,7 @@ class Pair:
 
     split: Split | None
     name: str
-    inputs: Stored
+    inputs: StoredArray
     target_name: str
     targets: NDArray[Any]
 
@@ -56,7 +56,9 @@ def has_inputs(names: Sequence[str]) -> bool:
     return any(role_of(name, None)[0] == "inputs" for name in names)
 
 
-def dataset_of(path: Path, arrays: Mapping[str, Stored], format: str, reading: ReadOptions, track: Track) -> Dataset:
+def dataset_of(
+    path: Path, arrays: Mapping[str, StoredArray], format: str, reading: ReadOptions, track: Track
+) -> Dataset:
     """Make a dataset of `x_train`, `y_train`, `x_test`, ... (also `train_x`, `train/x`, `X_train`), or of `x` and `y`.
 
     Inputs of bytes, (n, h, w), (n, h, w, 1 or 3) or (n, 1 or 3, h, w), are images; any other numbers an array, whose
@@ -66,35 +68,35 @@ def dataset_of(path: Path, arrays: Mapping[str, Stored], format: str, reading: R
     Raises DatasetError for missing arrays, other shapes, and anything but numbers.
     """
     notes: list[str] = []
-    pairs, ignored = paired(path, arrays, reading)
+    pairs, ignored = pair_arrays(path, arrays, reading)
     column, one_hot = target_column(path, pairs, reading)
     targets = read_targets(column, str(path))
     notes.append(targets.note + (", one of them set in each row" if one_hot else ""))
-    named = [pair.split for pair in pairs for _ in range(pair.inputs.shape[0])]
-    splits, origin = settled(path, named, targets.strata, "split arrays", "rows", reading.seed, notes)
+    named_splits = [pair.split for pair in pairs for _ in range(pair.inputs.shape[0])]
+    splits, origin = resolve_splits(path, named_splits, targets.strata, "split arrays", "rows", reading.seed, notes)
     ids = [f"{pair.name}#{row}" for pair in pairs for row in range(pair.inputs.shape[0])]
     reading = _within_memory(pairs[0].inputs, reading, notes)
-    rows = sampled(splits, targets.strata, reading, "rows", notes)
-    modality, inputs, contents, reasons = _read(path, pairs, rows, notes, track)
-    fine = np.flatnonzero(reasons == "")
-    kept = rows[fine]
+    rows = sample_rows(splits, targets.strata, reading, "rows", notes)
+    modality, inputs, contents, reasons = _read_inputs(path, pairs, rows, notes, track)
+    readable = np.flatnonzero(reasons == "")
+    kept_rows = rows[readable]
     rejected = [
         _rejected(ids, splits, targets, row, str(targets.reasons[row]), _digest(pairs, row))
         for row in np.flatnonzero(~targets.usable).tolist()
     ]
     rejected += [
-        _rejected(ids, splits, targets, int(rows[at]), str(reasons[at]), contents[at])
-        for at in np.flatnonzero(reasons != "").tolist()
+        _rejected(ids, splits, targets, int(rows[i]), str(reasons[i]), contents[i])
+        for i in np.flatnonzero(reasons != "").tolist()
     ]
-    require_enough(path, targets.task, splits[kept], targets.values[kept], rejected, "rows")
+    require_enough(path, targets.task, splits[kept_rows], targets.values[kept_rows], rejected, "rows")
     return Dataset(
         root=path,
-        ids=tuple(ids[row] for row in kept),
-        inputs=inputs if len(fine) == len(inputs) else inputs[fine],
-        targets=targets.values[kept],
-        splits=splits[kept],
+        ids=tuple(ids[row] for row in kept_rows),
+        inputs=inputs if len(readable) == len(inputs) else inputs[readable],
+        targets=targets.values[kept_rows],
+        splits=splits[kept_rows],
         class_names=targets.class_names,
-        contents=tuple(contents[at] for at in fine),
+        contents=tuple(contents[i] for i in readable),
         sources=(),
         layout=Layout(format, origin, ignored, tuple(notes)),
         rejected=tuple(rejected),
@@ -122,19 +124,19 @@ def _digest(pairs: Sequence[Pair], row: int) -> str:
 
 
 def role_of(name: str, label: str | None) -> tuple[str, Split | None]:
-    """("inputs", "targets" or "", split) that the name of an array says."""
+    """("inputs", "targets" or "", split), by the name of an array."""
     words = [word for word in re.split(r"[/_.\-]+", name.lower()) if word]
-    split = [SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES]
-    rest = "_".join(word for word in words if word not in SPLIT_NAMES)
-    if len(split) > 1:
+    splits = [SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES]
+    stem = "_".join(word for word in words if word not in SPLIT_NAMES)
+    if len(splits) > 1:
         return "", None
     targets = TARGETS if label is None else (label.lower(),)
-    role = "targets" if rest in targets or name == label else "inputs" if rest in INPUTS else ""
-    return role, split[0] if split else None
+    role = "targets" if stem in targets or name == label else "inputs" if stem in INPUTS else ""
+    return role, splits[0] if splits else None
 
 
-def paired(
-    path: Path, arrays: Mapping[str, Stored], reading: ReadOptions
+def pair_arrays(
+    path: Path, arrays: Mapping[str, StoredArray], reading: ReadOptions
 ) -> tuple[list[Pair], tuple[IgnoredPath, ...]]:
     """The arrays that belong together, and those that are neither inputs nor targets."""
     roles: dict[tuple[str, Split | None], str] = {}
@@ -158,12 +160,12 @@ def paired(
     for split in splits:
         for role in ("inputs", "targets"):
             if (role, split) not in roles:
-                usual = f"{'x' if role == 'inputs' else 'y'}{f'_{split}' if split else ''}"
-                raise DatasetError(f"{path}: expected an array {usual} beside the others, found {listed}")
+                expected_name = f"{'x' if role == 'inputs' else 'y'}{f'_{split}' if split else ''}"
+                raise DatasetError(f"{path}: expected an array {expected_name} beside the others, found {listed}")
         inputs, targets = roles["inputs", split], roles["targets", split]
         _check(path, inputs, arrays[inputs], targets, arrays[targets])
-        whole = arrays[targets][0 : arrays[targets].shape[0]]
-        pairs.append(Pair(split, inputs, arrays[inputs], targets, np.asarray(whole)))
+        values = arrays[targets][0 : arrays[targets].shape[0]]
+        pairs.append(Pair(split, inputs, arrays[inputs], targets, np.asarray(values)))
     first = pairs[0]
     for pair in pairs[1:]:
         if pair.inputs.shape[1:] != first.inputs.shape[1:] or pair.inputs.dtype.kind != first.inputs.dtype.kind:
@@ -174,7 +176,7 @@ def paired(
     return pairs, tuple(ignored)
 
 
-def _check(path: Path, inputs_name: str, inputs: Stored, targets_name: str, targets: Stored) -> None:
+def _check(path: Path, inputs_name: str, inputs: StoredArray, targets_name: str, targets: StoredArray) -> None:
     if inputs.dtype.kind not in "biuf":
         raise DatasetError(f"{path}: expected numbers in {inputs_name}, found {inputs.dtype}")
     for name, array in ((inputs_name, inputs), (targets_name, targets)):
@@ -190,47 +192,47 @@ def _check(path: Path, inputs_name: str, inputs: Stored, targets_name: str, targ
 
 
 def target_column(path: Path, pairs: Sequence[Pair], reading: ReadOptions) -> tuple["pd.Series[Any]", bool]:
-    """All targets, one after another, and whether they came as one position set in each row."""
+    """All targets, one after another, and whether they were one-hot."""
     name = reading.label or "y"
     shapes = {pair.targets.shape[1:] for pair in pairs}
     if len(shapes) > 1:
         raise DatasetError(f"{path}: expected targets of one shape, found rows of {' and '.join(map(str, shapes))}")
-    together = np.concatenate([pair.targets for pair in pairs])
-    if together.shape[1:] == (1,):
-        together = together[:, 0]
-    if together.ndim == 1:
-        words = [value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value for value in together]
-        return pd.Series(words, dtype=object if together.dtype.kind in "OSU" else None, name=name), False
-    if together.ndim != 2 or together.dtype.kind not in "biuf" or not np.isin(together, (0, 1)).all():
+    targets = np.concatenate([pair.targets for pair in pairs])
+    if targets.shape[1:] == (1,):
+        targets = targets[:, 0]
+    if targets.ndim == 1:
+        words = [value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value for value in targets]
+        return pd.Series(words, dtype=object if targets.dtype.kind in "OSU" else None, name=name), False
+    if targets.ndim != 2 or targets.dtype.kind not in "biuf" or not np.isin(targets, (0, 1)).all():
         raise DatasetError(
-            f"{path}: expected targets (n,), or (n, c) of zeros and ones; found {together.shape} {together.dtype}"
+            f"{path}: expected targets (n,), or (n, c) of zeros and ones; found {targets.shape} {targets.dtype}"
         )
-    if (together.sum(1) == 1).all():
-        return pd.Series(together.argmax(1), name=name), True
-    lists = np.empty(len(together), object)
-    lists[:] = [np.flatnonzero(row) for row in together]
+    if (targets.sum(1) == 1).all():
+        return pd.Series(targets.argmax(1), name=name), True
+    lists = np.empty(len(targets), object)
+    lists[:] = [np.flatnonzero(row) for row in targets]
     return pd.Series(lists, name=name), False
 
 
-def _within_memory(inputs: Stored, reading: ReadOptions, notes: list[str]) -> ReadOptions:
-    small = 1 if inputs.dtype == np.uint8 else 4
-    row = small * int(np.prod(inputs.shape[1:], dtype=np.int64))
-    room = max(1, KEPT_BYTES // row)
-    if room >= reading.most or inputs.shape[0] <= room:
+def _within_memory(inputs: StoredArray, reading: ReadOptions, notes: list[str]) -> ReadOptions:
+    item_bytes = 1 if inputs.dtype == np.uint8 else 4
+    row_bytes = item_bytes * int(np.prod(inputs.shape[1:], dtype=np.int64))
+    max_rows = max(1, KEPT_BYTES // row_bytes)
+    if max_rows >= reading.max_rows or inputs.shape[0] <= max_rows:
         return reading
-    notes.append(f"a row takes {row:,} bytes: at most {room:,} training rows are kept")
-    return ReadOptions(reading.seed, reading.label, room)
+    notes.append(f"a row takes {row_bytes:,} bytes: at most {max_rows:,} training rows are kept")
+    return ReadOptions(reading.seed, reading.label, max_rows)
 
 
-def _read(
+def _read_inputs(
     path: Path, pairs: Sequence[Pair], rows: NDArray[np.int64], notes: list[str], track: Track
 ) -> tuple[Modality, NDArray[Any], list[str], NDArray[np.object_]]:
     """Modality, inputs of these rows, their digests, and why each is not usable ("" where it is)."""
     shape, kind = pairs[0].inputs.shape[1:], pairs[0].inputs.dtype
-    places = _image_axes(shape) if kind == np.uint8 else None
+    axes = _image_axes(shape) if kind == np.uint8 else None
     reasons = np.full(len(rows), "", object)
     contents: list[str] = []
-    if places is None:
+    if axes is None:
         notes.append(f"the learner sees numbers of the shape {shape or (1,)}")
         numbers = np.zeros((len(rows), *(shape or (1,))), np.float32)
         for start, block in _blocks(path, pairs, rows, track):
@@ -241,24 +243,24 @@ def _read(
             reasons[start : start + len(part)][~finite] = "a value that is not finite"
             contents.extend(hashlib.sha256(row.tobytes()).hexdigest() for row in part)
         return "array", numbers, contents, reasons
-    channels, height, width = (1, *shape) if len(shape) == 2 else tuple(shape[axis] for axis in places)
-    small = working_size(Counter({(width, height): 1}))
-    notes.append(f"one image size, {width}x{height}; the learner sees {small[0]}x{small[1]} "
+    channels, height, width = (1, *shape) if len(shape) == 2 else tuple(shape[axis] for axis in axes)
+    size = working_size(Counter({(width, height): 1}))
+    notes.append(f"one image size, {width}x{height}; the learner sees {size[0]}x{size[1]} "
                  f"{'grey' if channels == 1 else 'RGB'} pixels")  # fmt: skip
-    pixels = np.zeros((len(rows), channels, small[1], small[0]), np.uint8)
+    pixels = np.zeros((len(rows), channels, size[1], size[0]), np.uint8)
     for start, block in _blocks(path, pairs, rows, track):
         upright = block.reshape(-1, channels, height, width) if len(shape) == 2 else block.transpose(
-            0, *(1 + axis for axis in places)
+            0, *(1 + axis for axis in axes)
         )  # fmt: skip
-        for at, image in enumerate(upright, start):
+        for i, image in enumerate(upright, start):
             decoded = Decoded(image[0] if channels == 1 else image.transpose(1, 2, 0), "L" if channels == 1 else "RGB")
-            pixels[at] = image if small == (width, height) else resized(decoded, channels, small[1], small[0])
+            pixels[i] = image if size == (width, height) else resized(decoded, channels, size[1], size[0])
             contents.append(decoded.digest)
     return "image", pixels, contents, reasons
 
 
 def _image_axes(shape: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Where channels, height and width lie in a row of this shape; None if it is no image."""
+    """The axes of channels, height and width in a row of this shape; None if it is no image."""
     if len(shape) == 2:
         return (0, 1)
     if len(shape) != 3:
@@ -271,22 +273,22 @@ def _image_axes(shape: tuple[int, ...]) -> tuple[int, ...] | None:
 def _blocks(
     path: Path, pairs: Sequence[Pair], rows: NDArray[np.int64], track: Track
 ) -> Iterator[tuple[int, NDArray[Any]]]:
-    """(place of the first, values) of the wanted rows, in order, a block of each array at a time."""
-    each = max(1, int(np.prod(pairs[0].inputs.shape[1:], dtype=np.int64)) * pairs[0].inputs.dtype.itemsize)
-    step = max(1, BLOCK_BYTES // each)
+    """(position of the first, values) of the requested rows, in order, a block of each array at a time."""
+    row_bytes = max(1, int(np.prod(pairs[0].inputs.shape[1:], dtype=np.int64)) * pairs[0].inputs.dtype.itemsize)
+    step = max(1, BLOCK_BYTES // row_bytes)
     starts = np.cumsum([0, *(pair.inputs.shape[0] for pair in pairs)])
-    spans = [(pair, first, at) for pair, first in zip(pairs, starts, strict=False)
-             for at in range(0, pair.inputs.shape[0], step)]  # fmt: skip
-    for pair, first, at in track(iter(spans), "reading arrays", len(spans)):
-        wanted = rows[
-            np.searchsorted(rows, first + at) : np.searchsorted(
-                rows, min(first + at + step, first + pair.inputs.shape[0])
+    spans = [(pair, offset, start) for pair, offset in zip(pairs, starts, strict=False)
+             for start in range(0, pair.inputs.shape[0], step)]  # fmt: skip
+    for pair, offset, start in track(iter(spans), "reading arrays", len(spans)):
+        requested = rows[
+            np.searchsorted(rows, offset + start) : np.searchsorted(
+                rows, min(offset + start + step, offset + pair.inputs.shape[0])
             )
         ]
-        if not len(wanted):
+        if not len(requested):
             continue
         try:
-            block = pair.inputs[at : at + step]
+            block = pair.inputs[start : start + step]
         except (OSError, ValueError) as error:
-            raise DatasetError(f"{shown(path)}: {pair.name}, from row {at}: not readable: {error}") from error
-        yield int(np.searchsorted(rows, wanted[0])), np.asarray(block[wanted - first - at])
+            raise DatasetError(f"{path_text(path)}: {pair.name}, from row {start}: not readable: {error}") from error
+        yield int(np.searchsorted(rows, requested[0])), np.asarray(block[requested - offset - start])

@@ -1,4 +1,4 @@
-"""Folders: what lies in them, without following a loop of links and without leaving them."""
+"""Folders: their files, without following a loop of links and without leaving the folder."""
 
 import itertools
 import os
@@ -11,9 +11,9 @@ from ...dataset import HIDDEN, IgnoredPath, as_text
 from ...errors import DatasetError
 
 LAYOUT_FILE = "dataaudit.toml"
-"""Describes a folder and is no part of its data."""
+"""A file that describes a folder and is not part of its data."""
 COUNTED = 100_000
-"""Files that are looked at, at most, to say what a folder holds."""
+"""Files that are counted at most to say what a folder holds."""
 
 
 def walk(root: Path, ignored: list[IgnoredPath]) -> Iterator[tuple[Path, str]]:
@@ -21,26 +21,28 @@ def walk(root: Path, ignored: list[IgnoredPath]) -> Iterator[tuple[Path, str]]:
 
     Raises DatasetError for a folder that can't be listed.
     """
-    seen: set[str] = set()
-    waiting = [root]  # links are followed after the folders themselves, which they must not displace
-    for folder, folders, names in (found for start in waiting for found in os.walk(start, onerror=_refuse)):
+    visited: set[str] = set()
+    pending = [root]  # links are followed after the folders themselves, which they must not displace
+    for folder, folders, names in (entry for start in pending for entry in os.walk(start, onerror=_refuse)):
         real = os.path.realpath(folder)
-        here = Path(folder)
-        if real in seen:
-            ignored.append(IgnoredPath(as_text(here.relative_to(root).as_posix()), "a link to a folder already read"))
+        current = Path(folder)
+        if real in visited:
+            ignored.append(
+                IgnoredPath(as_text(current.relative_to(root).as_posix()), "a link to a folder already read")
+            )
             folders.clear()
             continue
-        seen.add(real)
+        visited.add(real)
         hidden = [name for name in folders if is_hidden(name)]
         ignored.extend(
-            IgnoredPath(as_text((here / name).relative_to(root).as_posix()) + "/", HIDDEN) for name in hidden
+            IgnoredPath(as_text((current / name).relative_to(root).as_posix()) + "/", HIDDEN) for name in hidden
         )
-        shown = sorted(set(folders) - set(hidden))
-        waiting.extend(here / name for name in shown if (here / name).is_symlink())
-        folders[:] = [name for name in shown if not (here / name).is_symlink()]
+        visible = sorted(set(folders) - set(hidden))
+        pending.extend(current / name for name in visible if (current / name).is_symlink())
+        folders[:] = [name for name in visible if not (current / name).is_symlink()]
         for name in sorted(names):
-            if (here, name) != (root, LAYOUT_FILE):
-                yield here, name
+            if (current, name) != (root, LAYOUT_FILE):
+                yield current, name
 
 
 def _refuse(error: OSError) -> NoReturn:
@@ -51,23 +53,27 @@ def _refuse(error: OSError) -> NoReturn:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a system or a tool put it there for itself."""
+    """Whether the file belongs to the system or a tool."""
     return name.startswith((".", "__MACOSX")) or name in ("Thumbs.db", "desktop.ini")
 
 
 def files_at(path: Path, endings: Collection[str]) -> list[Path]:
     """The file itself, or the files at the top of a folder, with one of these endings, sorted. Never raises."""
     try:
-        found = sorted(path.iterdir()) if path.is_dir() else [path]
-        return [one for one in found if one.suffix.lower() in endings and not is_hidden(one.name) and one.is_file()]
+        entries = sorted(path.iterdir()) if path.is_dir() else [path]
+        return [
+            entry
+            for entry in entries
+            if entry.suffix.lower() in endings and not is_hidden(entry.name) and entry.is_file()
+        ]
     except OSError:
         return []
 
 
-def inside(root: Path, name: str, where: str, folder: Path | None = None) -> Path:
-    """The path that `name` stands for, relative to `folder`, which is `root` if not given.
+def resolve_inside(root: Path, name: str, where: str, folder: Path | None = None) -> Path:
+    """The path of `name` relative to `folder`, by default `root`.
 
-    Raises DatasetError, beginning with `where`, if that is not below `root`.
+    Raises DatasetError, beginning with `where`, if it is not below `root`.
     """
     if "\0" in name or not name.strip():
         raise DatasetError(f"{where}: expected the name of a file, found {name!r}")
@@ -90,8 +96,8 @@ def endings(path: Path) -> str:
     return "files by ending: " + ", ".join(f"{count} {ending}" for ending, count in counts.most_common(8))
 
 
-def own_place(root: Path, path: Path, findings: Collection[str]) -> Path:
-    """`path`, once it is sure that changing what lies there changes nothing outside `root`.
+def require_inside(root: Path, path: Path, findings: Collection[str]) -> Path:
+    """`path`, if changing the file there changes nothing outside `root`.
 
     Raises DatasetError for a path behind a link that leads outside.
     """
@@ -103,7 +109,7 @@ def own_place(root: Path, path: Path, findings: Collection[str]) -> Path:
     return path
 
 
-def free_place(path: Path) -> Path:
-    """`path`, or the first of name-2, name-3, ... where nothing lies yet."""
+def free_path(path: Path) -> Path:
+    """`path`, or the first of name-2, name-3, ... that does not exist yet."""
     names = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
-    return next(one for one in itertools.chain([path], names) if not os.path.lexists(one))
+    return next(candidate for candidate in itertools.chain([path], names) if not os.path.lexists(candidate))

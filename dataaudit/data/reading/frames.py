@@ -9,12 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 TEXT_LENGTH, TEXT_WORDS = 25, 3
-"""Characters and words of a text, on average, at least."""
+"""Least mean number of characters and words of a column of text."""
 TEXT_DISTINCT = 0.5
 """Words of a column are texts or codes, and not categories, if more than this share of the rows are different."""
 BLOCK = 50_000
 KEYS = ("0123456789123456", "fedcba9876543210")
-"""Of the two hashes of 64 bits that stand for a word."""
+"""Keys of the two 64-bit hashes of a word."""
 DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)?")
 """Of numbers as many languages write them; where three digits follow every comma it may part thousands."""
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?(Z|[+-]\d{2}:?\d{2})?")
@@ -26,50 +26,50 @@ def typed(column: "pd.Series[Any]") -> "pd.Series[Any] | None":
     int64 or float64 for numbers, bool, datetime64 in UTC where every value is an ISO date, category for words of which
     at most half are different, else object: str, or str and numbers as they came, with nan for what is missing.
     """
-    kind = column.dtype
-    if isinstance(kind, pd.CategoricalDtype):
-        column = column.astype(kind.categories.dtype)
-        kind = column.dtype
-    if pd.api.types.is_datetime64_any_dtype(kind):
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        column = column.astype(dtype.categories.dtype)
+        dtype = column.dtype
+    if pd.api.types.is_datetime64_any_dtype(dtype):
         return _in_utc(column)
-    if pd.api.types.is_bool_dtype(kind) and not column.hasnans:
+    if pd.api.types.is_bool_dtype(dtype) and not column.hasnans:
         return column.astype(bool)
-    if pd.api.types.is_timedelta64_dtype(kind):
+    if pd.api.types.is_timedelta64_dtype(dtype):
         seconds: pd.Series[float] = column.dt.total_seconds()
         return seconds
-    if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind):
-        whole = pd.api.types.is_signed_integer_dtype(kind) and not column.hasnans
-        return column.astype(np.int64 if whole else np.float64)
-    return _of_objects(column)
+    if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype):
+        is_integer = pd.api.types.is_signed_integer_dtype(dtype) and not column.hasnans
+        return column.astype(np.int64 if is_integer else np.float64)
+    return _typed_objects(column)
 
 
-def _of_objects(column: "pd.Series[Any]") -> "pd.Series[Any] | None":
+def _typed_objects(column: "pd.Series[Any]") -> "pd.Series[Any] | None":
     values = column.astype(object)
-    known = values[values.notna()]
-    if not len(known):
+    present = values[values.notna()]
+    if not len(present):
         return pd.Series(np.nan, column.index, np.float64, name=column.name)
-    found = pd.api.types.infer_dtype(known, skipna=True)
-    if found in ("date", "datetime", "datetime64"):
+    inferred = pd.api.types.infer_dtype(present, skipna=True)
+    if inferred in ("date", "datetime", "datetime64"):
         return _in_utc(pd.to_datetime(values, utc=True, errors="coerce"))
-    if found in ("integer", "floating", "mixed-integer-float", "decimal"):
-        complete = found == "integer" and len(known) == len(values)
+    if inferred in ("integer", "floating", "mixed-integer-float", "decimal"):
+        complete = inferred == "integer" and len(present) == len(values)
         try:
             return values.astype(np.int64 if complete else np.float64)
         except OverflowError:
             return values.map(as_number).astype(np.float64)
-    if found == "boolean":
-        return values.astype(bool) if len(known) == len(values) else _category(values.map(str, na_action="ignore"))
-    if found != "string":
-        plain = known.map(lambda value: isinstance(value, str | int | float | np.generic))
+    if inferred == "boolean":
+        return values.astype(bool) if len(present) == len(values) else _category(values.map(str, na_action="ignore"))
+    if inferred != "string":
+        plain = present.map(lambda value: isinstance(value, str | int | float | np.generic))
         return values.where(values.notna(), np.nan) if plain.all() else None
-    words = known.unique()
+    words = present.unique()
     if all(map(DECIMAL_COMMA.fullmatch, words)) and any(len(word.partition(",")[2]) not in (0, 3) for word in words):
         return values.str.replace(",", ".").astype(np.float64)
     if ISO_DATE.fullmatch(words[0]) and all(map(ISO_DATE.fullmatch, words)):
         dates = pd.to_datetime(values, utc=True, errors="coerce", format="ISO8601")
-        if dates.notna().sum() == len(known):
+        if dates.notna().sum() == len(present):
             return _in_utc(dates)
-    return values.where(values.notna(), np.nan) if len(words) > TEXT_DISTINCT * len(known) else _category(values)
+    return values.where(values.notna(), np.nan) if len(words) > TEXT_DISTINCT * len(present) else _category(values)
 
 
 def as_number(value: Any) -> float:
@@ -93,20 +93,20 @@ def is_words(column: "pd.Series[Any]") -> bool:
     """Whether a typed column holds words that are mostly different."""
     if column.dtype != object:
         return False
-    known = column.dropna()
-    return len(known) > 0 and all(isinstance(value, str) for value in known)
+    present = column.dropna()
+    return len(present) > 0 and all(isinstance(value, str) for value in present)
 
 
 def is_text(column: "pd.Series[Any]") -> bool:
     """Whether a typed column holds texts: words that are mostly different, long, and several to a value."""
     if not is_words(column):
         return False
-    known = [str(value) for value in column.dropna()]
-    words = np.mean([len(value.split()) for value in known])
-    return bool(np.mean([len(value) for value in known]) > TEXT_LENGTH and words >= TEXT_WORDS)
+    texts = [str(value) for value in column.dropna()]
+    words = np.mean([len(value.split()) for value in texts])
+    return bool(np.mean([len(value) for value in texts]) > TEXT_LENGTH and words >= TEXT_WORDS)
 
 
-def joined(frame: pd.DataFrame) -> NDArray[np.object_]:
+def join_texts(frame: pd.DataFrame) -> NDArray[np.object_]:
     """(n,) the texts of each row, in the order of the columns, a newline between them; "" for a missing one."""
     columns = [["" if value is np.nan or value is None else str(value) for value in frame[name]] for name in frame]
     texts = np.empty(len(frame), object)
@@ -121,25 +121,24 @@ def text_digests(texts: NDArray[np.object_]) -> tuple[str, ...]:
 
 def row_digests(frame: pd.DataFrame) -> tuple[str, ...]:
     """BLAKE2b-128 of each row's values: equal for equal values, missing ones included."""
-    words = np.zeros((len(frame), 0), np.uint64)
-    parts = [part for place in range(frame.shape[1]) for part in _bits(frame.iloc[:, place])]
+    parts = [part for i in range(frame.shape[1]) for part in _bits(frame.iloc[:, i])]
     digests: list[str] = []
     for start in range(0, len(frame), BLOCK):
-        words = np.stack([part[start : start + BLOCK] for part in parts], 1)
-        digests.extend(hashlib.blake2b(row.tobytes(), digest_size=16).hexdigest() for row in words)
+        rows = np.stack([part[start : start + BLOCK] for part in parts], 1)
+        digests.extend(hashlib.blake2b(row.tobytes(), digest_size=16).hexdigest() for row in rows)
     return tuple(digests)
 
 
 def _bits(column: "pd.Series[Any]") -> list[NDArray[np.uint64]]:
-    kind = column.dtype
-    if isinstance(kind, pd.CategoricalDtype) or pd.api.types.is_object_dtype(kind):
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype) or pd.api.types.is_object_dtype(dtype):
         values = column.astype(object).map(str, na_action="ignore").to_numpy(object)
         codes, words = pd.factorize(values)
         hashes = [pd.util.hash_array(np.asarray(words, object), hash_key=key, categorize=False) for key in KEYS]
         return [np.append(hashed, np.uint64(0))[codes] for hashed in hashes]
-    if pd.api.types.is_datetime64_any_dtype(kind):
+    if pd.api.types.is_datetime64_any_dtype(dtype):
         return [column.astype("datetime64[ns]").to_numpy().view(np.uint64)]
-    if kind.kind in "bi":
+    if dtype.kind in "bi":
         return [column.to_numpy(np.int64).view(np.uint64)]
     numbers = column.to_numpy(np.float64) + 0.0  # -0.0 is 0.0
     return [np.where(np.isnan(numbers), np.nan, numbers).view(np.uint64)]

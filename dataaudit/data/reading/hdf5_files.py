@@ -1,4 +1,4 @@
-"""Arrays in HDF5 files: read a slice at a time, and replaced in a copy that is otherwise the same."""
+"""Arrays in HDF5 files: read a slice at a time, or replaced in a copy that is otherwise the same."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,20 +23,20 @@ def stored_arrays(path: Path) -> Iterator[dict[str, h5py.Dataset]]:
     except OSError as error:
         raise InputError(f"{path}: not readable as HDF5: {error}") from error
     with file:
-        found: dict[str, h5py.Dataset] = {}
+        arrays: dict[str, h5py.Dataset] = {}
 
-        def note(name: str, item: Any) -> None:
+        def collect(name: str, item: Any) -> None:
             if isinstance(item, h5py.Dataset):
-                found[name] = item
+                arrays[name] = item
 
-        file.visititems(note)
-        for name, array in found.items():
+        file.visititems(collect)
+        for name, array in arrays.items():
             if array.external or array.is_virtual:
                 raise InputError(f"{path}: the array {name!r} has its values in another file; copy them into this one")
-        yield found
+        yield arrays
 
 
-def with_other_arrays(path: Path, new: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+def copy_with_arrays(path: Path, new: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write a copy of any HDF5 file in which these arrays, by their paths in it, have other values and lengths."""
     with h5py.File(path, "r") as source, h5py.File(new, "w") as target:
         _copy_group(source, target, arrays)
@@ -52,21 +52,21 @@ def _copy_group(source: h5py.Group, target: h5py.Group, arrays: Mapping[str, NDA
             target[name] = link
         elif path in arrays:
             _replace(source[name], target, name, arrays[path])
-        elif isinstance(source[name], h5py.Group) and any(one.startswith(f"{path}/") for one in arrays):
+        elif isinstance(source[name], h5py.Group) and any(key.startswith(f"{path}/") for key in arrays):
             _copy_group(source[name], target.create_group(name), arrays)
         else:
             source.copy(name, target)
 
 
 def _replace(old: h5py.Dataset, target: h5py.Group, name: str, values: NDArray[Any]) -> None:
-    stored = {}
+    layout = {}
     if old.chunks and len(values):
-        limits = [None if most is None else now for most, now in zip(old.maxshape, values.shape, strict=True)]
-        stored = {
+        limits = [None if limit is None else size for limit, size in zip(old.maxshape, values.shape, strict=True)]
+        layout = {
             "chunks": tuple(map(min, old.chunks, values.shape)), "maxshape": tuple(limits),
             "compression": old.compression, "compression_opts": old.compression_opts, "shuffle": old.shuffle,
         }  # fmt: skip
-    kind = values.dtype if values.dtype.kind == "S" else old.dtype
-    new = target.create_dataset(name, data=values, dtype=kind, **stored)
+    dtype = values.dtype if values.dtype.kind == "S" else old.dtype
+    new = target.create_dataset(name, data=values, dtype=dtype, **layout)
     for key, value in old.attrs.items():
         new.attrs[key] = value

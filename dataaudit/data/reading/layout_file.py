@@ -21,15 +21,15 @@ from typing import Any
 
 from ...dataset import ReadOptions, Split
 from ...errors import DatasetError
-from .folders import LAYOUT_FILE, inside
-from .splits import SPLIT_NAMES, one_name_a_split
+from .folders import LAYOUT_FILE, resolve_inside
+from .splits import SPLIT_NAMES, require_one_name_per_split
 
 KEYS = ("format", "label", "split", "text", "drop", "files")
 
 
 @dataclass(frozen=True)
 class FolderLayout:
-    """What the file says; `keys` are those that it holds."""
+    """The content of the file; `keys` are those that it has."""
 
     keys: tuple[str, ...] = ()
     format: str | None = None
@@ -39,9 +39,9 @@ class FolderLayout:
     drop: tuple[str, ...] = ()
     files: Mapping[Split | None, tuple[Path, ...]] = field(default_factory=dict)
 
-    def reading(self, seed: int, label: str | None, most: int) -> ReadOptions:
-        """How to read the folder; a label that the user names goes before the file's."""
-        return ReadOptions(seed, label or self.label, most, self.split, self.text, self.drop, self.files)
+    def reading(self, seed: int, label: str | None, max_rows: int) -> ReadOptions:
+        """How to read the folder; a label that the user names takes precedence over the file's."""
+        return ReadOptions(seed, label or self.label, max_rows, self.split, self.text, self.drop, self.files)
 
 
 def read_layout(folder: Path) -> FolderLayout:
@@ -53,65 +53,69 @@ def read_layout(folder: Path) -> FolderLayout:
     if not folder.is_dir() or not path.is_file():
         return FolderLayout()
     try:
-        whole = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:  # TOML's and Unicode's errors are ValueErrors
         raise DatasetError(f"{path}: not readable as TOML: {error}") from error
-    astray = [key for key in whole if key in KEYS or (key != "layout" and _near(key, ["layout"]))]
-    if astray:
-        raise DatasetError(f"{path}: expected the layout's keys below a line [layout], found {astray[0]!r} beside it")
-    found = whole.get("layout", {})
-    if not isinstance(found, dict):
-        raise DatasetError(f"{path}: expected a table [layout], found {type(found).__name__}")
-    for key in found:
+    misplaced = [key for key in document if key in KEYS or (key != "layout" and _closest(key, ["layout"]))]
+    if misplaced:
+        raise DatasetError(
+            f"{path}: expected the layout's keys below a line [layout], found {misplaced[0]!r} beside it"
+        )
+    table = document.get("layout", {})
+    if not isinstance(table, dict):
+        raise DatasetError(f"{path}: expected a table [layout], found {type(table).__name__}")
+    for key in table:
         if key not in KEYS:
-            near = _near(key, KEYS)
+            near = _closest(key, KEYS)
             raise DatasetError(
                 f"{path}: [layout] has no key {key!r}{f', did you mean {near[0]!r}?' if near else ''}; it describes "
                 f"the data and names no code to run; its keys are: {', '.join(KEYS)}"
             )
     return FolderLayout(
-        keys=tuple(found),
-        format=_word(path, found, "format"),
-        label=_word(path, found, "label"),
-        split=_word(path, found, "split"),
-        text=_words(path, "text", found.get("text", [])),
-        drop=_words(path, "drop", found.get("drop", [])),
-        files=_files(folder, path, found.get("files", {})),
+        keys=tuple(table),
+        format=_optional_string(path, table, "format"),
+        label=_optional_string(path, table, "label"),
+        split=_optional_string(path, table, "split"),
+        text=_strings(path, "text", table.get("text", [])),
+        drop=_strings(path, "drop", table.get("drop", [])),
+        files=_files(folder, path, table.get("files", {})),
     )
 
 
-def _near(key: str, known: Sequence[str]) -> list[str]:
-    return difflib.get_close_matches(key, known, 1)
+def _closest(key: str, candidates: Sequence[str]) -> list[str]:
+    return difflib.get_close_matches(key, candidates, 1)
 
 
-def _word(path: Path, found: Mapping[str, Any], key: str) -> str | None:
-    value = found.get(key)
+def _optional_string(path: Path, table: Mapping[str, Any], key: str) -> str | None:
+    value = table.get(key)
     if value is not None and not isinstance(value, str):
         raise DatasetError(f"{path}: expected a word in quotes for {key!r}, found {value!r}")
     return value
 
 
-def _words(path: Path, key: str, value: Any) -> tuple[str, ...]:
+def _strings(path: Path, key: str, value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise DatasetError(f"{path}: expected a list of words in quotes for {key!r}, found {value!r}")
     return tuple(value)
 
 
-def _files(folder: Path, path: Path, found: Any) -> dict[Split | None, tuple[Path, ...]]:
-    if not isinstance(found, dict):
-        raise DatasetError(f'{path}: expected files = {{ train = "a.csv", test = "b.csv" }}, found {found!r}')
-    for name in found:
+def _files(folder: Path, path: Path, table: Any) -> dict[Split | None, tuple[Path, ...]]:
+    if not isinstance(table, dict):
+        raise DatasetError(f'{path}: expected files = {{ train = "a.csv", test = "b.csv" }}, found {table!r}')
+    for name in table:
         if name.lower() not in SPLIT_NAMES:
             raise DatasetError(f"{path}: expected names of splits in files ({', '.join(SPLIT_NAMES)}), found {name!r}")
-    one_name_a_split(path, list(found), "keys")
-    return {SPLIT_NAMES[name.lower()]: tuple(_each(folder, path, name, value)) for name, value in found.items()}
+    require_one_name_per_split(path, list(table), "keys")
+    return {
+        SPLIT_NAMES[name.lower()]: tuple(_existing_files(folder, path, name, value)) for name, value in table.items()
+    }
 
 
-def _each(folder: Path, path: Path, name: str, value: Any) -> Iterator[Path]:
-    for one in _words(path, f"files.{name}", value):
-        file = inside(folder, one, f"{path}: files.{name}")
+def _existing_files(folder: Path, path: Path, name: str, value: Any) -> Iterator[Path]:
+    for file_name in _strings(path, f"files.{name}", value):
+        file = resolve_inside(folder, file_name, f"{path}: files.{name}")
         if not file.is_file():
-            raise DatasetError(f"{path}: files.{name} names {one!r}, but there is no such file in {folder}")
+            raise DatasetError(f"{path}: files.{name} names {file_name!r}, but there is no such file in {folder}")
         yield file

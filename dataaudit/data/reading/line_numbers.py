@@ -1,4 +1,4 @@
-"""On which line of its file a row begins, for tools that show findings beside the lines of a file."""
+"""The line of its file on which a row begins, for tools that show findings beside the lines of a file."""
 
 import csv
 from collections.abc import Iterable, Iterator
@@ -16,23 +16,23 @@ def line_numbers(root: Path, ids: Iterable[str]) -> dict[str, int]:
     root   the dataset's folder, or its only file
     ids    such as train.csv#17
     """
-    wanted: dict[str, set[int]] = {}
+    rows_by_file: dict[str, set[int]] = {}
     for id in ids:
         name, _, row = id.rpartition("#")
         if row.isdecimal() and name.lower().endswith(DELIMITED + JSON_LINES):
-            wanted.setdefault(name, set()).add(int(row))
-    found: dict[str, int] = {}
-    for name, rows in wanted.items():
+            rows_by_file.setdefault(name, set()).add(int(row))
+    numbers: dict[str, int] = {}
+    for name, rows in rows_by_file.items():
         path = root if root.name == name and root.is_file() else root / name
         try:
-            lines = list(_beginnings(path))
+            lines = list(_row_starts(path))
         except (OSError, UnicodeError, csv.Error, DatasetError):
-            continue  # the id is not one of a row of this file, or the file is no longer what was read
-        found |= {f"{name}#{row}": lines[row] for row in rows if row < len(lines)}
-    return found
+            continue  # the id does not name a row of this file, or the file has changed since it was read
+        numbers |= {f"{name}#{row}": lines[row] for row in rows if row < len(lines)}
+    return numbers
 
 
-def _beginnings(path: Path) -> Iterator[int]:
+def _row_starts(path: Path) -> Iterator[int]:
     """The first line of every row, in the order that `read_rows` counts them."""
     if path.suffix.lower() in JSON_LINES:
         with path.open("rb") as lines:
@@ -40,9 +40,9 @@ def _beginnings(path: Path) -> Iterator[int]:
         return
     with path.open(encoding="utf-8-sig", newline="") as file, fields_of_any_length():
         reader = csv.reader(file, delimiter=header_and_separator(path)[1], strict=True)
-        begins, header = 1, True
+        first_line, header = 1, True
         for row in reader:
             if row and not header:
-                yield begins
+                yield first_line
             header = header and not row
-            begins = reader.line_num + 1
+            first_line = reader.line_num + 1

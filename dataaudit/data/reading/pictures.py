@@ -17,11 +17,11 @@ from ...errors import DatasetError
 from ..images import GREY_MODES, decode, header, resized
 
 OWN_SIZE = 48
-"""Edge in pixels up to which images of one size are left as they are."""
+"""Edge in pixels up to which images of one size are not resized."""
 SMALL, LARGE = 32, 64
-"""Edge of the square that other images are brought to: small where most are at most OWN_SIZE pixels, else large."""
+"""Edge of the square that other images are resized to: small where most are at most OWN_SIZE pixels, else large."""
 NOT_LISTED = "an image that no metadata file lists"
-"""Reason for ignoring one that is a finding."""
+"""A reason for ignoring an image that is also a finding."""
 Result = TypeVar("Result")
 
 
@@ -29,44 +29,44 @@ Result = TypeVar("Result")
 class ImageFile:
     """An image that the dataset names, with its split and its label in words.
 
-    stored   gives its bytes where they lie in no file of their own; `path` is then where they are put while it is read
+    load_bytes   returns its bytes where it is not a file of its own; they are written to `path` while it is read
     """
 
     path: Path
     id: str
     split: Split
     label: str
-    stored: Callable[[], bytes] | None = None
+    load_bytes: Callable[[], bytes] | None = None
 
-    def read(self, how: Callable[[Path], Result]) -> Result:
-        """What `how` makes of the file."""
-        if self.stored is None:
-            return how(self.path)
-        self.path.write_bytes(self.stored())
+    def read(self, reader: Callable[[Path], Result]) -> Result:
+        """The result of `reader` on the file."""
+        if self.load_bytes is None:
+            return reader(self.path)
+        self.path.write_bytes(self.load_bytes())
         try:
-            return how(self.path)
+            return reader(self.path)
         finally:
             self.path.unlink()
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """What could be read.
+    """The images that could be read.
 
-    kept       positions of the files that could be, ascending
-    pixels     uint8 (kept, channels, height, width)
-    contents   hex digest of each one's pixels as they were before they were brought to size
-    rejected   the others
+    positions   of their files, ascending
+    pixels      uint8 (n, channels, height, width)
+    contents    hex digest of each one's pixels before resizing
+    rejected    those that could not be read
     """
 
-    kept: list[int]
+    positions: list[int]
     pixels: NDArray[np.uint8]
     contents: tuple[str, ...]
     rejected: tuple[UnreadableSample, ...]
 
 
 def read_pictures(files: Sequence[ImageFile], notes: list[str], track: Track) -> Pictures:
-    """Decode all files; what size and colour they are brought to is added to the notes."""
+    """Decode all files; the size and colour that they are converted to are added to the notes."""
     channels, height, width = _working_shape(files, notes, track)
 
     def read(path: Path) -> tuple[NDArray[np.uint8], str] | str:
@@ -76,16 +76,16 @@ def read_pictures(files: Sequence[ImageFile], notes: list[str], track: Track) ->
             return str(error)
         return resized(decoded, channels, height, width), decoded.digest
 
-    found = _in_threads(read, files, track, "reading images")
-    pictures = [item for item in found if not isinstance(item, str)]
+    results = _in_threads(read, files, track, "reading images")
+    pictures = [result for result in results if not isinstance(result, str)]
     return Pictures(
-        [at for at, item in enumerate(found) if not isinstance(item, str)],
+        [position for position, result in enumerate(results) if not isinstance(result, str)],
         np.stack([pixels for pixels, _ in pictures]) if pictures else np.zeros((0, channels, height, width), np.uint8),
         tuple(digest for _, digest in pictures),
         tuple(
-            UnreadableSample(file.id, file.split, file.label, item)
-            for file, item in zip(files, found, strict=True)
-            if isinstance(item, str)
+            UnreadableSample(file.id, file.split, file.label, result)
+            for file, result in zip(files, results, strict=True)
+            if isinstance(result, str)
         ),
     )
 
@@ -105,8 +105,8 @@ def _working_shape(files: Sequence[ImageFile], notes: list[str], track: Track) -
     channels = 1 if all(mode in GREY_MODES for mode in modes) else 3
     width, height = working_size(sizes)
     common = ", ".join(f"{w}x{h} ({count})" for (w, h), count in sizes.most_common(3))
-    found = f"{len(sizes)} image sizes, most common" if len(sizes) > 1 else "one image size,"
-    notes.append(f"{found} {common}; modes {', '.join(sorted(modes))}")
+    summary = f"{len(sizes)} image sizes, most common" if len(sizes) > 1 else "one image size,"
+    notes.append(f"{summary} {common}; modes {', '.join(sorted(modes))}")
     notes.append(f"the learner sees {width}x{height} {'grey' if channels == 1 else 'RGB'} pixels")
     return channels, height, width
 

@@ -1,4 +1,4 @@
-"""Files of rows as the bytes that they are: single rows are cut, changed and moved, and no other one changes."""
+"""Files of rows as raw bytes: single rows are removed, changed and moved, and all others keep their bytes."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from ...errors import DatasetError
 from ...files import rebuilding
-from .row_files import fields_of_any_length, header_and_separator, shown
+from .row_files import fields_of_any_length, header_and_separator, path_text
 
 SPACE = re.compile(r"[ \t\r\n]*")
 
@@ -21,53 +21,53 @@ class RawRows(Protocol):
     def __len__(self) -> int: ...
 
     def values(self, column: str) -> list[Any]:
-        """What each row holds there, as the file spells it."""
+        """The column's value in each row, as the file spells it."""
 
     def put(self, row: int, column: str, value: Any) -> None:
-        """Let a row hold something else there, out of `values` or like it."""
+        """Set the column's value in one row, to one out of `values` or like it."""
 
-    def write(self, path: Path, rows: Sequence[int], more: Sequence[tuple[Any, Sequence[int]]]) -> None:
+    def write(self, path: Path, rows: Sequence[int], incoming: Sequence[tuple[Any, Sequence[int]]]) -> None:
         """Write these rows, and after them rows of other files of the same kind, to `path`."""
 
 
-class _Lines:
-    """A text file in pieces: its rows, and what lies before and between them, which stays."""
+class _TextRows:
+    """A text file in pieces: its rows, and the text before and between them, which stays."""
 
     def __init__(self, path: Path, pieces: Iterator[tuple[str, bool]]) -> None:
         self.path = path
         self.pieces: list[str] = []
-        self.places: list[int] = []
+        self.row_positions: list[int] = []
         for piece, is_row in pieces:
             if is_row:
-                self.places.append(len(self.pieces))
+                self.row_positions.append(len(self.pieces))
             self.pieces.append(piece)
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.row_positions)
 
     def rows(self) -> list[str]:
-        return [self.pieces[place] for place in self.places]
+        return [self.pieces[position] for position in self.row_positions]
 
-    def check(self, other: "_Lines") -> None:
+    def check(self, other: "_TextRows") -> None:
         """Raise DatasetError if the other file's rows can't stand in this one."""
 
-    def write(self, path: Path, rows: Sequence[int], more: Sequence[tuple["_Lines", Sequence[int]]]) -> None:
-        gone = set(self.places) - {self.places[row] for row in rows}
-        kept = [piece for place, piece in enumerate(self.pieces) if place not in gone]
-        for other, theirs in more:
+    def write(self, path: Path, rows: Sequence[int], incoming: Sequence[tuple["_TextRows", Sequence[int]]]) -> None:
+        dropped = set(self.row_positions) - {self.row_positions[row] for row in rows}
+        output = [piece for position, piece in enumerate(self.pieces) if position not in dropped]
+        for other, other_rows in incoming:
             self.check(other)
-            for row in theirs:
-                kept[-1] = self._ended(kept[-1])
-                kept.append(self._ended(other.pieces[other.places[row]]))
+            for row in other_rows:
+                output[-1] = self._with_line_end(output[-1])
+                output.append(self._with_line_end(other.pieces[other.row_positions[row]]))
         with rebuilding(path) as new:
-            new.write_bytes("".join(kept).encode())
+            new.write_bytes("".join(output).encode())
 
-    def _ended(self, piece: str) -> str:
+    def _with_line_end(self, piece: str) -> str:
         first = self.pieces[0]
         return piece if piece.endswith(("\n", "\r")) else piece + first[len(first.rstrip("\r\n")) :]
 
 
-class DelimitedRows(_Lines):
+class DelimitedRows(_TextRows):
     """CSV and TSV."""
 
     def __init__(self, path: Path) -> None:
@@ -76,44 +76,44 @@ class DelimitedRows(_Lines):
             super().__init__(path, self._records(path.read_bytes().decode()))
 
     def _records(self, text: str) -> Iterator[tuple[str, bool]]:
-        taken: list[str] = []
+        consumed: list[str] = []
 
         def lines() -> Iterator[str]:
             for number, line in enumerate(io.StringIO(text, newline="")):
-                taken.append(line)
+                consumed.append(line)
                 yield line if number else line.removeprefix("\ufeff")
 
         has_header = False
         for fields in csv.reader(lines(), delimiter=self.separator, strict=True):
-            yield "".join(taken), has_header and bool(fields)
+            yield "".join(consumed), has_header and bool(fields)
             has_header = has_header or bool(fields)
-            taken.clear()
+            consumed.clear()
 
     def values(self, column: str) -> list[Any]:
-        place = self.header.index(column)
+        index = self.header.index(column)
         with fields_of_any_length():
-            return [row[place] for row in csv.reader(self.rows(), delimiter=self.separator, strict=True)]
+            return [row[index] for row in csv.reader(self.rows(), delimiter=self.separator, strict=True)]
 
     def put(self, row: int, column: str, value: Any) -> None:
         cell = re.compile(rf'"(?:[^"]|"")*"|[^{re.escape(self.separator)}\r\n]*')
-        piece, start = self.pieces[self.places[row]], 0
+        piece, start = self.pieces[self.row_positions[row]], 0
         for _ in range(self.header.index(column)):
-            start = _end(cell, piece, start) + len(self.separator)
-        end = _end(cell, piece, start)
+            start = _match_end(cell, piece, start) + len(self.separator)
+        end = _match_end(cell, piece, start)
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        if piece[start:end].startswith('"') or any(one in text for one in f'{self.separator}"\r\n'):
+        if piece[start:end].startswith('"') or any(character in text for character in f'{self.separator}"\r\n'):
             text = '"' + text.replace('"', '""') + '"'
-        self.pieces[self.places[row]] = piece[:start] + text + piece[end:]
+        self.pieces[self.row_positions[row]] = piece[:start] + text + piece[end:]
 
-    def check(self, other: "_Lines") -> None:
+    def check(self, other: "_TextRows") -> None:
         if not isinstance(other, DelimitedRows) or (other.header, other.separator) != (self.header, self.separator):
             raise DatasetError(
-                f"{shown(other.path)}: rows can be moved to {shown(self.path)} only if both have the same header and "
-                "separator; give them the same, or remove the rows instead"
+                f"{path_text(other.path)}: rows can be moved to {path_text(self.path)} only if both have the same "
+                "header and separator; give them the same, or remove the rows instead"
             )
 
 
-class JsonLinesRows(_Lines):
+class JsonLinesRows(_TextRows):
     """JSON lines."""
 
     def __init__(self, path: Path) -> None:
@@ -126,37 +126,37 @@ class JsonLinesRows(_Lines):
         return [json.loads(row.removeprefix("\ufeff")).get(column) for row in self.rows()]
 
     def put(self, row: int, column: str, value: Any) -> None:
-        piece = self.pieces[self.places[row]]
-        start, end = _value(piece, column, shown(self.path))
-        self.pieces[self.places[row]] = piece[:start] + json.dumps(value) + piece[end:]
+        piece = self.pieces[self.row_positions[row]]
+        start, end = _value_span(piece, column, path_text(self.path))
+        self.pieces[self.row_positions[row]] = piece[:start] + json.dumps(value) + piece[end:]
 
 
-def _end(pattern: re.Pattern[str], text: str, start: int) -> int:
-    found = pattern.match(text, start)
-    return found.end() if found else start
+def _match_end(pattern: re.Pattern[str], text: str, start: int) -> int:
+    match = pattern.match(text, start)
+    return match.end() if match else start
 
 
-def _value(line: str, key: str, where: str) -> tuple[int, int]:
-    """Where the value of a key lies in a JSON object; the last one of several, as readers take it."""
-    decoder, at, found = json.JSONDecoder(), line.index("{") + 1, None
+def _value_span(line: str, key: str, where: str) -> tuple[int, int]:
+    """(start, end) of a key's value in a JSON object; of a repeated key the last, as JSON readers take it."""
+    decoder, position, span = json.JSONDecoder(), line.index("{") + 1, None
     while True:
-        at = _end(SPACE, line, at)
-        if line[at] == "}":
+        position = _match_end(SPACE, line, position)
+        if line[position] == "}":
             break
-        name, at = decoder.raw_decode(line, at)
-        at = _end(SPACE, line, _end(SPACE, line, at) + 1)
-        _, end = decoder.raw_decode(line, at)
+        name, position = decoder.raw_decode(line, position)
+        position = _match_end(SPACE, line, _match_end(SPACE, line, position) + 1)
+        _, end = decoder.raw_decode(line, position)
         if name == key:
-            found = at, end
-        at = _end(SPACE, line, end)
-        at += line[at] == ","
-    if found is None:
+            span = position, end
+        position = _match_end(SPACE, line, end)
+        position += line[position] == ","
+    if span is None:
         raise DatasetError(f"{where}: expected the key {key!r} in each row that is to change, found {line[:80]!r}")
-    return found
+    return span
 
 
 class ParquetRows:
-    """Parquet; the types of columns stay, and the codec of the first."""
+    """Parquet; the columns keep their types, and all take the codec of the first."""
 
     def __init__(self, path: Path) -> None:
         from pyarrow import parquet
@@ -170,37 +170,40 @@ class ParquetRows:
         return int(self.table.num_rows)
 
     def values(self, column: str) -> list[Any]:
-        found: list[Any] = self.table[column].to_pylist()
-        return found
+        values: list[Any] = self.table[column].to_pylist()
+        return values
 
     def put(self, row: int, column: str, value: Any) -> None:
         import pyarrow
 
-        place = self.table.column_names.index(column)
-        field = self.table.schema.field(place)
+        index = self.table.column_names.index(column)
+        field = self.table.schema.field(index)
         try:
             new = pyarrow.array([value], field.type)
         except pyarrow.ArrowException as error:
             raise DatasetError(
-                f"{shown(self.path)}: the column {column!r} is of the type {field.type}, which can't hold {value!r}; "
-                "choose another remedy, or give the column another type"
+                f"{path_text(self.path)}: the column {column!r} is of the type {field.type}, which can't hold "
+                f"{value!r}; choose another remedy, or give the column another type"
             ) from error
         values = self.table[column].combine_chunks()
         self.table = self.table.set_column(
-            place, field, pyarrow.chunked_array([values.slice(0, row), new, values.slice(row + 1)], field.type)
+            index, field, pyarrow.chunked_array([values.slice(0, row), new, values.slice(row + 1)], field.type)
         )
 
-    def write(self, path: Path, rows: Sequence[int], more: Sequence[tuple[Any, Sequence[int]]]) -> None:
+    def write(self, path: Path, rows: Sequence[int], incoming: Sequence[tuple[Any, Sequence[int]]]) -> None:
         import pyarrow
         from pyarrow import parquet
 
-        own = self.table.take(list(rows))
+        table = self.table.take(list(rows))
         try:
-            others = [one.table.take(list(theirs)).select(own.column_names).cast(own.schema) for one, theirs in more]
+            moved = [
+                other.table.take(list(other_rows)).select(table.column_names).cast(table.schema)
+                for other, other_rows in incoming
+            ]
         except (pyarrow.ArrowException, ValueError) as error:
-            raise DatasetError(f"{shown(path)}: can't take in rows of a file with other types: {error}") from error
+            raise DatasetError(f"{path_text(path)}: can't take in rows of a file with other types: {error}") from error
         with rebuilding(path) as new:
-            parquet.write_table(pyarrow.concat_tables([own, *others]), new, compression=self.codec)
+            parquet.write_table(pyarrow.concat_tables([table, *moved]), new, compression=self.codec)
 
 
 KINDS: Mapping[str, type[DelimitedRows] | type[JsonLinesRows] | type[ParquetRows]] = {

@@ -15,51 +15,57 @@ from ...dataset import as_text
 from ...errors import DatasetError
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "#N/A")
-"""Cells of a CSV file that hold nothing."""
+"""Cells of a CSV file that count as missing."""
 SEPARATORS = (",", ";", "\t", "|")
 
 
 def read_rows(path: Path) -> pd.DataFrame:
     """All rows of a file, in order, a column a field, in the types that the file gives them.
 
-    Text must be UTF-8, with or without a byte order mark. CSV needs a header; its separator is the one that the header
-    has most of. Blank lines are no rows.
+    Text must be UTF-8, with or without a byte order mark. CSV needs a header; its separator is the one that occurs most
+    often in the header. Blank lines are no rows.
 
     Raises DatasetError, naming the line, for a file that is empty, cut off, in another encoding, or whose rows don't
     fit its header.
     """
     if not path.is_file():
-        raise DatasetError(f"{shown(path)}: expected a file of rows, found {'a folder' if path.is_dir() else 'none'}")
+        raise DatasetError(
+            f"{path_text(path)}: expected a file of rows, found {'a folder' if path.is_dir() else 'none'}"
+        )
     frame = READERS[path.suffix.lower()](path)
     if not len(frame):
-        raise DatasetError(f"{shown(path)}: expected rows, found only {'a header' if len(frame.columns) else 'blanks'}")
+        raise DatasetError(
+            f"{path_text(path)}: expected rows, found only {'a header' if len(frame.columns) else 'blanks'}"
+        )
     return frame
 
 
-def _named(path: Path, names: Sequence[str]) -> "pd.Index[Any]":
-    """The names of columns, once each."""
-    doubled = [name for name, count in Counter(names).items() if count > 1]
-    if doubled:
-        raise DatasetError(f"{shown(path)}: the column {doubled[0]!r} is there more than once; rename or drop one")
+def _column_index(path: Path, names: Sequence[str]) -> "pd.Index[Any]":
+    """The column names, which must be unique."""
+    duplicates = [name for name, count in Counter(names).items() if count > 1]
+    if duplicates:
+        raise DatasetError(
+            f"{path_text(path)}: the column {duplicates[0]!r} is there more than once; rename or drop one"
+        )
     return pd.Index(list(names), dtype=object)
 
 
-def shown(path: Path) -> str:
-    """A path as valid Unicode."""
+def path_text(path: Path) -> str:
+    """A path as valid Unicode text."""
     return as_text(str(path))
 
 
 def _delimited(path: Path) -> pd.DataFrame:
     with fields_of_any_length():
         header, separator = header_and_separator(path)
-    names = _named(path, header)
+    names = _column_index(path, header)
     try:
         frame = pd.read_csv(
             path, sep=separator, header=0, names=header, index_col=False, encoding="utf-8-sig", low_memory=False,
             keep_default_na=False, na_values=list(MISSING),
         )  # fmt: skip
     except (ValueError, OverflowError) as error:  # pandas' parser errors are ValueErrors
-        raise DatasetError(f"{shown(path)}: not readable as a table: {error}") from error
+        raise DatasetError(f"{path_text(path)}: not readable as a table: {error}") from error
     frame.columns = names
     return frame
 
@@ -75,9 +81,9 @@ def fields_of_any_length() -> Iterator[None]:
 
 
 def header_and_separator(path: Path) -> tuple[list[str], str]:
-    """Header and separator, once every row has been seen to have as many fields as the header.
+    """Header and separator, after checking that every row has as many fields as the header.
 
-    pandas would fill short rows up with nothing.
+    pandas would pad short rows with missing values.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -87,20 +93,20 @@ def header_and_separator(path: Path) -> tuple[list[str], str]:
             reader = csv.reader(file, delimiter=separator, strict=True)
             header = next((row for row in reader if row), [])
             if not any(name.strip() for name in header):
-                raise DatasetError(f"{shown(path)}: expected a header and rows, found an empty file")
+                raise DatasetError(f"{path_text(path)}: expected a header and rows, found an empty file")
             if any("\0" in name for name in header):
-                raise DatasetError(f"{shown(path)}: expected UTF-8 text, found zero bytes; save the file as UTF-8")
+                raise DatasetError(f"{path_text(path)}: expected UTF-8 text, found zero bytes; save the file as UTF-8")
             for row in reader:
                 if row and len(row) != len(header):
                     raise DatasetError(
-                        f"{shown(path)}, line {reader.line_num}: expected {len(header)} fields as in the header, found "
-                        f"{len(row)}; mend the line, or quote fields that hold {separator!r}"
+                        f"{path_text(path)}, line {reader.line_num}: expected {len(header)} fields as in the header, "
+                        f"found {len(row)}; mend the line, or quote fields that hold {separator!r}"
                     )
     except UnicodeDecodeError as error:
         raise _not_utf8(path) from error
     except csv.Error as error:
-        raise DatasetError(f"{shown(path)}, line {reader.line_num}: not readable as CSV: {error}") from error
-    return [name.strip() or f"Unnamed: {at}" for at, name in enumerate(header)], separator
+        raise DatasetError(f"{path_text(path)}, line {reader.line_num}: not readable as CSV: {error}") from error
+    return [name.strip() or f"Unnamed: {i}" for i, name in enumerate(header)], separator
 
 
 def _not_utf8(path: Path) -> DatasetError:
@@ -110,10 +116,10 @@ def _not_utf8(path: Path) -> DatasetError:
                 line.decode()
             except UnicodeDecodeError as error:
                 return DatasetError(
-                    f"{shown(path)}, line {number}: expected UTF-8 text, found the byte 0x{line[error.start]:02x} at "
-                    f"position {error.start} of the line; save the file as UTF-8"
+                    f"{path_text(path)}, line {number}: expected UTF-8 text, found the byte 0x{line[error.start]:02x} "
+                    f"at position {error.start} of the line; save the file as UTF-8"
                 )
-    return DatasetError(f"{shown(path)}: expected UTF-8 text; save the file as UTF-8")
+    return DatasetError(f"{path_text(path)}: expected UTF-8 text; save the file as UTF-8")
 
 
 def _json_lines(path: Path) -> pd.DataFrame:
@@ -127,7 +133,7 @@ def _json_lines(path: Path) -> pd.DataFrame:
                 raise _not_utf8(path) from error
             if not line.strip():
                 continue
-            record = _record(line, f"{shown(path)}, line {number}")
+            record = _record(line, f"{path_text(path)}, line {number}")
             for name, value in record.items():
                 if name not in columns:
                     columns[name] = [None] * count
@@ -141,17 +147,17 @@ def _json_lines(path: Path) -> pd.DataFrame:
 
 def _record(line: str, where: str) -> dict[str, Any]:
     try:
-        found = json.loads(line)
+        record = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise DatasetError(f"{where}: expected one JSON object a line: {error}") from error
-    if not isinstance(found, dict):
-        raise DatasetError(f"{where}: expected a JSON object, found {type(found).__name__}")
+    if not isinstance(record, dict):
+        raise DatasetError(f"{where}: expected a JSON object, found {type(record).__name__}")
     if "\\ud" in line.lower():  # half a surrogate pair is no text
-        found = {_whole_characters(name): _whole_characters(value) for name, value in found.items()}
-    return found
+        record = {_without_surrogates(name): _without_surrogates(value) for name, value in record.items()}
+    return record
 
 
-def _whole_characters(value: Any) -> Any:
+def _without_surrogates(value: Any) -> Any:
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
@@ -161,15 +167,15 @@ def _parquet(path: Path) -> pd.DataFrame:
         from pyarrow import parquet
     except ImportError as error:
         raise DatasetError(
-            f"{shown(path)}: reading Parquet needs pyarrow; install it with: pip install 'dataaudit[parquet]'"
+            f"{path_text(path)}: reading Parquet needs pyarrow; install it with: pip install 'dataaudit[parquet]'"
         ) from error
     try:
         table = parquet.read_table(path)
         names = table.column_names
         frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
     except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise DatasetError(f"{shown(path)}: not readable as Parquet: {error}") from error
-    frame.columns = _named(path, names)
+        raise DatasetError(f"{path_text(path)}: not readable as Parquet: {error}") from error
+    frame.columns = _column_index(path, names)
     return frame
 
 

@@ -1,4 +1,4 @@
-"""Rows of files as a dataset: which split each is in, which column is the target, texts or columns as inputs."""
+"""Rows of files as a dataset: the split of each row, the target column, and texts or columns as inputs."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from ...dataset import SPLITS, Dataset, IgnoredPath, Layout, ReadOptions, Split, Track, UnreadableSample
 from ...errors import DatasetError
 from .folders import files_at
-from .frames import is_text, is_words, joined, row_digests, text_digests, typed
-from .row_files import read_rows, shown
-from .splits import SPLIT_NAMES, sampled, settled, split_column
+from .frames import is_text, is_words, join_texts, row_digests, text_digests, typed
+from .row_files import path_text, read_rows
+from .splits import SPLIT_NAMES, resolve_splits, sample_rows, split_column
 from .targets import label_column, read_targets, require_enough
 
 PART = re.compile(r"(?P<name>[a-z]+)[-_.]?\d[\d\-_.of]*", re.IGNORECASE)
@@ -24,10 +24,10 @@ PART = re.compile(r"(?P<name>[a-z]+)[-_.]?\d[\d\-_.of]*", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Part:
-    """Rows that lie together.
+    """The rows of one file or split.
 
-    name    what their ids begin with, `name#row`
-    split   None where a column says it, or nothing does
+    name    prefix of their ids, `name#row`
+    split   None where a column names it, or nothing does
     rows    a column a field, as read
     """
 
@@ -38,45 +38,45 @@ class Part:
 
 def load_files(path: Path, endings: Sequence[str], format: str, reading: ReadOptions, track: Track) -> Dataset:
     """Read the files at `path` with one of these endings: one file, or files named by split."""
-    given = located(path, endings, reading)
+    files = locate_files(path, endings, reading)
     parts = [
-        Part(name, split, read_rows(file)) for name, split, file in track(iter(given), "reading tables", len(given))
+        Part(name, split, read_rows(file)) for name, split, file in track(iter(files), "reading tables", len(files))
     ]
     return assembled(path, parts, "split files", format, reading, [])
 
 
-def located(path: Path, endings: Sequence[str], reading: ReadOptions) -> list[tuple[str, Split | None, Path]]:
-    """(name that ids begin with, split, file) of the files that hold the rows, in the rows' order."""
-    files = reading.files or _by_split(path, files_at(path, endings))
-    given = [(split, file) for split in (*SPLITS, None) for file in files.get(split, ())]
-    names = [file.relative_to(path).as_posix() if path.is_dir() else file.name for _, file in given]
-    return [(shown(Path(name)), split, file) for name, (split, file) in zip(names, given, strict=True)]
+def locate_files(path: Path, endings: Sequence[str], reading: ReadOptions) -> list[tuple[str, Split | None, Path]]:
+    """(prefix of ids, split, file) of the files that hold the rows, in the rows' order."""
+    files = reading.files or _files_by_split(path, files_at(path, endings))
+    ordered = [(split, file) for split in (*SPLITS, None) for file in files.get(split, ())]
+    names = [file.relative_to(path).as_posix() if path.is_dir() else file.name for _, file in ordered]
+    return [(path_text(Path(name)), split, file) for name, (split, file) in zip(names, ordered, strict=True)]
 
 
-def _by_split(path: Path, files: Sequence[Path]) -> Mapping[Split | None, Sequence[Path]]:
-    named: dict[str, list[Path]] = {}
+def _files_by_split(path: Path, files: Sequence[Path]) -> Mapping[Split | None, Sequence[Path]]:
+    by_name: dict[str, list[Path]] = {}
     for file in files:
         part = PART.fullmatch(file.stem)
         name = part["name"].lower() if part else file.stem.lower()
-        named.setdefault(name, []).append(file)
-    splits = {name: those for name, those in named.items() if name in SPLIT_NAMES}
+        by_name.setdefault(name, []).append(file)
+    splits = {name: members for name, members in by_name.items() if name in SPLIT_NAMES}
     if len(files) == 1:
         return {SPLIT_NAMES[next(iter(splits))] if splits else None: files}
-    listed = ", ".join(shown(Path(file.name)) for file in files[:8])
-    others = [file for name, those in named.items() if name not in splits for file in those]
-    if others:
+    listed = ", ".join(path_text(Path(file.name)) for file in files[:8])
+    unassigned = [file for name, members in by_name.items() if name not in splits for file in members]
+    if unassigned:
         raise DatasetError(
             f"{path}: expected one file, or files named by split such as train.csv and test.csv; found {listed}; "
             "name the file itself, or say in dataaudit.toml which file is which split"
         )
-    found: dict[Split | None, Sequence[Path]] = {}
-    for name, those in splits.items():
+    by_split: dict[Split | None, Sequence[Path]] = {}
+    for name, members in splits.items():
         split = SPLIT_NAMES[name]
-        whole = [file for file in those if not PART.fullmatch(file.stem)]
-        if split in found or (whole and len(those) > 1):
+        unnumbered = [file for file in members if not PART.fullmatch(file.stem)]
+        if split in by_split or (unnumbered and len(members) > 1):
             raise DatasetError(f"{path}: several files name the {split} split: {listed}; keep one")
-        found[split] = those
-    return found
+        by_split[split] = members
+    return by_split
 
 
 def assembled(
@@ -85,34 +85,34 @@ def assembled(
 ) -> Dataset:  # fmt: skip
     """Make a dataset of rows: find the target, the splits and the features, in that order.
 
-    The modality is text if every feature is one: words that are mostly different, and long, or the only feature there
-    is, or named as text in `reading`. Texts of several columns are joined by newlines.
+    The modality is text if every feature is a text: mostly different words that are long or the only feature, or a
+    column named as text in `reading`. Texts of several columns are joined by newlines.
 
     origin         what named the splits of the parts, such as "split files"
     known_labels   columns whose types mark them as labels
 
     Raises DatasetError if the parts' columns differ, or there is no target, no feature, no training row.
     """
-    frame = together(path, parts)
+    frame = concatenate_parts(path, parts)
     columns = list(frame.columns)
     label = label_column(columns, reading.label, str(path), known_labels)
     targets = read_targets(frame[label], str(path))
     notes.append(f"the target is the column {label!r}; {targets.note}")
-    named, said_by, origin = named_splits(path, frame, parts, origin, reading, label)
-    features = _features(path, frame, {label} | ({said_by} if said_by else set()), reading, notes)
+    named_splits, split_name, origin = row_splits(path, frame, parts, origin, reading, label)
+    features = _feature_names(path, frame, {label} | ({split_name} if split_name else set()), reading, notes)
     ids = [(part.name, row) for part in parts for row in range(len(part.rows))]
-    splits, origin = settled(path, named, targets.strata, origin, "rows", reading.seed, notes)
+    splits, origin = resolve_splits(path, named_splits, targets.strata, origin, "rows", reading.seed, notes)
     unusable = np.flatnonzero(~targets.usable)
     rejected = tuple(
         UnreadableSample(f"{ids[row][0]}#{ids[row][1]}", splits[row], "", str(targets.reasons[row]), content)
-        for row, content in zip(unusable, text_digests(joined(frame[list(features)].iloc[unusable])), strict=True)
+        for row, content in zip(unusable, text_digests(join_texts(frame[list(features)].iloc[unusable])), strict=True)
     )
-    rows = sampled(splits, targets.strata, reading, "rows", notes)
+    rows = sample_rows(splits, targets.strata, reading, "rows", notes)
     require_enough(path, targets.task, splits[rows], targets.values[rows], rejected, "rows")
     inputs, contents = _inputs(path, {name: frame[name].iloc[rows] for name in features}, reading, notes)
     return Dataset(
         root=path,
-        ids=tuple(f"{name}#{row}" for name, row in (ids[at] for at in rows)),
+        ids=tuple(f"{name}#{row}" for name, row in (ids[i] for i in rows)),
         inputs=inputs,
         targets=targets.values[rows],
         splits=splits[rows],
@@ -126,18 +126,18 @@ def assembled(
     )
 
 
-def together(path: Path, parts: Sequence[Part]) -> pd.DataFrame:
+def concatenate_parts(path: Path, parts: Sequence[Part]) -> pd.DataFrame:
     """All rows, one part after another. Raises DatasetError if the parts' columns differ."""
     first = parts[0]
     for part in parts[1:]:
         missing = [name for name in first.rows.columns if name not in part.rows.columns]
-        more = [name for name in part.rows.columns if name not in first.rows.columns]
-        if missing or more:
+        extra = [name for name in part.rows.columns if name not in first.rows.columns]
+        if missing or extra:
             raise DatasetError(
                 f"{path}: expected the same columns in {first.name} and {part.name}; "
                 + "; ".join(
                     f"only in {name}: {', '.join(map(repr, names))}"
-                    for name, names in ((first.name, missing), (part.name, more))
+                    for name, names in ((first.name, missing), (part.name, extra))
                     if names
                 )
                 + f". If {part.name} has no labels, move it out of the dataset"
@@ -149,10 +149,10 @@ def together(path: Path, parts: Sequence[Part]) -> pd.DataFrame:
     return pd.concat([frame[list(first.rows.columns)] for frame in frames], ignore_index=True)
 
 
-def named_splits(
+def row_splits(
     path: Path, frame: pd.DataFrame, parts: Sequence[Part], origin: str, reading: ReadOptions, label: str
 ) -> tuple[list[Split | None], str | None, str]:
-    """(split of every row, column that says it or would, what named it)."""
+    """(split of every row, split column even where the parts override it, what named the splits)."""
     by_part: list[Split | None] = [part.split for part in parts for _ in range(len(part.rows))]
     column = split_column(path, frame, reading.split, {label})
     if column is None:
@@ -162,7 +162,9 @@ def named_splits(
     return list(column.splits), column.name, f"split column {column.name!r}"
 
 
-def _features(path: Path, frame: pd.DataFrame, used: set[str], reading: ReadOptions, notes: list[str]) -> list[str]:
+def _feature_names(
+    path: Path, frame: pd.DataFrame, used: set[str], reading: ReadOptions, notes: list[str]
+) -> list[str]:
     for name in (*reading.drop, *reading.text):
         if name not in frame.columns or name in used:
             raise DatasetError(f"{path}: dataaudit.toml names the column {name!r}, which is no feature there")
@@ -177,26 +179,26 @@ def _features(path: Path, frame: pd.DataFrame, used: set[str], reading: ReadOpti
 def _inputs(
     path: Path, columns: Mapping[str, "pd.Series[Any]"], reading: ReadOptions, notes: list[str]
 ) -> tuple[NDArray[np.object_] | pd.DataFrame, tuple[str, ...]]:
-    found = {name: typed(column.reset_index(drop=True)) for name, column in columns.items()}
-    nested = [name for name, column in found.items() if column is None]
+    typed_columns = {name: typed(column.reset_index(drop=True)) for name, column in columns.items()}
+    nested = [name for name, column in typed_columns.items() if column is None]
     if nested:
         notes.append(f"left out, lists or records: {', '.join(nested)}")
-    kept = {name: column for name, column in found.items() if column is not None}
-    if not kept:
+    usable = {name: column for name, column in typed_columns.items() if column is not None}
+    if not usable:
         raise DatasetError(
             f"{path}: expected columns of numbers or words, found only lists or records: {', '.join(nested)}"
         )
     texts = [
         name
-        for name, column in kept.items()
-        if name in reading.text or is_text(column) or (len(kept) == 1 and is_words(column))
+        for name, column in usable.items()
+        if name in reading.text or is_text(column) or (len(usable) == 1 and is_words(column))
     ]
-    # Made of a dict of series that share an index, so no value is copied into blocks twice.
-    frame = pd.DataFrame(kept)
-    if len(texts) < len(kept):
+    # A dict of series that share an index: no value is copied into blocks twice.
+    frame = pd.DataFrame(usable)
+    if len(texts) < len(usable):
         if texts:
             notes.append(f"columns of text: {', '.join(texts)}")
         return frame, row_digests(frame)
     notes.append(f"the text is the column {texts[0]!r}" if len(texts) == 1 else f"texts joined: {', '.join(texts)}")
-    joint = joined(frame)
-    return joint, text_digests(joint)
+    joined_texts = join_texts(frame)
+    return joined_texts, text_digests(joined_texts)

@@ -209,7 +209,7 @@ def test_no_array_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(arrays, "BLOCK_BYTES", 1200)
     found: dict[str, Any] = {"x": Watched(), "y": np.arange(1000) % 2}
-    arrays.dataset_of(tmp_path, found, "npz", arrays.ReadOptions(most=10), silent)
+    arrays.dataset_of(tmp_path, found, "npz", arrays.ReadOptions(max_rows=10), silent)
     assert 0 < Watched.longest <= 100
 
 
@@ -275,7 +275,7 @@ def test_links_to_other_files_are_not_followed(tmp_path: Path) -> None:
 
 
 def test_a_model_beside_images_is_not_taken_for_data(tmp_path: Path) -> None:
-    from .test_image_folder import two_classes
+    from .image_folders import two_classes
 
     two_classes(tmp_path, "train", "test")
     hdf5(tmp_path, {"layer/kernel": np.zeros(3)})

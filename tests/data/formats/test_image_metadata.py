@@ -7,8 +7,8 @@ import pytest
 
 from dataaudit.errors import DatasetError
 
+from .image_folders import picture
 from .reading import recognised
-from .test_image_folder import picture
 
 
 def listed(root: Path, folder: str = "", count: int = 8, ending: str = "csv", **more: list[object]) -> pd.DataFrame:

@@ -15,8 +15,8 @@ from dataaudit.dataset import Dataset
 from dataaudit.errors import InputError
 
 from ..test_images import bomb
+from .image_folders import picture, two_classes
 from .reading import columns, recognised
-from .test_image_folder import picture, two_classes
 
 GOOD = "x,label\n" + "".join(f"{at},{'ab'[at % 2]}\n" for at in range(20))
 

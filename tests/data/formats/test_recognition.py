@@ -12,8 +12,8 @@ import pytest
 from dataaudit import plugins
 from dataaudit.errors import DatasetError
 
+from .image_folders import picture, two_classes
 from .reading import columns, recognised, texts
-from .test_image_folder import picture, two_classes
 
 
 def table(root: Path, name: str = "train.csv", count: int = 20) -> None:
