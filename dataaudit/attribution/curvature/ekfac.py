@@ -17,7 +17,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from ..gradients.layers import Pass
+from ..gradients.blocks import Pass
 from .gauss_newton import BYTES, Curvature, SeededGradients
 
 SIDE = 8192

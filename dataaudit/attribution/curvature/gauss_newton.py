@@ -23,7 +23,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ...errors import NumericsError
 from ...training.objectives import Objective
-from ..gradients.layers import Pass
+from ..gradients.blocks import Pass
 from ..gradients.model_gradients import BLOCK, ModelGradients
 from ..gradients.per_sample import PROBE, GradientFeatures
 from ..problem import Problem

@@ -21,7 +21,7 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from ...errors import NumericsError, SampleError
 from ...training.objectives import Objective
-from .layers import Block, Pass, factored, leftover, require_finite
+from .blocks import Block, Pass, factored, leftover, require_finite
 
 Of = Literal["loss", "output", "tempered"]
 """Gradients of -loss, of the output, or of the output times its weight to the power of TEMPER."""
