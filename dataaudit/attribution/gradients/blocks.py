@@ -20,8 +20,8 @@ from .layers import PROJECTIONS, is_vector, vector_gradient
 
 ROTATED = 1536
 """Longest side of a weight that is rotated: the eigenvectors of 1,152 rows take 0.3 s, those of 2,304 take 6 s."""
-TOLD = 0.5
-"""Share of the energy of other samples that the directions of some must hold, for a layer's inputs to be rotated."""
+MIN_SHARED_ENERGY = 0.5
+"""Least `_shared_energy` for a layer's inputs to be rotated: with less, a sample's basis misses other samples."""
 BYTES = 128 << 20
 """Most memory for the gradients of one parameter; larger batches are taken in slices."""
 
@@ -32,7 +32,7 @@ class Pass:
 
     inputs   (n, ...) of the module
     seed     (n, ...) derivative of -loss or of the attributed output by the module's outputs
-    weight   (n,) how much the first weighs the second
+    weight   (n,) of the output's derivative in that of -loss, see `Objective.seeds`
     uses     by layer, for each of its calls: its input and the gradient of its output
     """
 
@@ -67,15 +67,15 @@ class Block(Protocol):
 
     @property
     def rows(self) -> int:
-        """Most rows to ask features of at once."""
+        """Most rows to compute features of at once."""
 
     def fit(self, parts: list[Pass], energy: float) -> tuple[Tensor, float]:
-        """Choose coordinates: summed square of each over these parts (k,), and of the gradients in all.
+        """Choose a basis: the summed square of each coordinate over these parts (k,), and of whole gradients.
 
         Raises SampleError, with the position over all parts, for a sample whose gradient is not finite.
         """
 
-    def keep(self, kept: Tensor) -> None:
+    def keep(self, coordinates: Tensor) -> None:
         """Compute only these coordinates from now on."""
 
     def features(self, part: Pass) -> Tensor:
@@ -86,7 +86,7 @@ class Rotated:
     """A weight, as the matrix (outputs, inputs), rotated on both sides into the directions that carry its energy.
 
     A side is a float basis (size, k), or an index (k,) of rows taken as they are: sides longer than ROTATED, inputs
-    whose directions a sample does not tell, such as words, and the vocabulary of an embedding.
+    whose directions a sample of rows does not show, such as words, and the vocabulary of an embedding.
     """
 
     def __init__(self, parameter: nn.Parameter, layers: list[nn.Module]) -> None:
@@ -100,61 +100,63 @@ class Rotated:
         return _rows(self._left.shape[-1] * self._right.shape[-1])
 
     def fit(self, parts: list[Pass], energy: float) -> tuple[Tensor, float]:
-        every_row, words = self._left, [isinstance(layer, nn.Embedding) for layer in self.layers]
-        if all(words):  # other words have no gradient here
+        all_rows, are_embeddings = self._left, [isinstance(layer, nn.Embedding) for layer in self.layers]
+        if all(are_embeddings):  # other words have no gradient here
             tokens = [a.flatten() for part in parts for layer in self.layers for a, _ in part.calls(layer)]
-            self._left = torch.unique(torch.cat([every_row[:0], *tokens]))
+            self._left = torch.unique(torch.cat([all_rows[:0], *tokens]))
         left, right = (parts[0].seed.new_zeros(side, side) if side <= ROTATED else None for side in self._shape)
-        if any(words):
+        if any(are_embeddings):
             left = None
-        norms, exact = [], parts[0].seed
+        norms, gradients = [], parts[0].seed
         for part in parts:
-            exact = self._matrix(part)
-            norms.append(exact.square().sum((1, 2)))
+            gradients = self._projected(part)
+            norms.append(gradients.square().sum((1, 2)))
             if left is not None:
-                outputs = exact.transpose(0, 1).flatten(1)
+                outputs = gradients.transpose(0, 1).flatten(1)
                 left += outputs @ outputs.T
             if right is not None:
-                inputs = exact.flatten(0, 1)
+                inputs = gradients.flatten(0, 1)
                 right += inputs.T @ inputs
         total = _total(norms)
-        if right is not None and min(map(self._told, parts)) < TOLD:
+        if right is not None and min(map(self._least_shared_energy, parts)) < MIN_SHARED_ENERGY:
             right = None
         if left is not None:
             self._left = _basis(left, energy)
         if right is not None:
             self._right = _basis(right, energy)
-        seen = parts[0].seed.new_zeros(self._left.shape[-1], self._right.shape[-1])
-        if len(parts) == 1:  # turning what is at hand is cheaper than projecting once more
-            turned = exact @ self._right if self._right.ndim == 2 else exact
-            turned = self._left.T @ turned if self._left.ndim == 2 else turned
-            seen = turned.square().sum(0)
+        second_moment = parts[0].seed.new_zeros(self._left.shape[-1], self._right.shape[-1])
+        if len(parts) == 1:  # rotating these gradients is cheaper than projecting again
+            rotated = gradients @ self._right if self._right.ndim == 2 else gradients
+            rotated = self._left.T @ rotated if self._left.ndim == 2 else rotated
+            second_moment = rotated.square().sum(0)
         else:
             for part in parts:
-                seen += self._matrix(part).square().sum(0)
-        if not all(words):
-            return seen.flatten(), total
-        moment = seen.new_zeros(len(every_row), seen.shape[1])
-        moment[self._left] = seen
-        self._left = every_row
+                second_moment += self._projected(part).square().sum(0)
+        if not all(are_embeddings):
+            return second_moment.flatten(), total
+        moment = second_moment.new_zeros(len(all_rows), second_moment.shape[1])
+        moment[self._left] = second_moment
+        self._left = all_rows
         return moment.flatten(), total
 
-    def keep(self, kept: Tensor) -> None:
+    def keep(self, coordinates: Tensor) -> None:
         width = self._right.shape[-1]
-        rows, at_row = torch.unique(kept // width, return_inverse=True)
-        columns, at_column = torch.unique(kept % width, return_inverse=True)
+        rows, row_index = torch.unique(coordinates // width, return_inverse=True)
+        columns, column_index = torch.unique(coordinates % width, return_inverse=True)
         self._left, self._right = self._left[..., rows], self._right[..., columns]
-        self._local = at_row * len(columns) + at_column
+        self._local = row_index * len(columns) + column_index
 
     def features(self, part: Pass) -> Tensor:
-        return self._matrix(part).flatten(1)[:, self._local]
+        return self._projected(part).flatten(1)[:, self._local]
 
-    def _told(self, part: Pass) -> float:
-        """How far samples tell the directions of others' inputs, where each has one input alone; see `_told`."""
-        taken = [a for layer in self.layers for a, _ in part.calls(layer)]
-        return min((_told(a) for a in taken if a.ndim == 2 and 2 < len(a) <= 2 * a.shape[1]), default=1.0)
+    def _least_shared_energy(self, part: Pass) -> float:
+        """The least `_shared_energy` of the layers' inputs, where each sample has a single input."""
+        layer_inputs = [a for layer in self.layers for a, _ in part.calls(layer)]
+        return min(
+            (_shared_energy(a) for a in layer_inputs if a.ndim == 2 and 2 < len(a) <= 2 * a.shape[1]), default=1.0
+        )
 
-    def _matrix(self, part: Pass) -> Tensor:
+    def _projected(self, part: Pass) -> Tensor:
         """left^T G right, (n, left columns, right columns)."""
         shape = len(part.seed), self._left.shape[-1], self._right.shape[-1]
         return _sum(
@@ -178,7 +180,7 @@ class Plain:
     ) -> None:
         self.parameters, self.layers, self._gradient = parameters, layers, gradient
         self.rows = _rows(sum(p.numel() for p in parameters))
-        self._kept: Tensor | slice = slice(None)
+        self._coordinates: Tensor | slice = slice(None)
 
     def fit(self, parts: list[Pass], energy: float) -> tuple[Tensor, float]:
         moment, norms = parts[0].seed.new_zeros(sum(p.numel() for p in self.parameters)), []
@@ -188,33 +190,33 @@ class Plain:
             norms.append(squares.sum(1))
         return moment, _total(norms)
 
-    def keep(self, kept: Tensor) -> None:
-        self._kept = kept
+    def keep(self, coordinates: Tensor) -> None:
+        self._coordinates = coordinates
 
     def features(self, part: Pass) -> Tensor:
-        return self._gradient(part)[:, self._kept]
+        return self._gradient(part)[:, self._coordinates]
 
 
-def _told(inputs: Tensor) -> float:
-    """How much of the energy of one half of the inputs (n, d) lies in the span of the other half."""
-    known, others = inputs[::2].double(), inputs[1::2].double()
-    energy = others.square().sum()
+def _shared_energy(inputs: Tensor) -> float:
+    """Share of the energy of one half of the inputs (n, d) that lies in the span of the other half."""
+    first_half, second_half = inputs[::2].double(), inputs[1::2].double()
+    energy = second_half.square().sum()
     if not torch.isfinite(inputs).all() or energy <= 0:
         return 1.0
-    values, vectors = torch.linalg.eigh(known @ known.T)
-    kept = values > 1e-6 * values[-1]
-    directions = known.T @ (vectors[:, kept] / values[kept].sqrt())
-    return float((others @ directions).square().sum() / energy)
+    values, vectors = torch.linalg.eigh(first_half @ first_half.T)
+    significant = values > 1e-6 * values[-1]
+    directions = first_half.T @ (vectors[:, significant] / values[significant].sqrt())
+    return float((second_half @ directions).square().sum() / energy)
 
 
 def require_finite(values: Tensor) -> None:
     """Raises SampleError at the first of the samples' values (n,) that is not finite."""
-    broken = torch.nonzero(~torch.isfinite(values))
-    if len(broken):
-        raise SampleError("the gradient", int(broken[0]))
+    not_finite = torch.nonzero(~torch.isfinite(values))
+    if len(not_finite):
+        raise SampleError("the gradient", int(not_finite[0]))
 
 
-def factored(module: nn.Module) -> list[Block]:
+def factored_blocks(module: nn.Module) -> list[Block]:
     """A block for each trainable parameter that belongs to layers of known kinds only."""
     owners: dict[nn.Parameter, list[tuple[nn.Module, str]]] = defaultdict(list)
     for layer in module.modules():
@@ -227,11 +229,11 @@ def factored(module: nn.Module) -> list[Block]:
         if all(type(layer) in PROJECTIONS and name == "weight" for layer, name in places):
             blocks.append(Rotated(parameter, layers))
         elif all(is_vector(layer, name) for layer, name in places):
-            blocks.append(Plain([parameter], layers, functools.partial(_vectors, places)))
+            blocks.append(Plain([parameter], layers, functools.partial(_vector_gradients, places)))
     return blocks
 
 
-def leftover(module: nn.Module, parameters: list[nn.Parameter]) -> Block:
+def torch_func_block(module: nn.Module, parameters: list[nn.Parameter]) -> Block:
     """A block of parameters of any kind, by `torch.func`; slower, as it runs the module once more.
 
     Its features raise NumericsError where the module cannot be differentiated that way.
@@ -261,7 +263,7 @@ def leftover(module: nn.Module, parameters: list[nn.Parameter]) -> Block:
     return Plain([p for p in module.parameters() if any(p is q for q in parameters)], [], gradient)
 
 
-def _vectors(places: list[tuple[nn.Module, str]], part: Pass) -> Tensor:
+def _vector_gradients(places: list[tuple[nn.Module, str]], part: Pass) -> Tensor:
     """Gradient (n, size) of a bias, scale or shift."""
     layer, name = places[0]
     size = layer.get_parameter(name).numel()
@@ -290,9 +292,9 @@ def _sum(parts: Iterable[Tensor], nothing: Tensor) -> Tensor:
 
 
 def _total(norms: list[Tensor]) -> float:
-    every = torch.cat(norms)
-    require_finite(every)
-    return float(every.sum())
+    squared_norms = torch.cat(norms)
+    require_finite(squared_norms)
+    return float(squared_norms.sum())
 
 
 def _rows(width: int) -> int:

@@ -16,7 +16,7 @@ from torch.nn import functional
 def _linear(layer: nn.Module, a: Tensor, b: Tensor, left: Tensor, right: Tensor) -> Tensor:
     """left^T (sum_t b_t a_t^T) right, as (n, left columns, right columns), from a (n, ..., I) and b (n, ..., O)."""
     a, b = a.reshape(len(a), -1, a.shape[-1]), b.reshape(len(b), -1, b.shape[-1])
-    return torch.einsum("nto,nti->noi", _turn(b, left), _turn(a, right))
+    return torch.einsum("nto,nti->noi", _in_basis(b, left), _in_basis(a, right))
 
 
 def _convolution(layer: nn.Module, a: Tensor, b: Tensor, left: Tensor, right: Tensor) -> Tensor:
@@ -32,15 +32,15 @@ def _convolution(layer: nn.Module, a: Tensor, b: Tensor, left: Tensor, right: Te
     patches = _by_group(layer._conv_forward(a, kernels, None), layer.groups)
     gradients = _by_group(b, layer.groups)
     if layer.groups == 1 and left.ndim == 2 and patches.shape[2] < patches.shape[1]:
-        return torch.bmm(left.T @ gradients, patches.mT)  # smaller than turning the product
+        return torch.bmm(left.T @ gradients, patches.mT)  # cheaper than projecting the product
     product = torch.bmm(patches, gradients.mT).reshape(len(a), layer.groups, basis.shape[1], -1)
-    return _turn(product.transpose(1, 2).flatten(2), left).mT
+    return _in_basis(product.transpose(1, 2).flatten(2), left).mT
 
 
 def _by_group(x: Tensor, groups: int) -> Tensor:
     """(n, groups * k, ...) as (n * groups, k, positions), without a copy in any memory format."""
-    last = x.movedim(1, -1).reshape(len(x), -1, groups, x.shape[1] // groups)
-    return last.movedim(1, -1).flatten(0, 1)
+    channels_last = x.movedim(1, -1).reshape(len(x), -1, groups, x.shape[1] // groups)
+    return channels_last.movedim(1, -1).flatten(0, 1)
 
 
 def _embedding(layer: nn.Module, a: Tensor, b: Tensor, left: Tensor, right: Tensor) -> Tensor:
@@ -52,17 +52,18 @@ def _embedding(layer: nn.Module, a: Tensor, b: Tensor, left: Tensor, right: Tens
         slot[layer.padding_idx] = -1
     slots = slot[a.reshape(len(a), -1).long()]
     sample, position = torch.nonzero(slots >= 0, as_tuple=True)
-    rows = _turn(b.reshape(*slots.shape, b.shape[-1])[sample, position], right)
+    rows = _in_basis(b.reshape(*slots.shape, b.shape[-1])[sample, position], right)
     result = rows.new_zeros(len(a) * len(left), rows.shape[-1])
     return result.index_add_(0, sample * len(left) + slots[sample, position], rows).view(len(a), len(left), -1)
 
 
-def _turn(x: Tensor, basis: Tensor) -> Tensor:
-    """The last dimension in a basis, or its indexed entries."""
+def _in_basis(x: Tensor, basis: Tensor) -> Tensor:
+    """The last dimension projected on a basis, or its indexed entries."""
     return x[..., basis] if basis.ndim == 1 else x @ basis
 
 
 def vector_gradient(layer: nn.Module, name: str, size: int, a: Tensor, b: Tensor) -> Tensor:
+    """Gradient (n, size) of a bias, scale or shift from one use of the layer."""
     if name == "weight":
         b = b * _NORMALISED[type(layer)](layer, a)
     if isinstance(layer, nn.Linear | nn.LayerNorm):
@@ -71,6 +72,7 @@ def vector_gradient(layer: nn.Module, name: str, size: int, a: Tensor, b: Tensor
 
 
 def is_vector(layer: nn.Module, name: str) -> bool:
+    """Whether `vector_gradient` covers this parameter of the layer."""
     if type(layer) in PROJECTIONS:
         return name == "bias"
     return type(layer) in _NORMALISED and getattr(layer, "running_mean", True) is not None
@@ -94,6 +96,7 @@ PROJECTIONS: dict[type[nn.Module], Callable[[nn.Module, Tensor, Tensor, Tensor, 
     nn.Conv2d: _convolution,
     nn.Embedding: _embedding,
 }
+"""By kind of layer: (layer, a, b, left, right) -> left^T G right, (n, left columns, right columns)."""
 _NORMALISED: dict[type[nn.Module], Callable[[Any, Tensor], Tensor]] = {
     nn.BatchNorm1d: _batch_norm,
     nn.BatchNorm2d: _batch_norm,

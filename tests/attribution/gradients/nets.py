@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dataaudit.attribution.gradients.per_sample import GradientFeatures, Of
+from dataaudit.attribution.gradients.per_sample import GradientFeatures, Quantity
 from dataaudit.training.objectives import BINARY, CLASSIFICATION
 
 EVERYTHING = 10**9
@@ -299,7 +299,7 @@ def features_of(
     return GradientFeatures(net, objective, inputs, labels, dimensions, energy_per_side)
 
 
-def naive(net: nn.Module, inputs: Tensor, labels: Tensor, of: Of) -> Tensor:
+def naive(net: nn.Module, inputs: Tensor, labels: Tensor, quantity: Quantity) -> Tensor:
     """(n, parameters) float32, by one backward pass a sample."""
     parameters = [p for p in net.parameters() if p.requires_grad]
     rows = []
@@ -308,7 +308,7 @@ def naive(net: nn.Module, inputs: Tensor, labels: Tensor, of: Of) -> Tensor:
         if len(logits) == 1:
             logits = torch.cat([torch.zeros(1), logits])
         log_p = torch.log_softmax(logits, 0)[y]
-        value = log_p if of == "loss" else log_p - torch.log1p(-log_p.exp())
-        found = torch.autograd.grad(value, parameters, allow_unused=True, materialize_grads=True)
-        rows.append(torch.cat([g.flatten() for g in found]))
+        value = log_p if quantity == "loss" else log_p - torch.log1p(-log_p.exp())
+        gradients = torch.autograd.grad(value, parameters, allow_unused=True, materialize_grads=True)
+        rows.append(torch.cat([g.flatten() for g in gradients]))
     return torch.stack(rows)

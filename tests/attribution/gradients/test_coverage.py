@@ -32,11 +32,13 @@ def beyond_torch_func() -> nn.Module:
 
 def test_known_layers_of_a_transformer_are_not_left_to_torch_func(monkeypatch: pytest.MonkeyPatch) -> None:
     net, inputs, labels = build("transformer")
-    left = []
-    monkeypatch.setattr(per_sample, "leftover", lambda module, ps: left.append(ps) or blocks.leftover(module, ps))
+    parameters = []
+    monkeypatch.setattr(
+        per_sample, "torch_func_block", lambda module, ps: parameters.append(ps) or blocks.torch_func_block(module, ps)
+    )
     features_of(net, inputs, labels, 10)
     attention = {id(p) for p in net.body[0].self_attn.parameters()}
-    assert [{id(p) for p in ps} for ps in left] == [attention, attention]
+    assert [{id(p) for p in ps} for ps in parameters] == [attention, attention]
 
 
 def test_layers_that_are_dead_or_idle_give_zeros() -> None:
@@ -59,19 +61,19 @@ def test_margins_stay_finite_on_a_saturated_net() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "seen", "size"),
+    ("make", "covered", "size"),
     [
         (in_training, 8 + 27, 56 + 16 + 27),  # a shift adds to each sample alone, even here
         (without_running_statistics, 27, 56 + 16 + 27),
         (beyond_torch_func, 56 + 27, 56 + 8 + 27),
     ],
 )
-def test_what_has_no_gradient_by_sample_lowers_the_coverage(make: Make, seen: int, size: int) -> None:
+def test_what_has_no_gradient_by_sample_lowers_the_coverage(make: Make, covered: int, size: int) -> None:
     torch.manual_seed(1)
     net, (inputs, labels) = make(), batch("perceptron")
     features = features_of(net, inputs, labels, EVERYTHING, energy_per_side=1.0)
-    assert features.coverage == pytest.approx(seen / size)
-    assert features.dimensions == seen
+    assert features.coverage == pytest.approx(covered / size)
+    assert features.dimensions == covered
 
 
 def test_frozen_parameters_are_left_out_of_both_sides() -> None:

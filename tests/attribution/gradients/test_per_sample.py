@@ -14,11 +14,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:There is a performance drop", "i
 def test_full_features_have_the_inner_products_of_the_gradients(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     net, inputs, labels = build(name)
     if name not in LEFT_TO_TORCH_FUNC:
-        monkeypatch.setattr(per_sample, "leftover", None)
+        monkeypatch.setattr(per_sample, "torch_func_block", None)
     features = features_of(net, inputs, labels, EVERYTHING, energy_per_side=1.0)
-    for of in ("loss", "output"):
-        ours, weight = features(inputs, labels, of)
-        theirs = naive(net, inputs, labels, of)
+    for quantity in ("loss", "output"):
+        ours, weight = features(inputs, labels, quantity)
+        theirs = naive(net, inputs, labels, quantity)
         torch.testing.assert_close(ours @ ours.T, theirs @ theirs.T, rtol=1e-3, atol=1e-5)
     assert ours.dtype == torch.float32
     logits = net(inputs).reshape(len(inputs), -1)
@@ -68,11 +68,11 @@ def test_words_outside_the_sample_count_when_there_is_room() -> None:
 def test_gradients_that_are_not_rotated_are_those_of_the_parameters(name: str) -> None:
     net, inputs, labels = build(name)
     features = features_of(net, inputs, labels, None)
-    at = {}
+    positions = {}
     offset = 0
     for parameter in (p for p in net.parameters() if p.requires_grad):
-        at[parameter] = slice(offset, offset + parameter.numel())
+        positions[parameter] = slice(offset, offset + parameter.numel())
         offset += parameter.numel()
     theirs = naive(net, inputs, labels, "loss")
-    in_order = torch.cat([theirs[:, at[p]] for p in features.parameters], 1)
+    in_order = torch.cat([theirs[:, positions[p]] for p in features.parameters], 1)
     torch.testing.assert_close(features(inputs, labels, "loss")[0], in_order, rtol=1e-3, atol=1e-6)
