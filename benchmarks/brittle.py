@@ -103,7 +103,7 @@ class Bench:
         """Of the predicted classes, so that wrong predictions need no scores of their own."""
         path = self.work / "scores.h5"
         if not path.exists():
-            Trak().attribute(Problem.of(self.pool, self.predicted), path, silent)
+            Trak().attribute(Problem.from_pool(self.pool, self.predicted), path, silent)
         return Attribution.load(path)
 
     def leads(self, runs: list[tuple[NDArray[np.int64], int]]) -> NDArray[np.float32]:

@@ -40,7 +40,7 @@ def draw(learner: str, share: float, number: int, n_train: int, n_test: int, tim
     folder.mkdir(parents=True, exist_ok=True)
     pool = train_pool(dataset, LEARNERS[learner], folder / "pool", 8, number, silent)
     if not (folder / "scores.h5").exists():
-        Trak().attribute(Problem.of(pool), folder / "scores.h5", silent)
+        Trak().attribute(Problem.from_pool(pool), folder / "scores.h5", silent)
     case = CheckContext(dataset, pool, Attribution.load(folder / "scores.h5"), number, silent)
     retraining = Retraining(dataset, LEARNERS[learner], folder / "retrained", number, times, silent)
     detection = harmful.verify(case, harmful.detect(case), retraining)

@@ -1,4 +1,4 @@
-"""Attribution for whoever has trained models and tensors, and needs no dataset on disk."""
+"""Attribution for trained models and tensors, without a dataset on disk."""
 
 import shutil
 import tempfile
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from torch import nn
 
 from .attribution.attribution import Attribution, Backend, require
-from .attribution.own_models import Labelled, configured, own_objective, problem_of
+from .attribution.own_models import Labelled, configured_backend, custom_objective, problem_of
 from .attribution.problem import Runs
 from .dataset import Dataset, silent
 from .training.objectives import PerSample
@@ -50,8 +50,8 @@ def attribute(
 
     Raises InputError for models in training mode, or inputs and labels that don't fit each other or the models.
     """
-    engine: Backend = configured(backend, settings)
-    problem = problem_of(models, train, target, labels, own_objective(loss, output))
+    engine: Backend = configured_backend(backend, settings)
+    problem = problem_of(models, train, target, labels, custom_objective(loss, output))
     require(engine, backend, problem)
     folder = Path(tempfile.mkdtemp(prefix="dataaudit-"))
     try:

@@ -60,11 +60,11 @@ class Attribution:
 
     def save(self, path: Path | str) -> None:
         """Copy the score file to `path`, whole or not at all."""
-        target = Path(path)
-        temporary = target.with_name(target.name + ".tmp")
+        destination = Path(path)
+        temporary = destination.with_name(destination.name + ".tmp")
         try:
             shutil.copyfile(self.path, temporary)
-            temporary.replace(target)
+            temporary.replace(destination)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -92,9 +92,9 @@ class Attribution:
         positions = np.empty((self.shape[1], k), np.int64)
         values = np.empty((self.shape[1], k), np.float32)
         for start, block in self.blocks():
-            found = torch.from_numpy(block).topk(k, dim=0)
-            positions[start : start + block.shape[1]] = found.indices.T
-            values[start : start + block.shape[1]] = found.values.T
+            largest = torch.from_numpy(block).topk(k, dim=0)
+            positions[start : start + block.shape[1]] = largest.indices.T
+            values[start : start + block.shape[1]] = largest.values.T
         return positions, values
 
     def sums(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -116,7 +116,7 @@ class Attribution:
 
 
 def identity(backend: str, settings: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
-    """What a backend's scores depend on, as plain data that survives JSON."""
+    """What a backend's scores depend on, as plain JSON-compatible data."""
     return {
         "backend": backend,
         "settings": {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()},

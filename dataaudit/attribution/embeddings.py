@@ -1,4 +1,4 @@
-"""What a net makes of a sample before its last linear layer."""
+"""Embeddings: the input of a net's last linear layer."""
 
 import numpy as np
 import torch
@@ -22,11 +22,11 @@ def embed(problem: Problem, number: int, samples: Samples) -> Tensor:
     for start in range(0, len(samples), BLOCK):
         inputs = samples.inputs(np.arange(start, min(start + BLOCK, len(samples))))
         parts.append(_last_input(module, inputs.to(device)).flatten(1, -2).mean(1).float().cpu())
-    found = torch.cat(parts)
-    broken = torch.nonzero(~torch.isfinite(found).all(1))
-    if len(broken):
-        raise NumericsError(f"model {number}: the embedding of {samples.ids[int(broken[0])]!r} is not finite")
-    return found
+    embeddings = torch.cat(parts)
+    not_finite = torch.nonzero(~torch.isfinite(embeddings).all(1))
+    if len(not_finite):
+        raise NumericsError(f"model {number}: the embedding of {samples.ids[int(not_finite[0])]!r} is not finite")
+    return embeddings
 
 
 def require_classes(backend: str, problem: Problem) -> None:
@@ -40,18 +40,20 @@ def require_classes(backend: str, problem: Problem) -> None:
 
 
 def _last_input(module: nn.Module, inputs: Tensor) -> Tensor:
-    taken: list[Tensor] = []
+    layer_inputs: list[Tensor] = []
     layers = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
-    handles = [layer.register_forward_pre_hook(lambda _, arguments: taken.append(arguments[0])) for layer in layers]
+    handles = [
+        layer.register_forward_pre_hook(lambda _, arguments: layer_inputs.append(arguments[0])) for layer in layers
+    ]
     try:
         with torch.no_grad():
             module(inputs)
     finally:
         for handle in handles:
             handle.remove()
-    if not taken or len(taken[-1]) != len(inputs):
+    if not layer_inputs or len(layer_inputs[-1]) != len(inputs):
         raise InputError(
             f"{type(module).__name__}: expected a linear layer after whatever the net makes of a sample, found none; "
             "'tracin' compares gradients instead and needs none"
         )
-    return taken[-1][:, None] if taken[-1].ndim == 2 else taken[-1]
+    return layer_inputs[-1][:, None] if layer_inputs[-1].ndim == 2 else layer_inputs[-1]

@@ -1,4 +1,4 @@
-"""From one model's scores to those of several: the mean over models, a strength of regularisation, a scale.
+"""From one model's scores to an ensemble's: the mean over models, the strength of regularisation, the scale.
 
 Where there are runs on known subsets, the strength is chosen and the scale is fitted on some of them, and every
 subset's prediction is made without the models that were trained on it.
@@ -22,22 +22,22 @@ from .trust import choosing_subsets, gain, lds
 
 BLOCK = 1024
 """Targets scored at a time."""
-CHOOSING = 4
-"""Models that the strength is chosen with."""
+CHOOSING_MODELS = 4
+"""How many models the strength is chosen with."""
 
 
 class Scorer(Protocol):
     """One model's scores, (n_train, n_target) = left @ solve(strength, targets).T.
 
     left    (n_train, k); None stands for the identity, k = n_train
-    notes   what the reader should know about these scores, as plain data
+    notes   facts about these scores for the provenance, as plain data
     """
 
     left: Tensor | None
     notes: Mapping[str, Any]
 
     def targets(self, start: int, stop: int) -> Tensor:
-        """(m, k') whatever of this range of targets does not depend on the strength."""
+        """(m, k') the part of these targets' scores that does not depend on the strength."""
 
     def solve(self, strength: float, targets: Tensor) -> Tensor:
         """(m, k) for what `targets` gave."""
@@ -48,7 +48,7 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True)
 class Strengths:
-    """Candidates of one regularisation, and the one that is taken unless runs speak for another."""
+    """Candidate strengths of one regularisation, and the default, used unless the runs favour another."""
 
     name: str
     candidates: Sequence[float]
@@ -65,8 +65,8 @@ def score_ensemble(
 ) -> Attribution:
     """Write the mean scores of `scorer(m)` over the problem's models m to `path`.
 
-    Without `strengths` there is nothing to choose. Scores are kept as a matrix, or as its factors where those are
-    smaller; neither is ever held in memory as a whole.
+    Without `strengths` nothing is chosen. Scores are stored as a matrix, or as its factors where those are smaller;
+    neither is ever in memory at once.
     """
     train, target, runs, n_models = problem.train, problem.target, problem.runs, len(problem.models)
     contrasts = torch.zeros(0, len(train))
@@ -78,43 +78,43 @@ def score_ensemble(
         strength = strengths.default
         quality: dict[float, float] = {}
         if runs is not None and len(strengths.candidates) > 1:
-            strength, quality = _chosen(problem, runs, scorer, strengths, contrasts, track)
+            strength, quality = _choose_strength(problem, runs, scorer, strengths, contrasts, track)
         chosen_by = {
             strengths.name: strength,
             f"lds_by_{strengths.name}": {str(candidate): value for candidate, value in quality.items()},
         }
     predictions = np.zeros((n_models, len(contrasts), len(target)), np.float32)
-    own: list[Tensor | None] = []
+    self_influences: list[Tensor | None] = []
     notes: list[Mapping[str, Any]] = []
     with store.writing(path, train.ids, target.ids) as file:
         for number in track(range(n_models), "attributing", n_models):
-            one = scorer(number)
-            width = len(train) if one.left is None else one.left.shape[1]
+            model_scorer = scorer(number)
+            width = len(train) if model_scorer.left is None else model_scorer.left.shape[1]
             factored = width * n_models * (len(train) + len(target)) < len(train) * len(target)
-            combined = contrasts if one.left is None else contrasts @ one.left
+            combined = contrasts if model_scorer.left is None else contrasts @ model_scorer.left
             solved = torch.empty(len(target), width if factored else 0)
             for start in range(0, len(target), BLOCK):
                 stop = min(start + BLOCK, len(target))
-                right = one.solve(strength, one.targets(start, stop))
+                right = model_scorer.solve(strength, model_scorer.targets(start, stop))
                 predictions[number, :, start:stop] = (combined @ right.T).numpy()
                 if factored:
                     solved[start:stop] = right / n_models
                 else:
-                    block = right.T if one.left is None else one.left @ right.T
+                    block = right.T if model_scorer.left is None else model_scorer.left @ right.T
                     file.add(start, (block / n_models).numpy())
-            if factored and one.left is not None:
-                file.add_factors(one.left.numpy(), solved.numpy())
-            own.append(one.self_influence(strength))
-            notes.append(one.notes)
-            del one
+            if factored and model_scorer.left is not None:
+                file.add_factors(model_scorer.left.numpy(), solved.numpy())
+            self_influences.append(model_scorer.self_influence(strength))
+            notes.append(model_scorer.notes)
+            del model_scorer
         held_out, slope = np.zeros((0, len(target)), np.float32), 1.0
         if runs is not None:
             held_out = leave_out(runs, problem.run_of, predictions)
             chosen = choosing_subsets(runs)
             slope = fitted_slope(runs.subset_margins()[chosen], held_out[chosen])
-        known = [one for one in own if one is not None]
+        available = [values for values in self_influences if values is not None]
         file.finish(
-            torch.stack(known).mean(0).numpy() if len(known) == n_models else None,
+            torch.stack(available).mean(0).numpy() if len(available) == n_models else None,
             held_out,
             {
                 "identity": dict(identity),
@@ -126,7 +126,7 @@ def score_ensemble(
     return Attribution.load(path)
 
 
-def _chosen(
+def _choose_strength(
     problem: Problem,
     runs: Runs,
     scorer: Callable[[int], Scorer],
@@ -134,50 +134,54 @@ def _chosen(
     contrasts: Tensor,
     track: Track,
 ) -> tuple[float, dict[float, float]]:
-    """The strength to take, and each candidate's LDS on the choosing subsets, with the first few models.
+    """The chosen strength, and each candidate's LDS on the choosing subsets, with the first few models.
 
-    The default stays unless another is better by twice its standard error: there are few choosing subsets, and few
-    models want a stronger regularisation than all of them together.
+    The default stays unless another is better by twice its standard error: there are few choosing subsets, and a
+    few models need a stronger regularisation than all of them together.
     """
     n_target, candidates = len(problem.target), sorted({*strengths.candidates, strengths.default})
-    numbers = range(min(CHOOSING, len(problem.models)))
+    numbers = range(min(CHOOSING_MODELS, len(problem.models)))
     predictions = np.zeros((len(candidates), len(numbers), len(contrasts), n_target), np.float32)
     for number in track(numbers, f"choosing the {strengths.name}", len(numbers)):
-        one = scorer(number)
-        combined = contrasts if one.left is None else contrasts @ one.left
+        model_scorer = scorer(number)
+        combined = contrasts if model_scorer.left is None else contrasts @ model_scorer.left
         for start in range(0, n_target, BLOCK):
             stop = min(start + BLOCK, n_target)
-            targets = one.targets(start, stop)
-            for at, candidate in enumerate(candidates):
-                predictions[at, number, :, start:stop] = (combined @ one.solve(candidate, targets).T).numpy()
-        del one
+            targets = model_scorer.targets(start, stop)
+            for index, candidate in enumerate(candidates):
+                predictions[index, number, :, start:stop] = (
+                    combined @ model_scorer.solve(candidate, targets).T
+                ).numpy()
+        del model_scorer
     subsets = choosing_subsets(runs)
     actual = runs.subset_margins()[subsets]
     predicted = {
-        candidate: leave_out(runs, problem.run_of, one)[subsets]
-        for candidate, one in zip(candidates, predictions, strict=True)
+        candidate: leave_out(runs, problem.run_of, prediction)[subsets]
+        for candidate, prediction in zip(candidates, predictions, strict=True)
     }
-    quality = {candidate: float(np.nan_to_num(lds(actual, one)).mean()) for candidate, one in predicted.items()}
+    quality = {
+        candidate: float(np.nan_to_num(lds(actual, prediction)).mean()) for candidate, prediction in predicted.items()
+    }
     best = max(quality, key=lambda candidate: quality[candidate])
-    more, error = gain(actual, predicted[best], predicted[strengths.default])
-    return (best if more > 2 * error else strengths.default), quality
+    improvement, error = gain(actual, predicted[best], predicted[strengths.default])
+    return (best if improvement > 2 * error else strengths.default), quality
 
 
 def leave_out(runs: Runs, run_of: NDArray[np.int64], predictions: NDArray[np.float32]) -> NDArray[np.float32]:
     """(S, t) from (models, S, t): each subset's prediction averaged over the models trained on another subset.
 
-    Over all models where they are of no run.
+    Over all models where none belongs to a run.
     """
     if not len(run_of):
         return np.asarray(predictions.mean(0))
-    others = [runs.subsets[run_of[: len(predictions)]] != subset for subset in runs.distinct()]
-    return np.stack([predictions[other, j].mean(0) for j, other in enumerate(others)])
+    masks = [runs.subsets[run_of[: len(predictions)]] != subset for subset in runs.distinct()]
+    return np.stack([predictions[mask, j].mean(0) for j, mask in enumerate(masks)])
 
 
 def fitted_slope(actual: NDArray[np.float32], predicted: NDArray[np.float32]) -> float:
     """Least-squares slope of actual on predicted, both centred per target.
 
-    1.0 where it is not positive: then nothing was predicted, and chance must not turn the scores' signs.
+    1.0 where it is not positive: then nothing was predicted, and chance must not flip the scores' signs.
     """
     a, p = actual - actual.mean(0), predicted - predicted.mean(0)
     product, square = float((a * p).sum()), float((p * p).sum())
@@ -185,8 +189,8 @@ def fitted_slope(actual: NDArray[np.float32], predicted: NDArray[np.float32]) ->
 
 
 def _summary(notes: list[Mapping[str, Any]]) -> dict[str, Any]:
-    """Numbers averaged over the models, anything else as the first model has it."""
+    """Numbers averaged over the models; other values from the first model."""
     return {
-        name: float(np.mean([one[name] for one in notes])) if isinstance(value, int | float) else value
+        name: float(np.mean([note[name] for note in notes])) if isinstance(value, int | float) else value
         for name, value in notes[0].items()
     }

@@ -1,7 +1,7 @@
-"""Where a training image gets its influence on a prediction from, as a picture to lay over it.
+"""Heat maps: which pixels of a training image carry its influence on a prediction.
 
-The influence of the image less that of itself blurred is shared out among its pixels by integrated gradients
-(Sundararajan et al. 2017) of the score, in one model, with H and the loss's derivative by the outputs held. A map is
+The influence of the image less that of its blurred version is attributed to pixels by integrated gradients
+(Sundararajan et al. 2017) of the score, in one model, with H and the loss's derivative by the outputs fixed. A map is
 kept only if blurring the fifth of the image that it marks takes at least half of the influence away.
 """
 
@@ -29,16 +29,16 @@ from ..result import HeatMap
 from .perturbations import InfluenceOfInput
 from .problem import Problem, Samples
 
-ASKED, SHOWN = 6, 3
-"""Most findings of a kind that are asked, and that get a map: they show how the models see, not every case."""
+MAX_CANDIDATES, MAX_MAPS = 6, 3
+"""Most findings of a kind that are tried, and that get a map: the maps are examples."""
 ROWS = 512
 """Training samples that the curvature is taken from."""
 PARAMETERS = 1_000_000
-"""Of larger models the curvature would take long."""
+"""Largest model: the curvature of larger ones would take long."""
 STEPS = 8
 SMOOTH, BLUR = 28, 3
-"""The map is smoothed over this part of the image's edge; what is blurred is averaged over that one."""
-MARKED, LEFT = 0.2, 0.5
+"""Fractions of the image's edge: the map is smoothed over 1/SMOOTH, the image blurred over 1/BLUR."""
+MARKED_SHARE, MAX_REMAINING = 0.2, 0.5
 """Share of the pixels that count as marked, and most of the influence that may be left without them.
 
 On Fashion-MNIST the median is 20 to 30 %; 50 % without as many pixels of the strongest edges, 70 % without those of
@@ -48,8 +48,8 @@ HUE, STRONGEST = (255, 96, 0), 215
 
 
 @dataclass(frozen=True)
-class _Question:
-    """What in a training image speaks for a class, or a number, of a target: dataset rows, and the class."""
+class _Candidate:
+    """A map to draw: dataset rows of the training image and the target, and the class whose output is explained."""
 
     finding: Finding
     row: int
@@ -60,28 +60,28 @@ class _Question:
 def heat_maps(
     dataset: Dataset, problem: Callable[..., Problem], findings: Sequence[Finding], edge: int
 ) -> tuple[dict[str, HeatMap], tuple[str, ...]]:
-    """Maps by id of finding, at most `edge` wide and high; and why there are none, where that needs to be said.
+    """Maps by id of finding, at most `edge` wide and high; and notes on why there are none.
 
-    problem   `(labels, rows, most)` -> what these targets are attributed with
+    problem   `(labels, rows, max_models)` -> what these targets are attributed with
     """
     if dataset.modality != "image":
         return {}, ()
     try:
-        asked = list(_questions(dataset, findings))
-        return _answered(dataset, problem, asked, edge) if asked else {}, ()
-    except Exception as error:  # a picture less is no reason to lose an audit
+        candidates = list(_candidates(dataset, findings))
+        return _draw_maps(dataset, problem, candidates, edge) if candidates else {}, ()
+    except Exception as error:  # an audit must not fail over its pictures
         return {}, (f"There are no heat maps: {str(error) or type(error).__name__}.",)
 
 
-def _questions(dataset: Dataset, findings: Sequence[Finding]) -> Iterator[_Question]:
+def _candidates(dataset: Dataset, findings: Sequence[Finding]) -> Iterator[_Candidate]:
     """The copy and the sample that it leaks to; the strongest advocate of the suggested label, and the sample."""
-    at = {id: row for row, id in enumerate(dataset.ids)}
+    row_of = {id: row for row, id in enumerate(dataset.ids)}
     for kind in ("leakage", "mislabeled"):
         pairs = ((finding, _pair(finding)) for finding in findings if finding.kind == kind)
-        known = ((finding, at[ids[0]], at[ids[1]]) for finding, ids in pairs if ids is not None)
-        usable = ((finding, row, target) for finding, row, target in known if dataset.splits[row] == "train")
-        for finding, row, target in itertools.islice(usable, ASKED):
-            yield _Question(finding, row, target, _label(dataset, finding, target))
+        located = ((finding, row_of[ids[0]], row_of[ids[1]]) for finding, ids in pairs if ids is not None)
+        usable = ((finding, row, target) for finding, row, target in located if dataset.splits[row] == "train")
+        for finding, row, target in itertools.islice(usable, MAX_CANDIDATES):
+            yield _Candidate(finding, row, target, _label(dataset, finding, target))
 
 
 def _pair(finding: Finding) -> tuple[str, str] | None:
@@ -94,7 +94,7 @@ def _pair(finding: Finding) -> tuple[str, str] | None:
 
 
 def _label(dataset: Dataset, finding: Finding, target: int) -> int:
-    """The class that is spoken for; 0 where there are no classes."""
+    """The class whose output is explained; 0 where there are no classes."""
     if dataset.task != "classification":
         return 0
     if finding.kind == "mislabeled":
@@ -102,34 +102,38 @@ def _label(dataset: Dataset, finding: Finding, target: int) -> int:
     return int(dataset.targets[target])
 
 
-def _answered(
-    dataset: Dataset, problem: Callable[..., Problem], asked: Sequence[_Question], edge: int
+def _draw_maps(
+    dataset: Dataset, problem: Callable[..., Problem], candidates: Sequence[_Candidate], edge: int
 ) -> dict[str, HeatMap]:
-    labels = np.array([one.label for one in asked]) if dataset.task == "classification" else None
-    whole: Problem = problem(labels=labels, rows=np.array([one.target for one in asked]), most=1)
-    size = sum(parameter.numel() for parameter in whole.models[0]().parameters())
+    labels = np.array([candidate.label for candidate in candidates]) if dataset.task == "classification" else None
+    full_problem: Problem = problem(
+        labels=labels, rows=np.array([candidate.target for candidate in candidates]), max_models=1
+    )
+    size = sum(parameter.numel() for parameter in full_problem.models[0]().parameters())
     if size > PARAMETERS:
         raise InputError(f"expected a model of at most {PARAMETERS:,} parameters, found {size:,}")
     position = {row: number for number, row in enumerate(dataset.rows("train"))}
-    influence = InfluenceOfInput(_on_part(whole), plugins.get("backends", "influence").BACKEND())
+    influence = InfluenceOfInput(_with_fewer_samples(full_problem), plugins.get("backends", "influence").BACKEND())
     maps: dict[str, HeatMap] = {}
-    shown = Counter[str]()
-    for number, one in enumerate(asked):
-        inputs, given = whole.train.batch(np.array([position[one.row]]))
+    n_drawn = Counter[str]()
+    for number, candidate in enumerate(candidates):
+        inputs, label = full_problem.train.batch(np.array([position[candidate.row]]))
         if inputs.ndim != 4:
             raise InputError(f"expected images as channels, rows and columns, found a shape of {tuple(inputs.shape)}")
-        if shown[one.finding.kind] == SHOWN:
+        if n_drawn[candidate.finding.kind] == MAX_MAPS:
             continue
-        shares, left = influence_by_pixel(influence, inputs, given, number)
-        if left <= LEFT:
-            shown[one.finding.kind] += 1
-            what = repr(dataset.class_names[one.label]) if dataset.task == "classification" else "the prediction"
-            maps[one.finding.id] = HeatMap(
-                dataset.ids[one.row],
-                dataset.ids[one.target],
-                overlay(shares, _size(dataset, one.row, edge)),
-                f"Where this training image gets its influence on {what} from, in one of the models: with the marked "
-                f"fifth of it blurred, {max(0.0, left):.0%} of the influence is left",
+        shares, remaining = influence_by_pixel(influence, inputs, label, number)
+        if remaining <= MAX_REMAINING:
+            n_drawn[candidate.finding.kind] += 1
+            output = (
+                repr(dataset.class_names[candidate.label]) if dataset.task == "classification" else "the prediction"
+            )
+            maps[candidate.finding.id] = HeatMap(
+                dataset.ids[candidate.row],
+                dataset.ids[candidate.target],
+                overlay(shares, _size(dataset, candidate.row, edge)),
+                f"Where this training image gets its influence on {output} from, in one of the models: with the marked "
+                f"fifth of it blurred, {max(0.0, remaining):.0%} of the influence is left",
             )
     return maps
 
@@ -139,20 +143,20 @@ def influence_by_pixel(
 ) -> tuple[NDArray[np.float64], float]:
     """Shares (height, width) of the influence of an image (1, channels, height, width) on a target, smoothed.
 
-    Also the part of the influence that is left if what they mark is blurred; 1 where there is none to share out.
+    Also the share of the influence that remains with the marked pixels blurred; 1 where there is none.
     """
     height, width = image.shape[2:]
-    influence = influence.held_at(image, label)
+    influence = influence.with_slope_fixed_at(image, label)
     window = (1, 1, max(3, height // BLUR), max(3, width // BLUR))
     blurred = torch.from_numpy(uniform_filter(image.numpy(), window))
     steps = torch.cat([blurred + (image - blurred) * (step + 0.5) / STEPS for step in range(STEPS)])
     slopes = influence.slopes(steps, label.repeat(STEPS, *[1] * (label.ndim - 1)), slice(target, target + 1))
     detail = (slopes[:, 0].mean(0) * (image - blurred)[0].numpy()).sum(0, dtype=np.float64)
     shares = np.asarray(gaussian_filter(detail, (height / SMOOTH, width / SMOOTH)))
-    marked = torch.from_numpy(shares >= np.quantile(shares, 1 - MARKED))
-    both = torch.cat([image, torch.where(marked, blurred, image)])
-    full, without = influence.scores(both, torch.cat([label, label]))[:, target]
-    return shares, float(without / full) if full > 0 else 1.0
+    marked = torch.from_numpy(shares >= np.quantile(shares, 1 - MARKED_SHARE))
+    pair = torch.cat([image, torch.where(marked, blurred, image)])
+    full, blurred_score = influence.scores(pair, torch.cat([label, label]))[:, target]
+    return shares, float(blurred_score / full) if full > 0 else 1.0
 
 
 def overlay(shares: NDArray[np.float64], size: tuple[int, int]) -> str:
@@ -166,10 +170,12 @@ def overlay(shares: NDArray[np.float64], size: tuple[int, int]) -> str:
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-def _on_part(problem: Problem) -> Problem:
-    """The same with fewer training samples to take the curvature from."""
+def _with_fewer_samples(problem: Problem) -> Problem:
+    """The problem with at most ROWS training samples, for the curvature."""
     chosen, train = problem.train.spread(ROWS), problem.train
-    part = Samples(tuple(train.ids[i] for i in chosen), train.labels[chosen], lambda at: train.inputs(chosen[at]))
+    part = Samples(
+        tuple(train.ids[i] for i in chosen), train.labels[chosen], lambda positions: train.inputs(chosen[positions])
+    )
     return replace(problem, train=part, runs=None, doubts=None)
 
 

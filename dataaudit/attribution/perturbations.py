@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..errors import InputError
 from ..training.objectives import PerSample
 from .curvature.gauss_newton import Curvature, RawGradients
-from .own_models import Labelled, configured, own_objective, problem_of
+from .own_models import Labelled, configured_backend, custom_objective, problem_of
 from .problem import Problem
 
 ROWS = 64
@@ -46,10 +46,10 @@ def perturbation(
     """
     if not isinstance(module, nn.Module):
         raise InputError(f"module: expected one torch module, found {type(module).__name__}")
-    backend = configured("influence", settings)
+    backend = configured_backend("influence", settings)
     if backend.solver == "newton":
         raise InputError("solver: expected one with the same curvature for all samples, found 'newton'; take 'exact'")
-    problem = problem_of(module, train, target, None, own_objective(loss, output))
+    problem = problem_of(module, train, target, None, custom_objective(loss, output))
     positions = np.asarray(samples)
     count = len(problem.train)
     if positions.ndim != 1 or not np.issubdtype(positions.dtype, np.integer) or not positions.size:
@@ -70,29 +70,31 @@ class InfluenceOfInput:
         """`backend`: the backend `influence`, configured."""
         gradients = RawGradients(problem, 0)
         inverse = backend.inverse(Curvature(problem, gradients))
-        right = inverse.rotate(gradients.target(0, len(problem.target)))
-        solved = inverse.back(inverse.divide(right, backend.shift(inverse, backend.strength, len(problem.train))))
+        target_gradients = inverse.rotate(gradients.target(0, len(problem.target)))
+        solved = inverse.back(
+            inverse.divide(target_gradients, backend.shift(inverse, backend.strength, len(problem.train)))
+        )
         self._module, self._loss = gradients.module, problem.objective.loss
         self._parameters = gradients.features.parameters
         self._vectors = solved.to(self._parameters[0])
 
-    def held_at(self, sample: Tensor, label: Tensor) -> "InfluenceOfInput":
-        """The same with the loss's derivative by the outputs held at one sample's (1, ...).
+    def with_slope_fixed_at(self, sample: Tensor, label: Tensor) -> "InfluenceOfInput":
+        """The same with the loss's derivative by the outputs fixed at that of one sample (1, ...).
 
-        Else an input also moves its influence by making its label more or less of a surprise.
+        Otherwise an input also changes its influence by making its label more or less probable.
         """
         outputs = self._module(sample.to(self._vectors.device)).detach().requires_grad_()
         (slope,) = torch.autograd.grad(self._loss(outputs, label.to(outputs.device)).sum(), outputs)
-        held = copy.copy(self)
-        held._loss = lambda outputs, _: (outputs * slope).flatten(1).sum(1)
-        return held
+        fixed = copy.copy(self)
+        fixed._loss = lambda outputs, _: (outputs * slope).flatten(1).sum(1)
+        return fixed
 
     def scores(self, inputs: Tensor, labels: Tensor) -> NDArray[np.float32]:
         """(m, n_target) of m samples."""
         device = self._vectors.device
         rows = []
-        for one, label in zip(inputs.to(device), labels.to(device), strict=True):
-            pieces = torch.autograd.grad(-self._loss(self._module(one[None]), label[None]).sum(), self._parameters)
+        for sample, label in zip(inputs.to(device), labels.to(device), strict=True):
+            pieces = torch.autograd.grad(-self._loss(self._module(sample[None]), label[None]).sum(), self._parameters)
             rows.append(self._vectors @ torch.cat([piece.flatten() for piece in pieces]))
         return np.asarray(torch.stack(rows).cpu().numpy(), np.float32)
 
@@ -102,15 +104,15 @@ class InfluenceOfInput:
         if not inputs.is_floating_point():
             raise InputError(f"train: expected floating-point inputs, found {inputs.dtype}")
         inputs = inputs.to(device).detach().requires_grad_()
-        # A sample's input moves its own loss alone, so the derivative of the sum is each sample's own.
+        # A sample's input changes its own loss only, so the derivative of the sum is each sample's.
         loss = self._loss(self._module(inputs), labels.to(device)).sum()
         steps = torch.autograd.grad(-loss, self._parameters, create_graph=True)
         result = np.empty((len(inputs), len(vectors), *inputs.shape[1:]), np.float32)
         for number, vector in enumerate(vectors):
             pieces = torch.split(vector, [p.numel() for p in self._parameters])
             weights = [piece.view(p.shape) for piece, p in zip(pieces, self._parameters, strict=True)]
-            moved = [(step, weight) for step, weight in zip(steps, weights, strict=True) if step.requires_grad]
-            ends, directions = zip(*moved, strict=True)
+            differentiable = [(step, weight) for step, weight in zip(steps, weights, strict=True) if step.requires_grad]
+            ends, directions = zip(*differentiable, strict=True)
             (by_input,) = torch.autograd.grad(ends, inputs, directions, retain_graph=True)
             result[:, number] = by_input.cpu().numpy()
         return result

@@ -23,9 +23,9 @@ ROWS = 4096
 
 @dataclass(frozen=True)
 class Samples:
-    """n labelled samples as models take them.
+    """n labelled samples as model inputs.
 
-    labels   (n, ...) class numbers, or what else the objective takes
+    labels   (n, ...) class numbers, or other labels that the objective takes
     inputs   gives the batch for positions among the n
     """
 
@@ -34,7 +34,7 @@ class Samples:
     inputs: Callable[[NDArray[np.int64]], Tensor]
 
     @classmethod
-    def of(
+    def from_dataset(
         cls,
         dataset: Dataset,
         learner: LearningAlgorithm,
@@ -112,93 +112,95 @@ class Problem:
     run_of: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @classmethod
-    def of(
+    def from_pool(
         cls,
         pool: Pool,
         labels: NDArray[Any] | None = None,
         rows: NDArray[np.int64] | None = None,
-        most: int | None = None,
+        max_models: int | None = None,
         surrogate: Pool | None = None,
     ) -> "Problem":
         """A pool's models, its training split, and its target split under the given labels or these (n_target,).
 
         rows        dataset rows to be the targets instead of the target split
-        most        how many of the models to take, all by default
+        max_models  how many of the models to use, all by default
         surrogate   a pool on the same subsets whose models give the gradients that the pool's own can't
         """
-        dataset, modelled = pool.dataset, surrogate or pool
+        dataset, gradient_pool = pool.dataset, surrogate or pool
         train = dataset.rows("train")
         target = dataset.rows(dataset.target_split) if rows is None else rows
-        given = dataset.targets[target]
+        target_labels = dataset.targets[target]
         if labels is not None:
-            given = checked_labels(labels, len(target), len(dataset.class_names))
+            target_labels = checked_labels(labels, len(target), len(dataset.class_names))
 
         # Final models come first, since it is the first few that regularisation is chosen with.
-        backs, run_of = np.nonzero(np.arange(modelled.snapshots.max(initial=0))[:, None] < modelled.snapshots)
-        classes = dataset.task == "classification"
+        backs, run_of = np.nonzero(np.arange(gradient_pool.snapshots.max(initial=0))[:, None] < gradient_pool.snapshots)
+        is_classification = dataset.task == "classification"
         return cls(
-            models=tuple(partial(modelled.model, int(run), int(back)) for run, back in zip(run_of, backs, strict=True))[
-                :most
-            ],
-            train=Samples.of(dataset, modelled.learner, train),
-            target=Samples.of(dataset, modelled.learner, target, given),
+            models=tuple(
+                partial(gradient_pool.model, int(run), int(back)) for run, back in zip(run_of, backs, strict=True)
+            )[:max_models],
+            train=Samples.from_dataset(dataset, gradient_pool.learner, train),
+            target=Samples.from_dataset(dataset, gradient_pool.learner, target, target_labels),
             objective=OF_TASK[dataset.task],
-            runs=Runs(pool.masks[:, train], pool.margins(target, given), pool.subsets),
+            runs=Runs(pool.masks[:, train], pool.margins(target, target_labels), pool.subsets),
             identity={
                 "data": dataset.fingerprint,
                 "recipe": dict(pool.learner.recipe),
                 "seeds": pool.seeds.tolist(),
-                **({} if labels is None else {"labels": given.tolist()}),
+                **({} if labels is None else {"labels": target_labels.tolist()}),
                 **({} if rows is None else {"rows": rows.tolist()}),
-                **({} if most is None else {"models": most}),
+                **({} if max_models is None else {"models": max_models}),
                 **({} if surrogate is None else {"surrogate": dict(surrogate.learner.recipe)}),
             },
-            doubts=(1 / (1 + np.exp(pool.margins(train, dataset.targets[train])))).mean(0) if classes else None,
-            run_of=run_of[:most],
+            doubts=(1 / (1 + np.exp(pool.margins(train, dataset.targets[train])))).mean(0)
+            if is_classification
+            else None,
+            run_of=run_of[:max_models],
         )
 
     @classmethod
-    def of_trained(
+    def from_trained(
         cls,
         models: Sequence[Callable[[], nn.Module]],
         pool: Pool,
         identity: Mapping[str, Any],
         labels: NDArray[Any] | None = None,
         rows: NDArray[np.int64] | None = None,
-        most: int | None = None,
+        max_models: int | None = None,
     ) -> "Problem":
-        """A user's own trained models, made by `models`, on a pool's dataset; its runs, if it has any, measure them.
+        """A user's own trained models, built by `models`, on a pool's dataset; its runs, if any, evaluate their scores.
 
-        identity   what tells these models from others, as plain data. Other parameters as for `of`.
+        identity   what distinguishes these models from others, as plain data. Other parameters as for `from_pool`.
         """
         dataset = pool.dataset
-        whole = cls.of(pool, labels, rows) if len(pool) else None
+        pool_problem = cls.from_pool(pool, labels, rows) if len(pool) else None
         train = dataset.rows("train")
         target = dataset.rows(dataset.target_split) if rows is None else rows
-        given = (
+        target_labels = (
             dataset.targets[target] if labels is None else checked_labels(labels, len(target), len(dataset.class_names))
         )
         return cls(
-            models=tuple(models)[:most],
-            train=Samples.of(dataset, pool.learner, train),
-            target=Samples.of(dataset, pool.learner, target, given),
+            models=tuple(models)[:max_models],
+            train=Samples.from_dataset(dataset, pool.learner, train),
+            target=Samples.from_dataset(dataset, pool.learner, target, target_labels),
             objective=OF_TASK[dataset.task],
-            runs=None if whole is None else whole.runs,
+            runs=None if pool_problem is None else pool_problem.runs,
             identity={
                 "data": dataset.fingerprint,
                 "recipe": dict(pool.learner.recipe),
                 **identity,
                 "seeds": pool.seeds.tolist(),
-                **({} if labels is None else {"labels": given.tolist()}),
+                **({} if labels is None else {"labels": target_labels.tolist()}),
                 **({} if rows is None else {"rows": rows.tolist()}),
-                **({} if most is None else {"models": most}),
+                **({} if max_models is None else {"models": max_models}),
             },
         )
 
     @classmethod
-    def of_runs(cls, runs: Runs) -> "Problem":
+    def from_runs(cls, runs: Runs) -> "Problem":
         """Outcomes of training alone, without models or samples."""
-        masks, margins, subsets = (np.asarray(part) for part in (runs.masks, runs.margins, runs.subsets))
+        masks, margins, subsets = (np.asarray(array) for array in (runs.masks, runs.margins, runs.subsets))
         if masks.ndim != 2 or margins.ndim != 2 or not len(masks) == len(margins) == len(subsets) or not masks.size:
             raise InputError(
                 "expected runs with masks (R, n_train), margins (R, n_target) and subsets (R,); "
@@ -219,9 +221,9 @@ class Problem:
             run, target = np.argwhere(~np.isfinite(margins))[0]
             raise NumericsError(f"run {run}: the output of target {target} is not finite")
         digest = hashlib.sha256()
-        for part in (masks, margins, subsets):
-            for start in range(0, len(part), ROWS):
-                digest.update(np.ascontiguousarray(part[start : start + ROWS]).tobytes())
+        for array in (masks, margins, subsets):
+            for start in range(0, len(array), ROWS):
+                digest.update(np.ascontiguousarray(array[start : start + ROWS]).tobytes())
 
         def samples(name: str, count: int) -> Samples:
             return Samples(tuple(f"{name}#{i}" for i in range(count)), np.zeros(count, np.int64), _no_inputs)

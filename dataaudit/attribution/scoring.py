@@ -1,4 +1,4 @@
-"""The scores of an audit: which models they are of, kept from an earlier run where nothing has changed."""
+"""The scores of an audit: which models they use, and reuse of an earlier run's scores where nothing changed."""
 
 import hashlib
 import re
@@ -25,13 +25,13 @@ from .attribution import Attribution
 from .problem import Problem
 
 BACKEND = "trak"
-"""What an audit attributes with."""
+"""The backend of an audit."""
 FEW_MODELS = 6
-"""Models that influences on single samples, wanted beside the audit's own scores, are averaged over."""
+"""Models that influences on single samples, beside the audit's own scores, are averaged over."""
 
 
 def problem_factory(config: AuditConfig, pool: Pool, track: Track) -> Callable[..., Problem]:
-    """`(labels, rows, most)` -> what a backend is given for these targets, all by default.
+    """`(labels, rows, max_models)` -> what a backend is given for these targets, all by default.
 
     The models whose gradients are taken are the user's checkpoints, the pool's, or, where a learner has no gradients,
     those of the modality's own learner on the same subsets: what scores say is measured on the learner's own runs.
@@ -40,13 +40,13 @@ def problem_factory(config: AuditConfig, pool: Pool, track: Track) -> Callable[.
     if config.checkpoints:
         models = checkpointed(dataset, learner, config.learner, config.checkpoints, config.any_code)
         digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in config.checkpoints]
-        return partial(Problem.of_trained, models, pool, {"checkpoints": digests})
+        return partial(Problem.from_trained, models, pool, {"checkpoints": digests})
     if is_differentiable(learner):
-        return partial(Problem.of, pool)
+        return partial(Problem.from_pool, pool)
     stand_in = learner_of(None, dataset.modality)
     folder = config.directory / "surrogate"
     surrogate = train_pool(dataset, stand_in, folder, config.runs, config.seed, track)
-    return partial(Problem.of, pool, surrogate=surrogate)
+    return partial(Problem.from_pool, pool, surrogate=surrogate)
 
 
 def kept_or_new_scores(problem: Problem, path: Path, track: Track) -> Attribution:
@@ -54,17 +54,17 @@ def kept_or_new_scores(problem: Problem, path: Path, track: Track) -> Attributio
     backend = plugins.get("backends", BACKEND).BACKEND()
     if path.exists():
         try:
-            kept = Attribution.load(path)
+            stored = Attribution.load(path)
         except InputError:
-            kept = None
-        if kept is not None and kept.provenance["identity"] == backend.identity(problem):
-            return kept
+            stored = None
+        if stored is not None and stored.provenance["identity"] == backend.identity(problem):
+            return stored
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         scored: Attribution = backend.attribute(problem, path, track)
-    # One line for what is said of many models alike.
-    said = Counter(re.sub(r"^model \d+: ", "", str(one.message)) for one in caught)
-    for message, count in said.items():
+    # One line for a warning that many models share.
+    messages = Counter(re.sub(r"^model \d+: ", "", str(warning.message)) for warning in caught)
+    for message, count in messages.items():
         warnings.warn(f"{message} ({count} times)" if count > 1 else message, stacklevel=2)
     return scored
 
@@ -80,6 +80,6 @@ def influences(
     ridge = attribution.provenance["ridge"]
     backend = replace(plugins.get("backends", BACKEND).BACKEND(), ridge=ridge, ridges=(ridge,))
     with tempfile.TemporaryDirectory(prefix="dataaudit-") as folder:
-        asked = problem(labels=labels, rows=rows, most=FEW_MODELS)
-        scored: Attribution = backend.attribute(asked, Path(folder) / "scores.h5", track)
+        row_problem = problem(labels=labels, rows=rows, max_models=FEW_MODELS)
+        scored: Attribution = backend.attribute(row_problem, Path(folder) / "scores.h5", track)
         return scored.scores()

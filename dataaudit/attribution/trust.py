@@ -55,11 +55,11 @@ def noise_ceiling(runs: Runs, reporting: NDArray[np.int64]) -> float | None:
     """
     margins = runs.margins.astype(np.float64)
     subsets, first, counts = np.unique(runs.subsets, return_index=True, return_counts=True)
-    twice = subsets[counts > 1]
+    repeated = subsets[counts > 1]
     total = margins[first].var(0, ddof=1).mean()
-    if not len(twice) or total <= 0:
+    if not len(repeated) or total <= 0:
         return None
-    within = np.mean([margins[runs.subsets == subset].var(0, ddof=1).mean() for subset in twice])
+    within = np.mean([margins[runs.subsets == subset].var(0, ddof=1).mean() for subset in repeated])
     r = max(0.0, 1 - within / total)
     times = counts[np.isin(subsets, reporting)]
     return float(np.sqrt(np.mean(times * r / (1 + (times - 1) * r))))
@@ -75,24 +75,30 @@ def trust(runs: Runs, predictions: NDArray[np.float32]) -> Trust | None:
     if len(reporting) < 4 or not n_targets:
         return None
     actual, predicted = runs.subset_margins()[reporting], predictions[reporting]
-    value, error = _mean_and_error(len(reporting), lambda kept: lds(actual[kept], predicted[kept]))
+    value, error = _mean_and_error(len(reporting), lambda rows: lds(actual[rows], predicted[rows]))
     interval = (max(-1.0, value - 1.96 * error), min(1.0, value + 1.96 * error))
     return Trust(value, interval, noise_ceiling(runs, runs.distinct()[reporting]), len(reporting), n_targets)
 
 
-def gain(actual: NDArray[np.float32], predicted: NDArray[np.float32], than: NDArray[np.float32]) -> tuple[float, float]:
-    """By how much the LDS of some predictions (S, t) is above that of others, and its standard error."""
-    return _mean_and_error(len(actual), lambda kept: lds(actual[kept], predicted[kept]) - lds(actual[kept], than[kept]))
+def gain(
+    actual: NDArray[np.float32], predicted: NDArray[np.float32], baseline: NDArray[np.float32]
+) -> tuple[float, float]:
+    """By how much the LDS of predictions (S, t) is above that of the baseline's, and its standard error."""
+    return _mean_and_error(
+        len(actual), lambda rows: lds(actual[rows], predicted[rows]) - lds(actual[rows], baseline[rows])
+    )
 
 
-def _mean_and_error(n_subsets: int, of_each: Callable[[NDArray[np.int64]], NDArray[np.float64]]) -> tuple[float, float]:
-    """Mean over targets of what `of_each` gives for some subsets, and its error over both.
+def _mean_and_error(
+    n_subsets: int, statistic: Callable[[NDArray[np.int64]], NDArray[np.float64]]
+) -> tuple[float, float]:
+    """Mean over targets of a statistic (t,) of some subsets, and its standard error over subsets and targets.
 
     The jackknife over subsets and the spread over targets; resampled subsets would tie in rank.
     """
-    every = np.arange(n_subsets)
-    values = np.nan_to_num(of_each(every))
-    groups = np.array_split(every, min(n_subsets, JACKKNIFE))
-    without = [np.nan_to_num(of_each(np.setdiff1d(every, own))).mean() for own in groups]
-    variance = (len(groups) - 1) * np.var(without) + np.var(values) / len(values)
+    positions = np.arange(n_subsets)
+    values = np.nan_to_num(statistic(positions))
+    groups = np.array_split(positions, min(n_subsets, JACKKNIFE))
+    leave_out_means = [np.nan_to_num(statistic(np.setdiff1d(positions, group))).mean() for group in groups]
+    variance = (len(groups) - 1) * np.var(leave_out_means) + np.var(values) / len(values)
     return float(values.mean()), float(np.sqrt(variance))

@@ -1,4 +1,4 @@
-"""What `dataaudit compare` does: two algorithms' pools, their attributions, what differs, and how sure that is."""
+"""What `dataaudit compare` does: two algorithms' pools, their attributions, the differences and their significance."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,10 +14,10 @@ from ..errors import InputError
 from ..progress import timed
 from ..training.pool import QUALITY
 from .comparison import Algorithm, Comparison, Component, Difference, End, Placed, Side
-from .counterfactual import Test, rehearse, tested
+from .counterfactual import Test, rehearse, run_tests
 from .differences import set_apart
 from .null import largest_by_chance, significance
-from .pools import PLACES, Contender, Pools, groups, train
+from .pools import PLACES, Contender, Pools, group_runs, train
 from .residuals import Lengths, Rows, cosines, explained, noise_free_lengths, principal, reliable, residuals, squares
 from .scores import scores_of_groups
 from .transforms import Transform, transform_of
@@ -26,7 +26,7 @@ MOST_TARGETS = 1000
 """Predictions that are compared, evenly spaced."""
 FEWEST_TARGETS = 10
 EXTREME = 50
-"""Targets and training samples at the end of a component that are looked at, at most a tenth of them."""
+"""Targets and training samples at an end of a component that are described, at most a tenth of them."""
 SUGGESTED = 3
 """Transformations that a comparison proposes itself."""
 
@@ -42,12 +42,12 @@ def compare(
 ) -> Comparison:
     """Compare A and B, which are the contenders in this order, by `count` components each way.
 
-    Pools are kept in the output directory, so work that was cut off goes on where it stopped. Raises InputError if
+    Pools are kept in the output directory, so interrupted work is resumed. Raises InputError if
     there is too little to compare.
     """
     rehearse(dataset, transforms)
-    finished = [one for one in contenders if one.run]
-    runs = min(config.runs, *(one.runs for one in finished)) if finished else config.runs
+    finished = [contender for contender in contenders if contender.run]
+    runs = min(config.runs, *(contender.runs for contender in finished)) if finished else config.runs
     seconds: dict[str, float] = {}
     with joblib.parallel_config(n_jobs=config.workers):
         torch.set_num_threads(config.workers)
@@ -56,32 +56,35 @@ def compare(
         target = dataset.rows(dataset.target_split)
         target = target[np.linspace(0, len(target) - 1, min(MOST_TARGETS, len(target))).astype(np.int64)]
         with timed(seconds, "attributing"):
-            scores = [_scores(both, target, name, track) for both, name in zip(pools, "AB", strict=True)]
+            scores = [_scores(pair, target, name, track) for pair, name in zip(pools, "AB", strict=True)]
         with timed(seconds, "comparing"):
-            kept = np.logical_and.reduce([reliable(*_squares(one)) for one in scores])
-            if kept.sum() < FEWEST_TARGETS:
+            is_reliable = np.logical_and.reduce([reliable(*_squares(groups)) for groups in scores])
+            if is_reliable.sum() < FEWEST_TARGETS:
                 raise InputError(
-                    f"{dataset.root}: the attributions of only {kept.sum()} of {len(kept)} targets stand out of the "
-                    f"noise; expected {FEWEST_TARGETS} or more. More --runs make them clearer"
+                    f"{dataset.root}: the attributions of only {is_reliable.sum()} of {len(is_reliable)} targets stand "
+                    f"out of the noise; expected {FEWEST_TARGETS} or more. More --runs make them clearer"
                 )
-            if not kept.all():
-                scores = [[rows[kept] for rows in one] for one in scores]
-                target = target[kept]
+            if not is_reliable.all():
+                scores = [[rows[is_reliable] for rows in groups] for groups in scores]
+                target = target[is_reliable]
             rng = np.random.default_rng(config.seed)
-            by_chance = np.maximum(*(largest_by_chance(one, rng) for one in scores))
+            by_chance = np.maximum(*(largest_by_chance(groups, rng) for groups in scores))
             components = _components(dataset, target, scores, by_chance, alpha, count)
-        agreed = [_halves(one) for one in scores]
+        means = [_pool_means(groups) for groups in scores]
         tests = _tests(dataset, transforms, components)
         with timed(seconds, "testing"):
-            counterfactuals = tested(dataset, pools, tests, alpha, config.seed, track)
+            counterfactuals = run_tests(dataset, pools, tests, alpha, config.seed, track)
     notes = [
-        f"{name}'s first pool is that of the finished run {as_text(one.given)}: {one.runs} models of its own seed, "
-        f"{one.seed}. --seed and --runs are those of the pools trained beside it."
-        for name, one in zip("AB", contenders, strict=True)
-        if one.run
+        f"{name}'s first pool is that of the finished run {as_text(contender.source)}: {contender.runs} models of its "
+        f"own seed, {contender.seed}. --seed and --runs are those of the pools trained beside it."
+        for name, contender in zip("AB", contenders, strict=True)
+        if contender.run
     ]
-    if not kept.all():
-        notes.append(f"{(~kept).sum()} of {len(kept)} predictions are left out: their attributions are mostly noise.")
+    if not is_reliable.all():
+        notes.append(
+            f"{(~is_reliable).sum()} of {len(is_reliable)} predictions are left out: their attributions are mostly "
+            "noise."
+        )
     return Comparison(
         dataset={
             "name": as_text(dataset.root.resolve().name),
@@ -92,18 +95,18 @@ def compare(
             "training_samples": len(dataset.rows("train")),
             "targets": len(target),
         },
-        a=_described(contenders[0], pools[0]),
-        b=_described(contenders[1], pools[1]),
+        a=_algorithm(contenders[0], pools[0]),
+        b=_algorithm(contenders[1], pools[1]),
         alpha=alpha,
         agreement=dict(
-            zip((dataset.ids[row] for row in target), cosines(agreed[0][0], agreed[1][0]).tolist(), strict=True)
+            zip((dataset.ids[row] for row in target), cosines(means[0][0], means[1][0]).tolist(), strict=True)
         ),
-        own=(float(np.median(cosines(*agreed[0]))), float(np.median(cosines(*agreed[1])))),
+        own=(float(np.median(cosines(*means[0]))), float(np.median(cosines(*means[1])))),
         by_chance=tuple(by_chance.tolist()),
         components=components,
         counterfactuals=counterfactuals,
         notes=tuple(notes),
-        reproduce=_reproduce(replace(config, runs=runs), contenders, transforms, alpha, count),
+        reproduce=_arguments(replace(config, runs=runs), contenders, transforms, alpha, count),
         seconds=seconds,
     )
 
@@ -112,23 +115,23 @@ def estimate(config: AuditConfig, dataset: Dataset, contenders: Sequence[Contend
     """About how many seconds `compare` will take."""
     rows, runs = len(dataset.rows("train")), 0
     seconds = 0.0
-    for one in contenders:
-        pools = 1 if one.run else 2
-        seconds += pools * config.runs * one.learner.seconds_per_run(dataset, rows // 2) / config.workers * 1.15
+    for contender in contenders:
+        pools = 1 if contender.run else 2
+        seconds += pools * config.runs * contender.learner.seconds_per_run(dataset, rows // 2) / config.workers * 1.15
         runs += 2 * config.runs
     return seconds + runs * len(dataset) * 1.4e-3 + 30
 
 
-def _scores(both: Pools, target: NDArray[np.int64], name: str, track: Track) -> list[Rows]:
-    """The groups of its first pool, then those of the other."""
+def _scores(pair: Pools, target: NDArray[np.int64], name: str, track: Track) -> list[Rows]:
+    """Scores of the groups of the first pool, then of the second."""
     return [
         rows
-        for number, pool in enumerate((both.first, both.again), 1)
-        for rows in scores_of_groups(pool, groups(pool), target, f"attributing {name}, pool {number} of 2", track)
+        for number, pool in enumerate((pair.first, pair.again), 1)
+        for rows in scores_of_groups(pool, group_runs(pool), target, f"attributing {name}, pool {number} of 2", track)
     ]
 
 
-def _halves(scores: Sequence[Rows]) -> tuple[Rows, Rows]:
+def _pool_means(scores: Sequence[Rows]) -> tuple[Rows, Rows]:
     """Mean attributions of both of an algorithm's pools."""
     middle = len(scores) // 2
     return np.mean(scores[:middle], 0), np.mean(scores[middle:], 0)
@@ -138,10 +141,10 @@ def _squares(scores: Sequence[Rows]) -> tuple[NDArray[np.float64], NDArray[np.fl
     return squares([np.mean(scores, 0)])[0], squares(scores)
 
 
-def _first(scores: Sequence[Rows]) -> tuple[Rows, Lengths]:
+def _first_pool_means(scores: Sequence[Rows]) -> tuple[Rows, Lengths]:
     """Mean attributions of an algorithm's first pool, and their lengths."""
-    own = scores[: len(scores) // 2]
-    return np.mean(own, 0), noise_free_lengths(*_squares(own))
+    first_pool = scores[: len(scores) // 2]
+    return np.mean(first_pool, 0), noise_free_lengths(*_squares(first_pool))
 
 
 def _components(
@@ -152,31 +155,34 @@ def _components(
     alpha: float,
     count: int,
 ) -> tuple[Component, ...]:
-    """Those of A beyond B and of B beyond A, surest first."""
-    (a, of_a), (b, of_b) = map(_first, scores)
-    ways: list[tuple[Side, Rows]] = [("A", residuals(a, b, of_a, of_b)), ("B", residuals(b, a, of_b, of_a))]
-    found = []
+    """Components of A beyond B and of B beyond A, largest variance first."""
+    (a, lengths_a), (b, lengths_b) = map(_first_pool_means, scores)
+    ways: list[tuple[Side, Rows]] = [
+        ("A", residuals(a, b, lengths_a, lengths_b)),
+        ("B", residuals(b, a, lengths_b, lengths_a)),
+    ]
+    components = []
     for side, rows in ways:
         parts = principal(rows, min(count, len(target) - 1))
-        p = significance(parts.values, by_chance)
-        shares = explained(a, of_a, parts.directions), explained(b, of_b, parts.directions)
+        p_values = significance(parts.values, by_chance)
+        shares = explained(a, lengths_a, parts.directions), explained(b, lengths_b, parts.directions)
         for k in range(len(parts.values)):
-            real = bool(p[k] <= alpha)
-            found.append(
+            is_real = bool(p_values[k] <= alpha)
+            components.append(
                 Component(
                     side,
                     k + 1,
                     float(parts.values[k]),
-                    float(p[k]),
-                    real,
+                    float(p_values[k]),
+                    is_real,
                     (float(shares[0][k]), float(shares[1][k])),
                     (
-                        _end(dataset, target, parts.targets[:, k], parts.directions[k], real),
-                        _end(dataset, target, -parts.targets[:, k], -parts.directions[k], real),
+                        _end(dataset, target, parts.targets[:, k], parts.directions[k], is_real),
+                        _end(dataset, target, -parts.targets[:, k], -parts.directions[k], is_real),
                     ),
                 )
             )
-    return tuple(sorted(found, key=lambda one: (-one.variance, one.side)))
+    return tuple(sorted(components, key=lambda component: (-component.variance, component.side)))
 
 
 def _end(
@@ -184,16 +190,16 @@ def _end(
     target: NDArray[np.int64],
     places: NDArray[np.float64],
     weights: NDArray[np.float64],
-    real: bool,
+    is_real: bool,
 ) -> End:
-    """What lies farthest up; only of real components what sets it apart."""
+    """The farthest samples in the positive direction; their differences for real components only."""
     train = dataset.rows("train")
     targets, carriers = _farthest(places), _farthest(weights)
     return End(
         _placed(dataset, target, places, targets),
         _placed(dataset, train, weights, carriers),
-        _apart(dataset, target, targets) if real else (),
-        _apart(dataset, train, carriers) if real else (),
+        _differences(dataset, target, targets) if is_real else (),
+        _differences(dataset, train, carriers) if is_real else (),
     )
 
 
@@ -207,47 +213,49 @@ def _placed(
     return tuple(Placed(dataset.ids[rows[i]], dataset.label(rows[i]), float(weights[i])) for i in chosen)
 
 
-def _apart(dataset: Dataset, rows: NDArray[np.int64], chosen: NDArray[np.int64]) -> tuple[Difference, ...]:
+def _differences(dataset: Dataset, rows: NDArray[np.int64], chosen: NDArray[np.int64]) -> tuple[Difference, ...]:
     inside = np.zeros(len(rows), bool)
     inside[chosen] = True
     return set_apart(dataset, rows, inside)
 
 
 def _tests(dataset: Dataset, transforms: Sequence[Transform], components: Sequence[Component]) -> list[Test]:
-    """The user's, and those that plant what sets real components' samples apart most."""
-    named = [one.spec for one in transforms]
+    """The user's, and those that plant the strongest differences of real components' samples."""
+    user_specs = [transform.spec for transform in transforms]
     suggested: dict[str, str] = {}
-    for one in _strongest([component for component in components if component.real]):
-        if one.transform not in named:
-            suggested.setdefault(one.transform.rpartition("=")[0] or one.transform, one.transform)
+    for difference in _strongest([component for component in components if component.real]):
+        if difference.transform not in user_specs:
+            suggested.setdefault(difference.transform.rpartition("=")[0] or difference.transform, difference.transform)
     specs = list(suggested.values())[:SUGGESTED]
-    return [Test(one, False) for one in transforms] + [Test(transform_of(spec, dataset), True) for spec in specs]
+    return [Test(transform, False) for transform in transforms] + [
+        Test(transform_of(spec, dataset), True) for spec in specs
+    ]
 
 
 def _strongest(components: Sequence[Component]) -> list[Difference]:
     """The clearest that can be planted: of targets, of carriers, within classes and across; then each component's."""
-    found = [
-        ((of_targets, one.within), number, one)
+    cases = [
+        ((of_targets, difference.within), number, difference)
         for number, component in enumerate(components)
         for end in component.ends
         for of_targets, differences in ((True, end.of_targets), (False, end.of_carriers))
-        for one in differences
-        if one.transform
+        for difference in differences
+        if difference.transform
     ]
-    found.sort(key=lambda case: case[2].p)
-    by_list = {place: one for place, _, one in reversed(found)}
-    by_component = {number: one for _, number, one in reversed(found)}
+    cases.sort(key=lambda case: case[2].p)
+    by_list = {key: difference for key, _, difference in reversed(cases)}
+    by_component = {number: difference for _, number, difference in reversed(cases)}
     return [
-        *sorted(by_list.values(), key=lambda one: one.p),
+        *sorted(by_list.values(), key=lambda difference: difference.p),
         *(by_component[number] for number in sorted(by_component)),
     ]
 
 
-def _described(contender: Contender, pools: Pools) -> Algorithm:
+def _algorithm(contender: Contender, pools: Pools) -> Algorithm:
     dataset, pool = pools.first.dataset, pools.first
     target = dataset.rows(dataset.target_split)
     return Algorithm(
-        as_text(contender.given),
+        as_text(contender.source),
         dict(contender.learner.recipe),
         len(pool),
         QUALITY[dataset.task],
@@ -255,14 +263,14 @@ def _described(contender: Contender, pools: Pools) -> Algorithm:
     )
 
 
-def _reproduce(
+def _arguments(
     config: AuditConfig, contenders: Sequence[Contender], transforms: Sequence[Transform], alpha: float, count: int
 ) -> tuple[str, ...]:
-    words = ["compare", as_text(str(config.path))]
-    for name, one in zip(PLACES, contenders, strict=False):
-        words += [f"--{name}", as_text(one.given)]
-    words += ["--seed", str(config.seed), "--runs", str(config.runs), "--rows", str(config.rows)]
-    words += ["--label", config.label] if config.label is not None else []
+    arguments = ["compare", as_text(str(config.path))]
+    for name, contender in zip(PLACES, contenders, strict=False):
+        arguments += [f"--{name}", as_text(contender.source)]
+    arguments += ["--seed", str(config.seed), "--runs", str(config.runs), "--rows", str(config.rows)]
+    arguments += ["--label", config.label] if config.label is not None else []
     for transform in transforms:
-        words += ["--transform", transform.spec]
-    return (*words, "--alpha", str(alpha), "--components", str(count))
+        arguments += ["--transform", transform.spec]
+    return (*arguments, "--alpha", str(alpha), "--components", str(count))

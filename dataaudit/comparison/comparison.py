@@ -158,4 +158,4 @@ class Comparison:
     @property
     def real(self) -> tuple[Component, ...]:
         """The components that are claimed."""
-        return tuple(one for one in self.components if one.real)
+        return tuple(component for component in self.components if component.real)

@@ -1,8 +1,8 @@
-"""What sets some samples apart: words, columns, parts of the picture, and the class.
+"""Features that distinguish some samples from others: words, columns, image regions, and the class.
 
 Each feature's ranks among the samples are compared with what drawing as many at random would give, by the mean and the
-variance of such draws: as many of each class, which tells what is more than a matter of the class, and as many of any,
-since a feature that nearly equals the class is alike within it. All p-values are adjusted together (Benjamini &
+variance of such draws: as many of each class, which shows differences beyond those of the class, and as many of any,
+since a feature that nearly equals the class hardly varies within it. All p-values are adjusted together (Benjamini &
 Hochberg 1995).
 """
 
@@ -20,15 +20,15 @@ from ..data.features.words import words
 from ..dataset import Dataset
 from .comparison import Difference
 
-SHOWN = 5
-"""Within classes, and as many across them."""
+MAX_SHOWN = 5
+"""Most differences within classes, and as many across them."""
 LEVEL = 0.05
 GRID = 7
-"""Cells of a picture along each edge."""
+"""Cells of an image along each edge."""
 VALUES = 20
-"""Of a column that is not of numbers, the most frequent ones."""
-SURE = 2.5
-"""Deviations from which the normal distribution is not trusted for what is there or not: few samples may have it."""
+"""Most frequent values of a categorical column."""
+EXACT_FROM = 2.5
+"""z from which a binary feature's p-value is exact: with few positives the normal distribution is not."""
 FEWEST = 5
 """Texts a word must be in."""
 WORDS, PLACES = 5000, 512
@@ -49,22 +49,24 @@ def set_apart(dataset: Dataset, rows: NDArray[np.int64], chosen: NDArray[np.bool
     """The clearest differences between the chosen of these dataset rows and the others, clearest first."""
     strata = np.unique(dataset.strata[rows], return_inverse=True)[1]
     features = list(_features(dataset, rows))
-    cases = [(one, strata, True) for one in features if one.kind != "class" and strata.any()]
-    cases += [(one, np.zeros_like(strata), False) for one in features]
-    chances = [_chance(one.values, chosen, groups) for one, groups, _ in cases]
-    apart, adjusted = accepted_by_fdr(np.array(chances), LEVEL)
-    told: list[Difference] = []
-    for i in np.argsort(chances, kind="stable"):
+    cases = [(feature, strata, True) for feature in features if feature.kind != "class" and strata.any()]
+    cases += [(feature, np.zeros_like(strata), False) for feature in features]
+    p_values = [_p_value(feature.values, chosen, groups) for feature, groups, _ in cases]
+    accepted, adjusted = accepted_by_fdr(np.array(p_values), LEVEL)
+    differences: list[Difference] = []
+    for i in np.argsort(p_values, kind="stable"):
         feature, groups, within = cases[i]
-        if apart[i] and sum(one.within == within for one in told) < SHOWN:
+        if accepted[i] and sum(difference.within == within for difference in differences) < MAX_SHOWN:
             inside, outside = _means(feature.values, chosen, groups)
             plant = _planting(feature, inside, outside)
-            told.append(Difference(feature.what, feature.kind, inside, outside, float(adjusted[i]), within, plant))
-    return tuple(told)
+            differences.append(
+                Difference(feature.what, feature.kind, inside, outside, float(adjusted[i]), within, plant)
+            )
+    return tuple(differences)
 
 
-def _chance(values: NDArray[np.float64], chosen: NDArray[np.bool_], strata: NDArray[np.int64]) -> float:
-    """Two-sided p-value of the chosen samples' ranks; of what is there or not, exact where it is small."""
+def _p_value(values: NDArray[np.float64], chosen: NDArray[np.bool_], strata: NDArray[np.int64]) -> float:
+    """Two-sided p-value of the chosen samples' ranks; for binary features exact where it is small."""
     ranks = rankdata(values)
     count = strata.max() + 1
     n, k = np.bincount(strata, minlength=count), np.bincount(strata[chosen], minlength=count)
@@ -74,14 +76,14 @@ def _chance(values: NDArray[np.float64], chosen: NDArray[np.bool_], strata: NDAr
     if variance < 1e-9:
         return 1.0
     z = float(ranks[chosen].sum() - (k * means).sum()) / np.sqrt(variance)
-    if abs(z) < SURE or not np.isin(values, (0, 1)).all():
+    if abs(z) < EXACT_FROM or not np.isin(values, (0, 1)).all():
         return float(2 * norm.sf(abs(z)))
-    having = np.bincount(strata, values, count).astype(np.int64)
+    positives = np.bincount(strata, values, count).astype(np.int64)
     odds = np.ones(1)
-    for total, have, drawn in zip(n, having, k, strict=True):
-        odds = np.convolve(odds, hypergeom.pmf(np.arange(drawn + 1), total, have, drawn))
-    seen = int(values[chosen].sum())
-    return float(min(1, 2 * min(odds[: seen + 1].sum(), odds[seen:].sum())))
+    for total, n_positive, n_drawn in zip(n, positives, k, strict=True):
+        odds = np.convolve(odds, hypergeom.pmf(np.arange(n_drawn + 1), total, n_positive, n_drawn))
+    observed = int(values[chosen].sum())
+    return float(min(1, 2 * min(odds[: observed + 1].sum(), odds[observed:].sum())))
 
 
 def _means(values: NDArray[np.float64], chosen: NDArray[np.bool_], strata: NDArray[np.int64]) -> tuple[float, float]:
@@ -89,8 +91,8 @@ def _means(values: NDArray[np.float64], chosen: NDArray[np.bool_], strata: NDArr
     count = strata.max() + 1
     n, k = np.bincount(strata, minlength=count), np.bincount(strata[chosen], minlength=count)
     sums = np.bincount(strata[~chosen], values[~chosen], count)
-    held = (k > 0) & (n > k)
-    outside = float((k * sums / np.maximum(n - k, 1))[held].sum() / max(k[held].sum(), 1))
+    comparable = (k > 0) & (n > k)
+    outside = float((k * sums / np.maximum(n - k, 1))[comparable].sum() / max(k[comparable].sum(), 1))
     return float(values[chosen].mean()), outside
 
 
@@ -112,14 +114,14 @@ def _features(dataset: Dataset, rows: NDArray[np.int64]) -> Iterator[Feature]:
 
 def _words(dataset: Dataset, rows: NDArray[np.int64]) -> Iterator[Feature]:
     texts = [words(str(dataset.inputs[row])) for row in rows]
-    having: dict[str, list[int]] = {}
+    rows_of: dict[str, list[int]] = {}
     for place, text in enumerate(texts):
         for word in set(text):
-            having.setdefault(word, []).append(place)
-    counts = Counter({word: len(places) for word, places in having.items() if FEWEST <= len(places) < len(rows)})
+            rows_of.setdefault(word, []).append(place)
+    counts = Counter({word: len(places) for word, places in rows_of.items() if FEWEST <= len(places) < len(rows)})
     for word, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:WORDS]:
         values = np.zeros(len(rows))
-        values[having[word]] = 1
+        values[rows_of[word]] = 1
         yield Feature(word, "word", values, f"insert:{word}")
     yield Feature("number of words", "length", np.array([len(text) for text in texts], np.float64))
 
@@ -130,9 +132,9 @@ def _columns(dataset: Dataset, rows: NDArray[np.int64]) -> Iterator[Feature]:
         column = frame.iloc[:, place]
         if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
             values = column.to_numpy(np.float64, na_value=np.nan)
-            known = np.isfinite(values)
-            if known.any() and (values[known] != values[known][0]).any():
-                yield Feature(str(name), "column", np.where(known, values, values[known].mean()), f"shift:{name}")
+            finite = np.isfinite(values)
+            if finite.any() and (values[finite] != values[finite][0]).any():
+                yield Feature(str(name), "column", np.where(finite, values, values[finite].mean()), f"shift:{name}")
             continue
         for value in column.value_counts().index[:VALUES]:
             yield Feature(f"{name} = {value}", "value", np.asarray(column == value, np.float64))

@@ -27,18 +27,19 @@ PLACES = ("a", "b", "a-again", "b-again")
 GROUPS = ((0, 1, 6, 7), (2, 3, 4, 5))
 """Places in a block of runs that make up a group: the pair of halves that is trained twice, and the two other pairs."""
 FEWEST = 2 * BLOCK
-"""Runs below which groups can be dealt out in too few ways to tell anything at 5 %."""
+"""Fewest runs whose groups can be reassigned in enough ways to show anything at 5 %."""
 
 
 @dataclass(frozen=True)
 class Contender:
     """One of the algorithms.
 
+    source  the SPEC or the folder of a finished run that the user named
     run     folder of a finished run whose pool is taken; None where there is none
     seed    of that pool
     """
 
-    given: str
+    source: str
     learner: LearningAlgorithm
     run: Path | None = None
     seed: int = 0
@@ -53,25 +54,25 @@ class Pools:
     again: Pool
 
 
-def contender(given: str, dataset: Dataset, name: str) -> Contender:
+def contender(source: str, dataset: Dataset, option: str) -> Contender:
     """The algorithm that a SPEC or the folder of a finished run names.
 
     Raises InputError if it does not fit the data, has no gradients, or the run is of other data or unfinished.
     """
-    path = Path(given)
-    if given.partition(":")[0] not in plugins.names("learners"):
+    path = Path(source)
+    if source.partition(":")[0] not in plugins.names("learners"):
         if path.exists() and is_audit(path):
-            return _of_run(path if path.is_dir() else path.parent, given, dataset, name)
+            return _from_run(path if path.is_dir() else path.parent, source, dataset, option)
         if path.is_dir():
             raise InputError(
-                f"--{name} {given}: expected a learner or the folder of a finished run, found no audit.json"
+                f"--{option} {source}: expected a learner or the folder of a finished run, found no audit.json"
             )
     try:
-        learner = _usable(learner_of(given, dataset.modality), given, name)
-        rehearse(learner, dataset, given)
+        learner = _usable(learner_of(source, dataset.modality), source, option)
+        rehearse(learner, dataset, source)
     except InputError as error:
-        raise InputError(str(error).replace("--learner ", f"--{name} ", 1)) from error
-    return Contender(given, learner)
+        raise InputError(str(error).replace("--learner ", f"--{option} ", 1)) from error
+    return Contender(source, learner)
 
 
 def train(
@@ -80,68 +81,74 @@ def train(
     """Train what is missing; a finished run's folder is only read."""
     seeds = np.random.SeedSequence(seed).generate_state(len(PLACES)).tolist()
     pools = []
-    for place, own in zip(PLACES, seeds, strict=True):
-        one = contenders[PLACES.index(place) % 2]
-        finished = one.run is not None and place in ("a", "b")
-        folder = one.run / "pool" if finished and one.run else directory / place
-        count = one.runs if finished else runs
-        pools.append(train_pool(dataset, one.learner, folder, count, one.seed if finished else own, track))
+    for place, pool_seed in zip(PLACES, seeds, strict=True):
+        algorithm = contenders[PLACES.index(place) % 2]
+        finished = algorithm.run is not None and place in ("a", "b")
+        folder = algorithm.run / "pool" if finished and algorithm.run else directory / place
+        count = algorithm.runs if finished else runs
+        pools.append(
+            train_pool(dataset, algorithm.learner, folder, count, algorithm.seed if finished else pool_seed, track)
+        )
     fewest = min(map(len, pools)) // BLOCK * BLOCK
-    whole = [_first(pool, fewest) for pool in pools]
-    return Pools(whole[0], whole[2]), Pools(whole[1], whole[3])
+    truncated = [_truncated(pool, fewest) for pool in pools]
+    return Pools(truncated[0], truncated[2]), Pools(truncated[1], truncated[3])
 
 
-def groups(pool: Pool) -> list[NDArray[np.int64]]:
-    """Runs of each group, kinds in turn; see GROUPS."""
+def group_runs(pool: Pool) -> list[NDArray[np.int64]]:
+    """Numbers of the runs of each group, kinds in turn; see GROUPS."""
     return [
         block * BLOCK + np.array(places, np.int64) for block in range(len(pool) // BLOCK) for places in GROUPS
     ]  # fmt: skip
 
 
-def _first(pool: Pool, runs: int) -> Pool:
-    kept = slice(0, runs)
+def _truncated(pool: Pool, runs: int) -> Pool:
+    first = slice(0, runs)
     return replace(
         pool,
-        masks=pool.masks[kept],
-        outputs=pool.outputs[kept],
-        seeds=pool.seeds[kept],
-        subsets=pool.subsets[kept],
-        snapshots=pool.snapshots[kept],
+        masks=pool.masks[first],
+        outputs=pool.outputs[first],
+        seeds=pool.seeds[first],
+        subsets=pool.subsets[first],
+        snapshots=pool.snapshots[first],
     )
 
 
-def _of_run(folder: Path, given: str, dataset: Dataset, name: str) -> Contender:
+def _from_run(folder: Path, source: str, dataset: Dataset, option: str) -> Contender:
     document = read_audit(folder)
-    said = _arguments(document["reproduce"]["arguments"])
+    arguments = _flag_values(document["reproduce"]["arguments"])
     if document["dataset"]["fingerprint"] != dataset.fingerprint:
         read = document["dataset"].get("reading", {})
-        how = " ".join(f"--{key} {value}" for key, value in read.items() if value is not None)
+        options = " ".join(f"--{key} {value}" for key, value in read.items() if value is not None)
         raise InputError(
-            f"--{name} {given}: the run was on other data, {document['dataset']['fingerprint'][:12]}…, than is read "
-            f"here, {dataset.fingerprint[:12]}…; it read {document['dataset']['path']} with {how or 'the defaults'}"
+            f"--{option} {source}: the run was on other data, {document['dataset']['fingerprint'][:12]}…, than is read "
+            f"here, {dataset.fingerprint[:12]}…; it read {document['dataset']['path']} with {options or 'the defaults'}"
         )
-    if "--checkpoint" in said:
-        raise InputError(f"--{name} {given}: the run attributed checkpoints; expected one that trained its own models")
-    seed, runs = int(said.get("--seed", "0")), int(said.get("--runs", "0"))
+    if "--checkpoint" in arguments:
+        raise InputError(
+            f"--{option} {source}: the run attributed checkpoints; expected one that trained its own models"
+        )
+    seed, runs = int(arguments.get("--seed", "0")), int(arguments.get("--runs", "0"))
     if runs < FEWEST:
-        raise InputError(f"--{name} {given}: the run has {runs} models; expected at least {FEWEST}")
+        raise InputError(f"--{option} {source}: the run has {runs} models; expected at least {FEWEST}")
     missing = [run for run in range(runs) if not (folder / "pool" / f"run-{run:05d}.pt").exists()]
     if missing:
-        raise InputError(f"--{name} {given}: {len(missing)} of its {runs} models are not there; finish the run first")
-    learner = _usable(learner_of(said.get("--learner"), dataset.modality), given, name)
-    return Contender(given, learner, folder, seed, runs)
+        raise InputError(
+            f"--{option} {source}: {len(missing)} of its {runs} models are not there; finish the run first"
+        )
+    learner = _usable(learner_of(arguments.get("--learner"), dataset.modality), source, option)
+    return Contender(source, learner, folder, seed, runs)
 
 
-def _arguments(words: Sequence[str]) -> Mapping[str, str]:
-    """Flags and what follows each."""
-    return {word: after for word, after in zip(words, [*words[1:], ""], strict=True) if word.startswith("--")}
+def _flag_values(words: Sequence[str]) -> Mapping[str, str]:
+    """Flags and the word after each."""
+    return {word: value for word, value in zip(words, [*words[1:], ""], strict=True) if word.startswith("--")}
 
 
-def _usable(learner: Any, given: str, name: str) -> LearningAlgorithm:
+def _usable(learner: Any, source: str, option: str) -> LearningAlgorithm:
     if not is_differentiable(learner):
         raise InputError(
-            f"--{name} {given}: expected a learner whose models are torch modules; how an estimator without gradients "
-            "uses the data can't be told from so few runs"
+            f"--{option} {source}: expected a learner whose models are torch modules; how an estimator without "
+            "gradients uses the data can't be told from so few runs"
         )
     usable: LearningAlgorithm = learner
     return usable

@@ -1,4 +1,4 @@
-"""Random changes of the same size as a given one: what moves a prediction by being a change at all."""
+"""Random changes of the same size as a given one: how far any such change moves a prediction."""
 
 import re
 from collections import Counter
@@ -12,7 +12,7 @@ from ..data.features.words import words
 from ..dataset import Dataset
 
 FEWEST_TEXTS = 3
-"""Training texts that a word is in before it is put into others."""
+"""Fewest training texts with a word for it to be inserted into others."""
 
 
 def random_like(dataset: Dataset, before: Any, after: Any, rng: np.random.Generator) -> Any:
@@ -27,8 +27,8 @@ def random_like(dataset: Dataset, before: Any, after: Any, rng: np.random.Genera
         return _columns(dataset, before, after, rng)
     difference = after.astype(np.float64) - before
     axes = tuple(range(1 if before.ndim < 4 else 2, before.ndim))
-    by = [_away(before.shape[axis], rng) for axis in axes]
-    moved = before + rng.choice([-1, 1]) * np.roll(difference, by, axes)
+    shifts = [_away(before.shape[axis], rng) for axis in axes]
+    moved = before + rng.choice([-1, 1]) * np.roll(difference, shifts, axes)
     return (
         np.clip(np.round(moved), 0, 255).astype(before.dtype)
         if before.dtype == np.uint8
@@ -42,17 +42,17 @@ def _away(length: int, rng: np.random.Generator) -> int:
 
 
 def _texts(dataset: Dataset, before: Any, after: Any, rng: np.random.Generator) -> NDArray[Any]:
-    found = dataset.derive("vocabulary", lambda: _vocabulary(dataset))
-    new = rng.permutation(found)
+    vocabulary = dataset.derive("vocabulary", lambda: _vocabulary(dataset))
+    new_words = rng.permutation(vocabulary)
     changed = []
-    for old, changed_to in zip(before, after, strict=True):
-        was, now = Counter(words(str(old))), Counter(words(str(changed_to)))
-        less, more = sum((was - now).values()), sum((now - was).values())
-        kept = re.split(r"(\s+)", str(old))
-        places = [place for place, part in enumerate(kept) if part.strip()]
-        for place in rng.permutation(places)[:less]:
-            kept[place] = ""
-        changed.append(" ".join(["".join(kept).strip(), *new[:more]]))
+    for text, new_text in zip(before, after, strict=True):
+        was, now = Counter(words(str(text))), Counter(words(str(new_text)))
+        n_removed, n_added = sum((was - now).values()), sum((now - was).values())
+        parts = re.split(r"(\s+)", str(text))
+        places = [place for place, part in enumerate(parts) if part.strip()]
+        for place in rng.permutation(places)[:n_removed]:
+            parts[place] = ""
+        changed.append(" ".join(["".join(parts).strip(), *new_words[:n_added]]))
     return np.array(changed, object)
 
 
@@ -66,9 +66,9 @@ def _columns(dataset: Dataset, before: pd.DataFrame, after: pd.DataFrame, rng: n
     numeric = [str(name) for name in before if pd.api.types.is_numeric_dtype(before[name])]
     touched = [name for name in numeric if not after[name].equals(before[name])]
     spread = dataset.frame.iloc[dataset.rows("train")][numeric].astype(np.float64).std().to_dict()
-    others = [name for name in numeric if name not in touched and spread[name] > 0] or numeric
+    candidates = [name for name in numeric if name not in touched and spread[name] > 0] or numeric
     moved = before.copy()
-    for name, other in zip(touched, rng.permutation(np.array(others, object)), strict=False):
+    for name, candidate in zip(touched, rng.permutation(np.array(candidates, object)), strict=False):
         steps = (after[name].astype(np.float64) - before[name]) / max(spread[name], 1e-300)
-        moved[other] = before[other].astype(np.float64) + rng.choice([-1, 1]) * steps * spread[other]
+        moved[candidate] = before[candidate].astype(np.float64) + rng.choice([-1, 1]) * steps * spread[candidate]
     return moved

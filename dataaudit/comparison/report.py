@@ -27,22 +27,24 @@ from .comparison import (
 )
 
 SAMPLES = 5
-"""Of each list on the page."""
+"""Samples of each list on the page."""
 COMPONENTS = 6
 """Real components that are shown in full."""
 CLEAREST = 3
 """Differences of a list that the terminal gets."""
 ENDS = ("one end", "the other end")
 SHARES = ("word", "value", "class")
-"""Kinds of differences that are there or not."""
+"""Kinds of differences that are binary."""
 USUAL = 0.05
-"""Chance from which an effect is no more than what random changes do."""
+"""p-value above which an effect is no more than that of random changes."""
 
 
 def shown_samples(comparison: Comparison) -> list[str]:
     """Ids of the samples that the page shows, each once."""
-    ends = [end for one in comparison.real[:COMPONENTS] for end in one.ends]
-    return list(dict.fromkeys(one.id for end in ends for part in (end.targets, end.carriers) for one in part[:SAMPLES]))
+    ends = [end for component in comparison.real[:COMPONENTS] for end in component.ends]
+    return list(
+        dict.fromkeys(sample.id for end in ends for part in (end.targets, end.carriers) for sample in part[:SAMPLES])
+    )
 
 
 def write_comparison(comparison: Comparison, exhibits: Mapping[str, Exhibit], directory: Path) -> Path:
@@ -62,15 +64,15 @@ def as_data(comparison: Comparison) -> dict[str, Any]:
 def lines(comparison: Comparison) -> Iterator[str]:
     """What was found, for a terminal."""
     yield conclusion(comparison)
-    for one in comparison.real[:COMPONENTS]:
-        yield f"  {_name(one)}: p {_chance(one, comparison)}, variance {one.variance:.3g}"
-        for title, end in zip(ENDS, one.ends, strict=True):
-            told = f"predictions: {_clearest(end.of_targets)}; training samples: {_clearest(end.of_carriers)}"
-            yield f"    {title}: {told}"
+    for component in comparison.real[:COMPONENTS]:
+        yield f"  {_name(component)}: p {_chance(component, comparison)}, variance {component.variance:.3g}"
+        for title, end in zip(ENDS, component.ends, strict=True):
+            text = f"predictions: {_clearest(end.of_targets)}; training samples: {_clearest(end.of_carriers)}"
+            yield f"    {title}: {text}"
     if len(comparison.real) > COMPONENTS:
         yield f"  {len(comparison.real) - COMPONENTS} more real components are in comparison.json"
     for test in comparison.counterfactuals:
-        yield f"  {_said(test, comparison.alpha)}"
+        yield f"  {_sentence(test, comparison.alpha)}"
     yield from comparison.notes
 
 
@@ -96,8 +98,8 @@ def summarize(comparison: Comparison, exhibits: Mapping[str, Exhibit]) -> dict[s
     return {
         "name": short(str(data["name"]), 120),
         "algorithms": [
-            (side, one.given, f"{one.measure} {one.performance:.3f}", _recipe(one))
-            for side, one in (("A", comparison.a), ("B", comparison.b))
+            (side, algorithm.given, f"{algorithm.measure} {algorithm.performance:.3f}", _recipe(algorithm))
+            for side, algorithm in (("A", comparison.a), ("B", comparison.b))
         ],
         "conclusion": conclusion(comparison),
         "real": bool(comparison.real),
@@ -105,13 +107,13 @@ def summarize(comparison: Comparison, exhibits: Mapping[str, Exhibit]) -> dict[s
         "own": [f"{value:.3f}" for value in comparison.own],
         "agreement": Markup(histogram("agreement", "How far attributions agree", agreement, "cosine", marks)),
         "variances": Markup(_variances(comparison)),
-        "rows": [_line(one, comparison) for one in comparison.components],
-        "components": [_component(one, comparison, exhibits) for one in comparison.real[:COMPONENTS]],
+        "rows": [_line(component, comparison) for component in comparison.components],
+        "components": [_component(component, comparison, exhibits) for component in comparison.real[:COMPONENTS]],
         "more": max(0, len(comparison.real) - COMPONENTS),
-        "tests": [_test(number, one, comparison.alpha) for number, one in enumerate(comparison.counterfactuals)],
+        "tests": [_test(number, test, comparison.alpha) for number, test in enumerate(comparison.counterfactuals)],
         "alpha": f"{comparison.alpha:.0%}",
         "draws": len(comparison.by_chance),
-        "least": f"{_least(comparison):.2g}",
+        "least": f"{_smallest_p(comparison):.2g}",
         "notes": comparison.notes,
         "facts": [
             ("Content", f"SHA-256 {data['fingerprint'][:16]}…"),
@@ -132,14 +134,14 @@ def _name(component: Component) -> str:
     return f"{component.side} beyond {other}, component {component.number}"
 
 
-def _least(comparison: Comparison) -> float:
-    """The smallest p-value that the draws of chance can show."""
+def _smallest_p(comparison: Comparison) -> float:
+    """The smallest p-value that the number of draws allows."""
     return 1 / (1 + len(comparison.by_chance))
 
 
 def _chance(component: Component, comparison: Comparison) -> str:
-    """Its p-value, which the draws of chance may bound only."""
-    return f"{'=' if component.p > _least(comparison) else '≤'} {component.p:.3g}"
+    """Its p-value, which the draws may only bound."""
+    return f"{'=' if component.p > _smallest_p(comparison) else '≤'} {component.p:.3g}"
 
 
 def _line(component: Component, comparison: Comparison) -> list[str]:
@@ -149,38 +151,45 @@ def _line(component: Component, comparison: Comparison) -> list[str]:
     return [_name(component), f"{component.variance:.3g}", chance, *shares, claim]
 
 
-def _clearest(found: Sequence[Difference]) -> str:
-    """A few of them, each once; of classes those that these samples have."""
-    told: dict[str, Difference] = {}
-    for one in found:
-        if one.kind != "class" or one.inside > one.outside:
-            told.setdefault(one.what, one)
-    return ", ".join(_words(one) for one in list(told.values())[:CLEAREST]) or "nothing sets these apart"
+def _clearest(differences: Sequence[Difference]) -> str:
+    """The first few, each once; of classes only those more frequent among these samples."""
+    clearest: dict[str, Difference] = {}
+    for difference in differences:
+        if difference.kind != "class" or difference.inside > difference.outside:
+            clearest.setdefault(difference.what, difference)
+    return (
+        ", ".join(_phrase(difference) for difference in list(clearest.values())[:CLEAREST])
+        or "nothing sets these apart"
+    )
 
 
-def _words(one: Difference) -> str:
-    inside, outside = _numbers(one)
-    return f"{_named(one)} {'in ' if one.kind in SHARES else ''}{inside} ({_others(one)} {outside})"
+def _phrase(difference: Difference) -> str:
+    inside, outside = _numbers(difference)
+    share = "in " if difference.kind in SHARES else ""
+    return f"{_description(difference)} {share}{inside} ({_reference(difference)} {outside})"
 
 
-def _named(one: Difference) -> str:
-    what = short(one.what, 60)
-    return {"class": f"class {what}", "word": f"the word '{what}'"}.get(one.kind, what)
+def _description(difference: Difference) -> str:
+    what = short(difference.what, 60)
+    return {"class": f"class {what}", "word": f"the word '{what}'"}.get(difference.kind, what)
 
 
-def _numbers(one: Difference) -> list[str]:
-    return [f"{value:.0%}" if one.kind in SHARES else f"{value:.3g}" for value in (one.inside, one.outside)]
+def _numbers(difference: Difference) -> list[str]:
+    return [
+        f"{value:.0%}" if difference.kind in SHARES else f"{value:.3g}"
+        for value in (difference.inside, difference.outside)
+    ]
 
 
-def _others(one: Difference) -> str:
-    return "others of the same classes" if one.within else "others"
+def _reference(difference: Difference) -> str:
+    return "others of the same classes" if difference.within else "others"
 
 
-def _said(test: Counterfactual, alpha: float) -> str:
+def _sentence(test: Counterfactual, alpha: float) -> str:
     verdict = "A and B react differently" if test.differs else "no difference between A and B is seen"
     effects = ", ".join(f"{_effect(effect)} under {side}" for side, effect in (("A", test.a), ("B", test.b)))
     return (
-        f"{short(test.transform, 80)}: {_moved(test)} by {effects}; "
+        f"{short(test.transform, 80)}: {_moved_output(test)} by {effects}; "
         f"{verdict} ({test.interval[0]:+.3f} to {test.interval[1]:+.3f}, {_level(test, alpha)})"
     )
 
@@ -195,22 +204,22 @@ def _level(test: Counterfactual, alpha: float) -> str:
     return f"{100 * test.level:.3g}% interval{together}"
 
 
-def _moved(test: Counterfactual) -> str:
+def _moved_output(test: Counterfactual) -> str:
     what = PREDICTION if test.towards == PREDICTION else f"the probability of {short(test.towards, 40)}"
     return f"{what} moves"
 
 
 def _variances(comparison: Comparison) -> str:
-    """Variances of both ways' components, with the level that chance stays below."""
-    found = {
-        f"{side} beyond {other}": [one.variance for one in sorted(comparison.components, key=lambda one: one.number)
-                                   if one.side == side]
+    """Variances of the components in both directions, with the level of chance."""
+    components = sorted(comparison.components, key=lambda component: component.number)
+    variances = {
+        f"{side} beyond {other}": [component.variance for component in components if component.side == side]
         for side, other in ("AB", "BA")
-    }  # fmt: skip
-    count = max(map(len, found.values()))
+    }
+    count = max(map(len, variances.values()))
     numbers = [float(k + 1) for k in range(count)]
     level = float(np.quantile(comparison.by_chance, 1 - comparison.alpha, method="higher"))
-    series = {label: (numbers[: len(own)], own) for label, own in found.items()}
+    series = {label: (numbers[: len(values)], values) for label, values in variances.items()}
     series["chance at most"] = (numbers, [level] * count)
     return curve("variances", "Variance along each component", numbers, series, "component", "variance")
 
@@ -224,31 +233,34 @@ def _component(component: Component, comparison: Comparison, exhibits: Mapping[s
             {
                 "title": title,
                 "lists": [
-                    ("Predictions", _shown(end.targets, exhibits), [_row(one) for one in end.of_targets]),
-                    ("Training samples that carry them", _shown(end.carriers, exhibits),
-                     [_row(one) for one in end.of_carriers]),
+                    ("Predictions", _samples(end.targets, exhibits), list(map(_row, end.of_targets))),
+                    (
+                        "Training samples that carry them",
+                        _samples(end.carriers, exhibits),
+                        list(map(_row, end.of_carriers)),
+                    ),
                 ],
             }
             for title, end in zip(map(str.capitalize, ENDS), component.ends, strict=True)
         ],
-    }  # fmt: skip
+    }
 
 
-def _shown(placed: tuple[Placed, ...], exhibits: Mapping[str, Exhibit]) -> list[dict[str, str]]:
+def _samples(placed: tuple[Placed, ...], exhibits: Mapping[str, Exhibit]) -> list[dict[str, str]]:
     return [
         {
-            "id": one.id,
-            "caption": short(one.label, 40),
-            "picture": known.picture,
-            "text": known.text or " · ".join(f"{name}: {value}" for name, value in known.values),
+            "id": sample.id,
+            "caption": short(sample.label, 40),
+            "picture": exhibit.picture,
+            "text": exhibit.text or " · ".join(f"{name}: {value}" for name, value in exhibit.values),
         }
-        for one in placed[:SAMPLES]
-        for known in [exhibits.get(one.id, Exhibit())]
+        for sample in placed[:SAMPLES]
+        for exhibit in [exhibits.get(sample.id, Exhibit())]
     ]
 
 
-def _row(one: Difference) -> list[str]:
-    return [_named(one), *_numbers(one), _others(one), f"{one.p:.2g}"]
+def _row(difference: Difference) -> list[str]:
+    return [_description(difference), *_numbers(difference), _reference(difference), f"{difference.p:.2g}"]
 
 
 def _test(number: int, test: Counterfactual, alpha: float) -> dict[str, Any]:
@@ -260,11 +272,11 @@ def _test(number: int, test: Counterfactual, alpha: float) -> dict[str, Any]:
     across = f"change: {test.towards}" if test.towards == PREDICTION else f"change of the probability of {test.towards}"
     return {
         "transform": short(test.transform, 120),
-        "said": _said(test, alpha),
+        "said": _sentence(test, alpha),
         "origin": "suggested by what sets a component apart" if test.suggested else "named by --transform",
         "targets": test.targets,
         "level": _level(test, alpha),
         "towards": "" if test.towards == PREDICTION else short(test.towards, 40),
-        "chances": [f"{one.p:.3g}" for one in (test.a, test.b)],
+        "chances": [f"{effect.p:.3g}" for effect in (test.a, test.b)],
         "chart": Markup(intervals(f"test-{number}", f"What {short(test.transform, 60)} does", rows, across)),
     }

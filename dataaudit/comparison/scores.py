@@ -1,4 +1,4 @@
-"""Attributions of groups of a pool's models, each group's from its own runs alone, so that groups can change places."""
+"""Attributions of groups of a pool's models, each group's from its own runs only, so that groups are exchangeable."""
 
 import tempfile
 import warnings
@@ -23,33 +23,33 @@ def scores_of_groups(
 
     targets   dataset rows
     """
-    whole = Problem.of(pool, rows=targets)
+    problem = Problem.from_pool(pool, rows=targets)
     engine = plugins.get("backends", "trak").BACKEND()
     backend = replace(engine, ridges=(engine.ridge,))
-    found = []
+    scores = []
     with tempfile.TemporaryDirectory(prefix="dataaudit-") as folder:
         for number, runs in enumerate(track(groups, label, len(groups))):
             with warnings.catch_warnings():
                 warnings.simplefilter(
                     "ignore"
                 )  # a group has too few subsets to fit a scale, which does not matter here
-                scored = backend.attribute(_part(whole, pool, runs), Path(folder) / f"{number}.h5", silent)
-            found.append(np.ascontiguousarray(scored.scores().T / np.float32(scored.provenance["slope"])))
-    return found
+                scored = backend.attribute(_restricted(problem, pool, runs), Path(folder) / f"{number}.h5", silent)
+            scores.append(np.ascontiguousarray(scored.scores().T / np.float32(scored.provenance["slope"])))
+    return scores
 
 
-def _part(whole: Problem, pool: Pool, runs: NDArray[np.int64]) -> Problem:
+def _restricted(problem: Problem, pool: Pool, runs: NDArray[np.int64]) -> Problem:
     """The problem as if the pool held these runs only; a pool's final models come first among its models."""
-    assert whole.runs is not None
+    assert problem.runs is not None
     doubts = None
-    if whole.doubts is not None:
+    if problem.doubts is not None:
         margins = pool.margins(pool.dataset.rows("train"), pool.dataset.targets[pool.dataset.rows("train")])
         doubts = (1 / (1 + np.exp(margins[runs]))).mean(0)
     return replace(
-        whole,
-        models=tuple(whole.models[run] for run in runs),
-        runs=Runs(whole.runs.masks[runs], whole.runs.margins[runs], whole.runs.subsets[runs]),
+        problem,
+        models=tuple(problem.models[run] for run in runs),
+        runs=Runs(problem.runs.masks[runs], problem.runs.margins[runs], problem.runs.subsets[runs]),
         doubts=doubts,
         run_of=np.arange(len(runs)),
-        identity={**whole.identity, "runs": runs.tolist()},
+        identity={**problem.identity, "runs": runs.tolist()},
     )

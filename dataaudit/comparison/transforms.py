@@ -43,39 +43,39 @@ class Transform:
 
 def transform_of(spec: str, dataset: Dataset) -> Transform:
     """What a specification names, for the inputs of this dataset. Raises InputError if it names nothing for them."""
-    name, colon, rest = spec.partition(":")
+    name, colon, arguments = spec.partition(":")
     built_in = BUILT_IN[dataset.modality]
     if name in built_in:
-        return Transform(spec, built_in[name](name, rest, dataset))
-    for_others = [kind for kind, known in BUILT_IN.items() if name in known]
-    if for_others:
-        kinds = " and ".join(f"{kind}s" for kind in for_others)
+        return Transform(spec, built_in[name](name, arguments, dataset))
+    other_modalities = [kind for kind, transforms in BUILT_IN.items() if name in transforms]
+    if other_modalities:
+        kinds = " and ".join(f"{kind}s" for kind in other_modalities)
         raise InputError(
             f"--transform {spec}: {name} is for {kinds}; for {dataset.modality}s there is {', '.join(built_in)}"
         )
-    if not colon or not rest or "=" in rest:
+    if not colon or not arguments or "=" in arguments:
         raise InputError(
             f"--transform {spec}: expected for {dataset.modality}s one of {', '.join(built_in)}, with arguments after "
             "a colon, or a function of your own as in package.module:function"
         )
-    return Transform(spec, partial(_own, spec, _imported(spec, name, rest)))
+    return Transform(spec, partial(_apply_user_function, spec, _imported(spec, name, arguments)))
 
 
-def _own(spec: str, function: Callable[[Inputs], Inputs], inputs: Inputs) -> Inputs:
+def _apply_user_function(spec: str, function: Callable[[Inputs], Inputs], inputs: Inputs) -> Inputs:
     try:
-        found = function(inputs.copy())
+        changed = function(inputs.copy())
     except Exception as error:  # whatever the user's code raises
         raise InputError(f"--transform {spec}: it failed: {type(error).__name__}: {error}") from error
-    if isinstance(found, list):
-        found = np.array(found, object)
-    if isinstance(inputs, np.ndarray) and isinstance(found, np.ndarray):
-        found = found.astype(inputs.dtype) if np.can_cast(found.dtype, inputs.dtype, "same_kind") else found
-    if _form(found) != _form(inputs):
+    if isinstance(changed, list):
+        changed = np.array(changed, object)
+    if isinstance(inputs, np.ndarray) and isinstance(changed, np.ndarray):
+        changed = changed.astype(inputs.dtype) if np.can_cast(changed.dtype, inputs.dtype, "same_kind") else changed
+    if _form(changed) != _form(inputs):
         raise InputError(
             f"--transform {spec}: expected inputs of the form they had, {shorten(_form(inputs), 300)}; it returned "
-            f"{shorten(_form(found), 300)}"
+            f"{shorten(_form(changed), 300)}"
         )
-    return found
+    return changed
 
 
 def _form(inputs: Any) -> str:
@@ -86,22 +86,22 @@ def _form(inputs: Any) -> str:
         return f"a table of {len(inputs)} rows and {inputs.shape[1]} columns: {columns}"
     if not isinstance(inputs, np.ndarray):
         return f"an object of type {type(inputs).__name__}"
-    if inputs.ndim == 1 and all(isinstance(one, str) for one in inputs):
+    if inputs.ndim == 1 and all(isinstance(text, str) for text in inputs):
         return f"{len(inputs)} texts"
     return f"an array of {inputs.dtype} and the shape {inputs.shape}"
 
 
 def _imported(spec: str, module: str, name: str) -> Callable[[Inputs], Inputs]:
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    directory = str(Path.cwd())
+    if directory not in sys.path:
+        sys.path.insert(0, directory)
     try:
-        found = getattr(importlib.import_module(module), name)
+        attribute = getattr(importlib.import_module(module), name)
     except Exception as error:  # whatever the user's code raises while it is imported
         raise InputError(f"--transform {spec}: importing it failed: {type(error).__name__}: {error}") from error
-    if not callable(found):
-        raise InputError(f"--transform {spec}: expected a function, found {type(found).__name__}")
-    function: Callable[[Inputs], Inputs] = found
+    if not callable(attribute):
+        raise InputError(f"--transform {spec}: expected a function, found {type(attribute).__name__}")
+    function: Callable[[Inputs], Inputs] = attribute
     return function
 
 
@@ -120,12 +120,12 @@ def _words(name: str, words: str, dataset: Dataset) -> Callable[[Inputs], Inputs
     return lambda texts: np.array([change(str(text)) for text in texts], object)
 
 
-def _column(name: str, rest: str, dataset: Dataset) -> Callable[[Inputs], Inputs]:
-    column, _, amount = rest.rpartition("=")
-    spec = f"{name}:{rest}"
+def _column(name: str, arguments: str, dataset: Dataset) -> Callable[[Inputs], Inputs]:
+    column, _, amount = arguments.rpartition("=")
+    spec = f"{name}:{arguments}"
     frame = dataset.frame
     if column not in frame or not pd.api.types.is_numeric_dtype(frame[column]):
-        numeric = [str(one) for one in frame if pd.api.types.is_numeric_dtype(frame[one])]
+        numeric = [str(name) for name in frame if pd.api.types.is_numeric_dtype(frame[name])]
         raise InputError(
             f"--transform {spec}: expected shift:COLUMN=1.0 of a column of numbers, which are {', '.join(numeric[:20])}"
         )
@@ -137,9 +137,9 @@ def _column(name: str, rest: str, dataset: Dataset) -> Callable[[Inputs], Inputs
     return shift
 
 
-def _place(name: str, rest: str, dataset: Dataset) -> Callable[[Inputs], Inputs]:
-    place, _, amount = rest.partition("=")
-    spec, size = f"{name}:{rest}", int(np.prod(dataset.inputs.shape[1:]))
+def _place(name: str, arguments: str, dataset: Dataset) -> Callable[[Inputs], Inputs]:
+    place, _, amount = arguments.partition("=")
+    spec, size = f"{name}:{arguments}", int(np.prod(dataset.inputs.shape[1:]))
     if not place.isdecimal() or int(place) >= size:
         raise InputError(f"--transform {spec}: expected shift:PLACE=1.0 with a place from 0 to {size - 1}")
     values = np.asarray(dataset.inputs).reshape(len(dataset), -1)[dataset.rows("train"), int(place)]
@@ -162,13 +162,13 @@ IMAGE_ARGUMENTS: dict[str, Mapping[str, float]] = {
 }
 
 
-def _image(name: str, rest: str, dataset: Dataset) -> Callable[[Inputs], Inputs]:
-    spec, known = f"{name}:{rest}", IMAGE_ARGUMENTS[name]
-    given = dict(pair.partition("=")[::2] for pair in rest.split(",") if pair)
-    unknown = [key for key in given if key not in known]
+def _image(name: str, arguments: str, dataset: Dataset) -> Callable[[Inputs], Inputs]:
+    spec, defaults = f"{name}:{arguments}", IMAGE_ARGUMENTS[name]
+    settings = dict(pair.partition("=")[::2] for pair in arguments.split(",") if pair)
+    unknown = [key for key in settings if key not in defaults]
     if unknown:
-        raise InputError(f"--transform {spec}: there is no argument {unknown[0]!r}; there are: {', '.join(known)}")
-    values = {**known, **{key: _number(spec, text) for key, text in given.items()}}
+        raise InputError(f"--transform {spec}: there is no argument {unknown[0]!r}; there are: {', '.join(defaults)}")
+    values = {**defaults, **{key: _number(spec, text) for key, text in settings.items()}}
     changes: dict[str, Callable[..., NDArray[np.float32]]]
     changes = {"patch": _patch, "texture": _texture, "tint": _tint, "blur": _blur, "background": _background}
 

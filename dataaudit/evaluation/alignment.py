@@ -1,6 +1,6 @@
 """How well scores agree with what retraining does: leave-one-out, removal of the top, planted label errors.
 
-Everything here compares arrays; who trains and scores is `evaluate`.
+Everything here compares arrays; `evaluate` trains and scores.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class LeaveOneOut:
 
     correlation    Pearson, over all m x n_target pairs
     reproducible   Pearson between the actual drops of one half of the training seeds and those of the other: where this
-                   is near 0, what leaving one sample out does is lost in the seeds' noise, whatever the scores
+                   is near 0, the effect of leaving one sample out is lost in the seeds' noise, whatever the scores
     """
 
     predicted: NDArray[np.float32]
@@ -59,20 +59,20 @@ def top_removals(
 ) -> tuple[list[list[NDArray[np.int64]]], NDArray[np.float32]]:
     """Positions of the training samples with the largest scores, by target and size, and the sums of their scores."""
     removed, predicted = [], np.zeros((len(targets), len(sizes)), np.float32)
-    for at, target in enumerate(targets):
+    for row, target in enumerate(targets):
         scores = attribution.scores(int(target), int(target) + 1)[:, 0]
         order = np.argsort(-scores, kind="stable")
         removed.append([order[:size] for size in sizes])
-        predicted[at] = [scores[order[:size]].sum() for size in sizes]
+        predicted[row] = [scores[order[:size]].sum() for size in sizes]
     return removed, predicted
 
 
 def random_removals(
-    labels: NDArray[np.int64], wanted: NDArray[np.int64], sizes: tuple[int, ...], seed: int
+    labels: NDArray[np.int64], target_labels: NDArray[np.int64], sizes: tuple[int, ...], seed: int
 ) -> list[list[NDArray[np.int64]]]:
-    """Positions of random training samples of each wanted class, by target and size; all of a class that is smaller."""
+    """Positions of random training samples of each target's class, by target and size; at most the class."""
     rng = np.random.default_rng(seed)
-    shuffled = [rng.permutation(np.flatnonzero(labels == label)) for label in wanted]
+    shuffled = [rng.permutation(np.flatnonzero(labels == label)) for label in target_labels]
     return [[order[:size] for size in sizes] for order in shuffled]
 
 

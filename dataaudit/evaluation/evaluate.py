@@ -77,7 +77,7 @@ class Measured:
 class Evaluation:
     """All backends on one dataset.
 
-    self_confidence_auc   what one minus the out-of-sample probability of the label reaches on the planted errors
+    self_confidence_auc   AUC of one minus the out-of-sample probability of the label on the planted errors
     """
 
     name: str
@@ -91,10 +91,10 @@ class Evaluation:
 def evaluate(
     config: AuditConfig, dataset: Dataset, backends: Sequence[str], effort: Effort, track: Track
 ) -> Evaluation:
-    """Train a pool, score with every backend, then retrain without what they point at.
+    """Train a pool, score with every backend, then retrain without their top-ranked samples.
 
     Models are kept in the audit's own directory, so `run` and `evaluate` train the pool once. A backend that can't
-    serve is part of the result, with the reason. Raises InputError for an unknown backend, and for other targets than
+    run is part of the result, with the reason. Raises InputError for an unknown backend, and for other targets than
     classes.
     """
     if dataset.task != "classification":
@@ -108,14 +108,12 @@ def evaluate(
     with joblib.parallel_config(n_jobs=config.workers):
         torch.set_num_threads(config.workers)
         pool = train_pool(dataset, learner, directory / "pool", config.runs, config.seed, track)
-        scored = {
-            name: _scored(name, engine, pool, directory / "evaluation", track) for name, engine in engines.items()
-        }
-        usable = {name: one for name, (_, one) in scored.items() if one is not None}
+        scored = {name: _score(name, engine, pool, directory / "evaluation", track) for name, engine in engines.items()}
+        usable = {name: attribution for name, (_, attribution) in scored.items() if attribution is not None}
         sizes = tuple(dict.fromkeys(max(1, round(share * len(dataset.rows("train")))) for share in SHARES))
-        removals = _removals(config, dataset, learner, pool, usable, sizes, effort, track)
-        left_out = _left_out(config, dataset, learner, usable, effort, track)
-        aucs, confidence = _planted(config, dataset, learner, engines, usable, track)
+        removals = _measure_removals(config, dataset, learner, pool, usable, sizes, effort, track)
+        left_out = _measure_left_out(config, dataset, learner, usable, effort, track)
+        aucs, confidence = _measure_planted(config, dataset, learner, engines, usable, track)
     return Evaluation(
         as_text(dataset.root.resolve().name),
         {
@@ -129,8 +127,8 @@ def evaluate(
             "torch": torch.__version__,
         },
         tuple(
-            replace(one, left_out=left_out.get(name), removal=removals.get(name), auc=aucs.get(name))
-            for name, (one, _) in scored.items()
+            replace(measured, left_out=left_out.get(name), removal=removals.get(name), auc=aucs.get(name))
+            for name, (measured, _) in scored.items()
         ),
         confidence,
         effort,
@@ -138,9 +136,9 @@ def evaluate(
     )
 
 
-def _scored(name: str, engine: Any, pool: Pool, directory: Path, track: Track) -> tuple[Measured, Attribution | None]:
+def _score(name: str, engine: Any, pool: Pool, directory: Path, track: Track) -> tuple[Measured, Attribution | None]:
     directory.mkdir(parents=True, exist_ok=True)
-    problem = Problem.of(pool)
+    problem = Problem.from_pool(pool)
     start = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
@@ -151,11 +149,11 @@ def _scored(name: str, engine: Any, pool: Pool, directory: Path, track: Track) -
             return Measured(name, error=str(error)), None
     seconds = time.perf_counter() - start
     measured = None if problem.runs is None else trust(problem.runs, attribution.held_out)
-    said = tuple(dict.fromkeys(str(warning.message) for warning in caught if warning.category is UserWarning))
-    return Measured(name, seconds, measured, warnings=said), attribution
+    messages = tuple(dict.fromkeys(str(warning.message) for warning in caught if warning.category is UserWarning))
+    return Measured(name, seconds, measured, warnings=messages), attribution
 
 
-def _removals(
+def _measure_removals(
     config: AuditConfig,
     dataset: Dataset,
     learner: LearningAlgorithm,
@@ -167,25 +165,28 @@ def _removals(
 ) -> dict[str, Removal]:
     """Remove the top of every backend's ranking for a few predictions, and retrain."""
     train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
-    right = np.flatnonzero(pool.probabilities[target].argmax(1) == dataset.targets[target])
-    chosen = np.sort(np.random.default_rng(config.seed).permutation(right)[: effort.targets])
+    correct = np.flatnonzero(pool.probabilities[target].argmax(1) == dataset.targets[target])
+    chosen = np.sort(np.random.default_rng(config.seed).permutation(correct)[: effort.targets])
     if not len(chosen) or not scored:
         return {}
-    tops = {name: top_removals(one, chosen, sizes) for name, one in scored.items()}
-    wanted = dataset.targets[target[chosen]]
+    tops = {name: top_removals(attribution, chosen, sizes) for name, attribution in scored.items()}
+    labels = dataset.targets[target[chosen]]
     groups = [removed for removed, _ in tops.values()]
-    groups.append(random_removals(dataset.targets[train], wanted, sizes, config.seed))
-    sets = [np.zeros(0, np.int64)] + [train[one] for group in groups for by_size in group for one in by_size]
+    groups.append(random_removals(dataset.targets[train], labels, sizes, config.seed))
+    sets = [np.zeros(0, np.int64)] + [
+        train[positions] for group in groups for by_size in group for positions in by_size
+    ]
     retraining = Retraining(dataset, learner, config.directory / "retrained", config.seed, effort.times, track)
     margins = retraining.margins(sets, range(effort.times), target[chosen]).mean(1)
     shape = len(groups), len(chosen), len(sizes), len(chosen)
     drops = np.einsum("gtkt->gtk", (margins[0] - margins[1:]).reshape(shape))
     return {
-        name: Removal(sizes, predicted, drops[at], drops[-1]) for at, (name, (_, predicted)) in enumerate(tops.items())
+        name: Removal(sizes, predicted, drops[index], drops[-1])
+        for index, (name, (_, predicted)) in enumerate(tops.items())
     }
 
 
-def _left_out(
+def _measure_left_out(
     config: AuditConfig,
     dataset: Dataset,
     learner: LearningAlgorithm,
@@ -193,31 +194,35 @@ def _left_out(
     effort: Effort,
     track: Track,
 ) -> dict[str, LeaveOneOut]:
-    """Leave single training samples out: half those that most backends hold for influential, half at random."""
+    """Leave single training samples out: half ranked influential by the backends, half at random."""
     if not scored or not effort.left_out:
         return {}
     train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
-    ranks = np.mean([_largest(one).argsort().argsort() for one in scored.values()], 0)
+    ranks = np.mean([_largest(attribution).argsort().argsort() for attribution in scored.values()], 0)
     influential = np.argsort(-ranks, kind="stable")[: (effort.left_out + 1) // 2]
-    others = np.setdiff1d(np.random.default_rng(config.seed).permutation(len(train)), influential, assume_unique=True)
-    chosen = np.concatenate([influential, others[: effort.left_out - len(influential)]])
-    sets = [np.zeros(0, np.int64), *(train[[one]] for one in chosen)]
+    random_others = np.setdiff1d(
+        np.random.default_rng(config.seed).permutation(len(train)), influential, assume_unique=True
+    )
+    chosen = np.concatenate([influential, random_others[: effort.left_out - len(influential)]])
+    sets = [np.zeros(0, np.int64), *(train[[position]] for position in chosen)]
     retraining = Retraining(dataset, learner, config.directory / "retrained", config.seed, effort.times, track)
     margins = retraining.margins(sets, range(effort.times), target)
     weights = np.zeros((len(chosen), len(train)), np.float32)
     weights[np.arange(len(chosen)), chosen] = 1
-    return {name: leave_one_out(one.sums(weights), margins[0], margins[1:]) for name, one in scored.items()}
+    return {
+        name: leave_one_out(attribution.sums(weights), margins[0], margins[1:]) for name, attribution in scored.items()
+    }
 
 
 def _largest(attribution: Attribution) -> NDArray[np.float32]:
     """(n_train,) each training sample's largest score in size, over the targets."""
-    found = np.zeros(attribution.shape[0], np.float32)
+    largest = np.zeros(attribution.shape[0], np.float32)
     for _, block in attribution.blocks():
-        np.maximum(found, np.abs(block).max(1), out=found)
-    return found
+        np.maximum(largest, np.abs(block).max(1), out=largest)
+    return largest
 
 
-def _planted(
+def _measure_planted(
     config: AuditConfig,
     dataset: Dataset,
     learner: LearningAlgorithm,
@@ -225,18 +230,18 @@ def _planted(
     scored: dict[str, Attribution],
     track: Track,
 ) -> tuple[dict[str, float], float]:
-    """Flip some training labels, train a small pool on that, and look for them by self-influence."""
+    """Flip some training labels, train a small pool on that, and detect them by self-influence."""
     targets, flipped = planted_flips(dataset, FLIPPED, config.seed)
     faulty = replace(dataset, targets=targets)
     pool = train_pool(faulty, learner, config.directory / "planted", BLOCK, config.seed, track)
     train = faulty.rows("train")
-    found = {}
-    for name, one in scored.items():
-        if one.self_influence is not None:
+    aucs = {}
+    for name, clean_attribution in scored.items():
+        if clean_attribution.self_influence is not None:
             path = config.directory / "evaluation" / f"{name}-planted.h5"
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # those of the backend itself were heard before
-                attribution = engines[name].attribute(Problem.of(pool), path, track)
+                warnings.simplefilter("ignore", UserWarning)  # the backend's own warnings were reported before
+                attribution = engines[name].attribute(Problem.from_pool(pool), path, track)
             if attribution.self_influence is not None:
-                found[name] = detection_auc(attribution.self_influence, flipped)
-    return found, detection_auc(1 - pool.probabilities[train, targets[train]], flipped)
+                aucs[name] = detection_auc(attribution.self_influence, flipped)
+    return aucs, detection_auc(1 - pool.probabilities[train, targets[train]], flipped)

@@ -44,17 +44,19 @@ def lines(evaluation: Evaluation) -> list[str]:
     columns, rows = _table(evaluation)
     table = [columns, *([row["name"], *row["cells"]] for row in rows)]
     widths = [max(len(line[i]) for line in table if i < len(line)) for i in range(len(columns))]
-    shown = []
+    rendered = []
     for line in table:
-        first, *rest = line
-        shown.append(f"{first:<{widths[0]}}  " + "  ".join(f"{cell:>{widths[i + 1]}}" for i, cell in enumerate(rest)))
-    return [line.rstrip() for line in shown] + [f"{row['name']}: {row['error']}" for row in rows if row["error"]]
+        first, *cells = line
+        rendered.append(
+            f"{first:<{widths[0]}}  " + "  ".join(f"{cell:>{widths[i + 1]}}" for i, cell in enumerate(cells))
+        )
+    return [line.rstrip() for line in rendered] + [f"{row['name']}: {row['error']}" for row in rows if row["error"]]
 
 
 def summarize_evaluation(evaluation: Evaluation) -> dict[str, Any]:
     """Everything on the page, as text and numbers ready to show."""
     columns, rows = _table(evaluation)
-    usable = [one for one in evaluation.measured if not one.error]
+    usable = [measured for measured in evaluation.measured if not measured.error]
     facts = evaluation.facts
     return {
         "name": evaluation.name,
@@ -68,10 +70,12 @@ def summarize_evaluation(evaluation: Evaluation) -> dict[str, Any]:
         ],
         "columns": columns,
         "rows": rows,
-        "warnings": [(one.backend, text) for one in usable for text in one.warnings],
+        "warnings": [(measured.backend, text) for measured in usable for text in measured.warnings],
         "curve": _curve(usable),
-        "removals": [_drops("removal", one.backend, one.removal) for one in usable if one.removal],
-        "left_out": [_drops("left-out", one.backend, one.left_out) for one in usable if one.left_out],
+        "removals": [_drops("removal", measured.backend, measured.removal) for measured in usable if measured.removal],
+        "left_out": [
+            _drops("left-out", measured.backend, measured.left_out) for measured in usable if measured.left_out
+        ],
         "reproducible": signed(usable[0].left_out.reproducible) if usable and usable[0].left_out else None,
         "confidence": f"{evaluation.self_confidence_auc:.3f}",
     }
@@ -81,31 +85,31 @@ def _table(evaluation: Evaluation) -> tuple[list[str], list[dict[str, Any]]]:
     columns = ["backend", "LDS (95 %)", "of ceiling", "leave-one-out r"]
     columns += [f"drop, top {size} removed" for size in evaluation.sizes]
     columns += ["mislabel AUC", "seconds"]
-    rows = [_row(one, evaluation.sizes) for one in evaluation.measured]
-    removal = next((one.removal for one in evaluation.measured if one.removal), None)
+    rows = [_row(measured, evaluation.sizes) for measured in evaluation.measured]
+    removal = next((measured.removal for measured in evaluation.measured if measured.removal), None)
     if removal is not None:
         drops = [f"{drop:+.2f}" for drop in removal.random.mean(0)]
         rows.append({"name": RANDOM, "cells": ["", "", "", *drops, "", ""], "error": ""})
     return columns, rows
 
 
-def _row(one: Measured, sizes: Sequence[int]) -> dict[str, Any]:
-    if one.error:
-        return {"name": one.backend, "cells": ["could not run"] + [""] * (4 + len(sizes)), "error": one.error}
-    trust = one.trust
+def _row(measured: Measured, sizes: Sequence[int]) -> dict[str, Any]:
+    if measured.error:
+        return {"name": measured.backend, "cells": ["could not run"] + [""] * (4 + len(sizes)), "error": measured.error}
+    trust = measured.trust
     cells = [
         f"{trust.lds:.2f} ({trust.interval[0]:.2f} to {trust.interval[1]:.2f})" if trust else "not measured",
         f"{trust.lds / trust.ceiling:.0%}" if trust and trust.ceiling else "",
-        signed(one.left_out.correlation) if one.left_out else "",
+        signed(measured.left_out.correlation) if measured.left_out else "",
     ]
-    cells += [f"{drop:+.2f}" for drop in one.removal.actual.mean(0)] if one.removal else [""] * len(sizes)
-    cells += [f"{one.auc:.3f}" if one.auc is not None else "none", f"{one.seconds:.0f}"]
-    return {"name": one.backend, "cells": cells, "error": ""}
+    cells += [f"{drop:+.2f}" for drop in measured.removal.actual.mean(0)] if measured.removal else [""] * len(sizes)
+    cells += [f"{measured.auc:.3f}" if measured.auc is not None else "none", f"{measured.seconds:.0f}"]
+    return {"name": measured.backend, "cells": cells, "error": ""}
 
 
-def _drops(name: str, backend: str, measured: Removal | LeaveOneOut) -> dict[str, str]:
+def _drops(name: str, backend: str, drops: Removal | LeaveOneOut) -> dict[str, str]:
     """Predicted against actual drops, with their correlation in words."""
-    predicted, actual = measured.predicted, measured.actual
+    predicted, actual = drops.predicted, drops.actual
     words = correlation(predicted, actual)
     title = f"{backend}: predicted against actual drop, correlation {words}"
     return {
@@ -115,10 +119,10 @@ def _drops(name: str, backend: str, measured: Removal | LeaveOneOut) -> dict[str
     }
 
 
-def _curve(measured: Sequence[Measured]) -> str | None:
+def _curve(results: Sequence[Measured]) -> str | None:
     """Mean drop by how many are removed, a line for every backend and for random removals."""
-    drops = {one.backend: [0.0, *one.removal.actual.mean(0)] for one in measured if one.removal}
-    removal = next((one.removal for one in measured if one.removal), None)
+    drops = {result.backend: [0.0, *result.removal.actual.mean(0)] for result in results if result.removal}
+    removal = next((result.removal for result in results if result.removal), None)
     if removal is None:
         return None
     drops[RANDOM] = [0.0, *removal.random.mean(0)]

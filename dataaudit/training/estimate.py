@@ -1,4 +1,4 @@
-"""How long an audit will take, told before it starts."""
+"""How long an audit will take, estimated before it starts."""
 
 from ..config import AuditConfig
 from ..dataset import Dataset

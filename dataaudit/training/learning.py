@@ -1,4 +1,4 @@
-"""LearningAlgorithm: what the audit asks of anything that can be trained."""
+"""LearningAlgorithm: the interface of anything that the audit trains."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, TypeGuard
@@ -15,7 +15,7 @@ class LearningAlgorithm(Protocol):
 
     @property
     def recipe(self) -> Mapping[str, Any]:
-        """Everything that changes a trained model, as plain data. Kept results are refused under another recipe."""
+        """Everything that changes a trained model, as plain data. Stored results of another recipe are refused."""
 
     def fit(self, dataset: Dataset, rows: NDArray[np.int64], seed: int) -> Any:
         """Train on the given rows."""
@@ -31,16 +31,16 @@ class Differentiable(LearningAlgorithm, Protocol):
     """A LearningAlgorithm whose models are torch modules, as gradient backends need."""
 
     def trajectory(self, dataset: Dataset, rows: NDArray[np.int64], seed: int) -> Iterator[nn.Module]:
-        """The module in the course of one training, at the moments whose gradients attributions should average over.
+        """Snapshots of the module in the course of one training, whose gradients attributions average over.
 
-        The last is the one that `fit` returns, in evaluation mode as all are.
+        All are in evaluation mode; the last is the one that `fit` returns.
         """
 
     def build(self, dataset: Dataset) -> nn.Module:
-        """An untrained module of the right shape, to load a kept state into."""
+        """An untrained module of the right shape, to load a stored state into."""
 
     def tensors(self, dataset: Dataset, rows: NDArray[np.int64]) -> Tensor:
-        """What the module takes for these rows, one batch."""
+        """The module's inputs for these rows, as one batch."""
 
 
 def is_differentiable(learner: LearningAlgorithm) -> TypeGuard[Differentiable]:

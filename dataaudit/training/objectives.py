@@ -1,4 +1,4 @@
-"""Objective: the loss that was minimised and the output that is attributed, both per sample."""
+"""Objective: the loss that training minimised and the output that is attributed, both per sample."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ PerSample = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Objective:
-    """What attributions are about.
+    """The loss and the attributed output.
 
     loss     what training minimised
     output   what is attributed: scores are changes of it
@@ -27,18 +27,18 @@ class Objective:
     output: PerSample
 
     def seeds(self, outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Derivatives of -loss and of output by the module's outputs, and how much the first weighs the second (n,).
+        """Derivatives of -loss and of output by the module's outputs, and the weight of the second in the first (n,).
 
         Where the loss depends on the attributed output f alone, the weight is -dL/df, the Q of TRAK (Park et al.
         2023, eq. 13): 1 - p for classification, the residual for regression.
         """
-        of_loss = -_derivative("loss", self.loss, outputs, labels)
-        of_output = _derivative("output", self.output, outputs, labels)
-        square = of_output.reshape(len(outputs), -1).square().sum(1)
-        weight = (of_loss * of_output).reshape(len(outputs), -1).sum(1) / square.clamp(
+        loss_seed = -_derivative("loss", self.loss, outputs, labels)
+        output_seed = _derivative("output", self.output, outputs, labels)
+        square = output_seed.reshape(len(outputs), -1).square().sum(1)
+        weight = (loss_seed * output_seed).reshape(len(outputs), -1).sum(1) / square.clamp(
             min=torch.finfo(square.dtype).tiny
         )
-        return of_loss, of_output, weight
+        return loss_seed, output_seed, weight
 
 
 def _derivative(name: str, function: PerSample, outputs: Tensor, labels: Tensor) -> Tensor:
@@ -47,8 +47,8 @@ def _derivative(name: str, function: PerSample, outputs: Tensor, labels: Tensor)
         values = function(outputs, labels)
         total = values.sum() if isinstance(values, Tensor) else None
     if not isinstance(values, Tensor) or values.shape != (len(outputs),):
-        found = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
-        raise InputError(f"{name}: expected one value per sample, a tensor ({len(outputs)},); found {found}")
+        actual = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+        raise InputError(f"{name}: expected one value per sample, a tensor ({len(outputs)},); found {actual}")
     if not values.requires_grad:
         raise InputError(f"{name}: expected a value that depends on the model's outputs; it has no gradient")
     derivative: Tensor = torch.autograd.grad(total, outputs)[0]
@@ -57,8 +57,8 @@ def _derivative(name: str, function: PerSample, outputs: Tensor, labels: Tensor)
 
 def margin(logits: Tensor, labels: Tensor) -> Tensor:
     """log p/(1 - p) of the label's class from logits (n, classes) (Park et al. 2023, eq. 6)."""
-    own = functional.one_hot(labels, logits.shape[1]).bool()
-    return logits[own] - logits.masked_fill(own, -torch.inf).logsumexp(1)
+    is_label = functional.one_hot(labels, logits.shape[1]).bool()
+    return logits[is_label] - logits.masked_fill(is_label, -torch.inf).logsumexp(1)
 
 
 def signed_logit(logits: Tensor, labels: Tensor) -> Tensor:
@@ -66,7 +66,7 @@ def signed_logit(logits: Tensor, labels: Tensor) -> Tensor:
     return (2 * labels.reshape(len(logits)) - 1) * logits.reshape(len(logits))
 
 
-def _through(output: PerSample) -> PerSample:
+def _log_loss_of(output: PerSample) -> PerSample:
     """The log-loss as a function of the margin, which keeps small probabilities of error exact."""
     return lambda outputs, labels: functional.softplus(-output(outputs, labels))
 
@@ -93,8 +93,8 @@ def _binary_losses(logits: Tensor, labels: Tensor) -> Tensor:
     return functional.softplus(-_signed_logits(logits, labels)).sum(1)
 
 
-CLASSIFICATION = Objective("classification", _through(margin), margin)
-BINARY = Objective("binary", _through(signed_logit), signed_logit)
+CLASSIFICATION = Objective("classification", _log_loss_of(margin), margin)
+BINARY = Objective("binary", _log_loss_of(signed_logit), signed_logit)
 REGRESSION = Objective("regression", _half_squared_error, prediction)
 MULTILABEL = Objective("multilabel", _binary_losses, joint_margin)
 OF_TASK: dict[Task, Objective] = {
@@ -102,7 +102,7 @@ OF_TASK: dict[Task, Objective] = {
     "regression": REGRESSION,
     "multilabel": MULTILABEL,
 }
-"""What a dataset's task calls for, with outputs (n, classes), (n, 1) and (n, labels)."""
+"""The objective of each task, with outputs (n, classes), (n, 1) and (n, labels)."""
 MEAN_LOSS: dict[Task, Callable[[Tensor, Tensor], Tensor]] = {
     "classification": functional.cross_entropy,
     "regression": lambda outputs, labels: _half_squared_error(outputs, labels.to(outputs.dtype)).mean(),
@@ -117,16 +117,16 @@ def objective_of(outputs: Tensor, labels: Tensor) -> Objective:
     Class numbers with logits (n, classes): classification; 0 and 1 with one logit: binary; numbers (n,) or (n, 1)
     with one output: regression on the squared error. Raises InputError where none fits.
     """
-    whole, single = not labels.is_floating_point(), outputs.ndim == 1 or outputs.shape[1:] == (1,)
-    if whole and labels.ndim == 1 and outputs.ndim == 2 and outputs.shape[1] > 1:
+    is_integer, is_single = not labels.is_floating_point(), outputs.ndim == 1 or outputs.shape[1:] == (1,)
+    if is_integer and labels.ndim == 1 and outputs.ndim == 2 and outputs.shape[1] > 1:
         if int(labels.min()) >= 0 and int(labels.max()) < outputs.shape[1]:
             return CLASSIFICATION
-    elif whole and labels.shape[1:] in ((), (1,)) and single and bool(((labels == 0) | (labels == 1)).all()):
+    elif is_integer and labels.shape[1:] in ((), (1,)) and is_single and bool(((labels == 0) | (labels == 1)).all()):
         return BINARY
-    elif not whole and single and labels.shape[1:] in ((), (1,)):
+    elif not is_integer and is_single and labels.shape[1:] in ((), (1,)):
         return REGRESSION
     kind = f"{labels.dtype} {tuple(labels.shape)}"
-    if whole and labels.ndim == 1:
+    if is_integer and labels.ndim == 1:
         kind += f" from {int(labels.min())} to {int(labels.max())}"
     raise InputError(
         "expected class numbers with room in the model's logits (n, classes), 0 and 1 with one logit, or "

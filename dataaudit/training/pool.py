@@ -23,7 +23,7 @@ BLOCK = 8
 """Runs come in blocks: three random halves and their complements, then the first pair again with new seeds.
 
 Every row is in exactly half of a block's runs, so each has out-of-sample outputs; the repeated pair shows how much
-of a run's outcome is the seed's.
+of a run's outcome is due to the seed.
 """
 
 
@@ -35,7 +35,7 @@ class Pool:
     outputs   (R, n, c) float32 of each run on every row: logits of classes or labels; for regression c = 1, values
     subsets   (R,) runs with equal numbers were trained on the same rows, with different seeds
     snapshots (R,) states kept of each run's model in the course of its training, the final one included
-    resumed   how many runs were found finished
+    resumed   how many runs were already finished
     """
 
     dataset: Dataset
@@ -51,9 +51,9 @@ class Pool:
     @classmethod
     def empty(cls, dataset: Dataset, learner: LearningAlgorithm, directory: Path) -> "Pool":
         """A pool without runs."""
-        n, none = len(dataset), np.zeros(0, np.int64)
+        n, no_runs = len(dataset), np.zeros(0, np.int64)
         masks, outputs = np.zeros((0, n), bool), np.zeros((0, n, max(1, len(dataset.class_names))), np.float32)
-        return cls(dataset, learner, directory, masks, outputs, none, none, none)
+        return cls(dataset, learner, directory, masks, outputs, no_runs, no_runs, no_runs)
 
     def __len__(self) -> int:
         return len(self.masks)
@@ -73,7 +73,7 @@ class Pool:
 
         For multilabel the probability of each label; not for regression, see `predictions`.
         """
-        return self._mean(~self.masks, _softmax if self.dataset.task == "classification" else expit)
+        return self._mean_over_runs(~self.masks, _softmax if self.dataset.task == "classification" else expit)
 
     @cached_property
     def predictions(self) -> NDArray[Any]:
@@ -82,15 +82,15 @@ class Pool:
             return np.asarray(self.probabilities.argmax(1))
         if self.dataset.task == "multilabel":
             return np.asarray(self.probabilities > 0.5)
-        return self._mean(~self.masks, lambda outputs: outputs.astype(np.float64))[:, 0]
+        return self._mean_over_runs(~self.masks, lambda outputs: outputs.astype(np.float64))[:, 0]
 
-    def _mean(
-        self, counted: NDArray[np.bool_], of_run: Callable[[NDArray[np.float32]], NDArray[np.float64]]
+    def _mean_over_runs(
+        self, included: NDArray[np.bool_], transform: Callable[[NDArray[np.float32]], NDArray[np.float64]]
     ) -> NDArray[np.float64]:
         total = np.zeros(self.outputs.shape[1:])
-        for outputs, rows in zip(self.outputs, counted, strict=True):
-            total += of_run(outputs) * rows[:, None]
-        return np.asarray(total / np.maximum(counted.sum(0), 1)[:, None])
+        for outputs, rows in zip(self.outputs, included, strict=True):
+            total += transform(outputs) * rows[:, None]
+        return np.asarray(total / np.maximum(included.sum(0), 1)[:, None])
 
     def margins(self, rows: NDArray[np.int64], labels: NDArray[Any]) -> NDArray[np.float32]:
         """(R, len(rows)) the output that is attributed, of each run, under these labels; see `attributed`."""
@@ -103,7 +103,7 @@ class Pool:
             predicted: NDArray[Any] = self.outputs[:, rows, 0]
         else:
             predicted = self.outputs[:, rows].argmax(2) if task == "classification" else self.outputs[:, rows] > 0
-        return np.array([quality(self.dataset, one, rows) for one in predicted])
+        return np.array([quality(self.dataset, predictions, rows) for predictions in predicted])
 
 
 QUALITY: dict[Task, str] = {
@@ -185,11 +185,11 @@ def _name(run: int) -> str:
 def log_odds(outputs: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
     """Margins log p / (1 - p) (R, n) of labels (n,) from logits (R, n, c) (Park et al. 2023, eq. 6)."""
     logits = outputs.astype(np.float64)
-    own = np.take_along_axis(logits, labels[None, :, None], 2)
-    np.put_along_axis(logits, np.broadcast_to(labels[None, :, None], own.shape), -np.inf, 2)
+    label_logits = np.take_along_axis(logits, labels[None, :, None], 2)
+    np.put_along_axis(logits, np.broadcast_to(labels[None, :, None], label_logits.shape), -np.inf, 2)
     top = logits.max(2, keepdims=True)
-    rest = top[..., 0] + np.log(np.exp(logits - top).sum(2))
-    return np.asarray(own[..., 0] - rest, np.float32)
+    other_logits = top[..., 0] + np.log(np.exp(logits - top).sum(2))
+    return np.asarray(label_logits[..., 0] - other_logits, np.float32)
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -198,8 +198,8 @@ def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def lead_over_best_other(outputs: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Logit of these labels (n,) less the best other one, (R, n) from logits (R, n, c): below zero they don't win."""
-    own = np.take_along_axis(outputs, labels[None, :, None], 2)
-    others = outputs.copy()
-    np.put_along_axis(others, np.broadcast_to(labels[None, :, None], own.shape), -np.inf, 2)
-    return np.asarray(own[..., 0] - others.max(2), np.float32)
+    """Logit of these labels (n,) less the largest other logit, (R, n) from logits (R, n, c)."""
+    label_logits = np.take_along_axis(outputs, labels[None, :, None], 2)
+    other_logits = outputs.copy()
+    np.put_along_axis(other_logits, np.broadcast_to(labels[None, :, None], label_logits.shape), -np.inf, 2)
+    return np.asarray(label_logits[..., 0] - other_logits.max(2), np.float32)

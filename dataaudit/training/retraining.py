@@ -1,4 +1,4 @@
-"""What training without chosen samples does, seen by doing it."""
+"""Retraining without chosen samples."""
 
 import hashlib
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ STREAM = 7_919
 class Retraining:
     """Trainings of one learner without chosen rows. Finished ones are kept in `directory`.
 
-    seed    of the audit; every training has its own, that of its time
+    seed    of the audit; each time has its own training seed
     times   trainings of every removal that a claim is confirmed with
     """
 
@@ -45,9 +45,9 @@ class Retraining:
         runs = self.runs([(removed, time) for removed in removals for time in times], rows)
         return runs.reshape(len(removals), len(times), *runs.shape[1:])
 
-    def runs(self, wanted: Sequence[tuple[NDArray[np.int64], int]], rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Outputs (len(wanted), len(rows), c) after training without some dataset rows, at a time; see `outputs`."""
-        plans = [self._plan(removed, time) for removed, time in wanted]
+    def runs(self, trainings: Sequence[tuple[NDArray[np.int64], int]], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Outputs (len(trainings), len(rows), c) of pairs of removed dataset rows and time; see `outputs`."""
+        plans = [self._plan(removed, time) for removed, time in trainings]
         distinct = {plan.name: plan for plan in plans}
         train_runs(self.dataset, self.learner, self.directory, self.seed, list(distinct.values()), False, self.track)
         return np.stack([read_outputs(self.directory, plan.name)[rows] for plan in plans])

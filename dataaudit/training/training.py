@@ -1,8 +1,8 @@
 """Training on known subsets of the rows, many times: where every model of an audit comes from.
 
-Runs go through joblib, so `joblib.parallel_config` decides where they are carried (processes here, Dask or Ray
-elsewhere); only the calling process writes files, each under a temporary name first, and work that was cut off goes on
-where it stopped.
+Runs go through joblib, so `joblib.parallel_config` decides where they are executed (processes here, Dask or Ray
+elsewhere); only the calling process writes files, each under a temporary name first, and interrupted
+work is resumed.
 """
 
 import json
@@ -52,7 +52,7 @@ def train_runs(
     keep_models: bool,
     track: Track,
 ) -> int:
-    """Carry out the plans whose result `directory` does not hold yet; how many it held.
+    """Carry out the plans whose result `directory` does not hold yet; returns how many it held.
 
     A result has the outputs for every row, and with `keep_models` the states of a differentiable learner's model that
     attribution averages over.
@@ -97,28 +97,28 @@ def _train(learner: LearningAlgorithm, dataset: Dataset, plan: Plan, keep_models
                     states.append({name: value.to("cpu", copy=True) for name, value in model.state_dict().items()})
         else:
             model = learner.fit(dataset, rows, plan.seed)
-        every = np.arange(len(dataset))
-        outputs = require_outputs(learner.outputs(model, dataset, every), dataset, every, plan.name)
+        all_rows = np.arange(len(dataset))
+        outputs = require_outputs(learner.outputs(model, dataset, all_rows), dataset, all_rows, plan.name)
     finally:
         torch.set_num_threads(threads)
     return plan.name, {"states": states, "outputs": torch.from_numpy(outputs)}
 
 
-def require_outputs(found: Any, dataset: Dataset, rows: NDArray[np.int64], where: str) -> NDArray[np.float32]:
+def require_outputs(raw_outputs: Any, dataset: Dataset, rows: NDArray[np.int64], where: str) -> NDArray[np.float32]:
     """Outputs (len(rows), c) float32 as the dataset's task needs them.
 
     Raises InputError for another shape, NumericsError, naming the sample, for a value that is not finite.
     """
-    outputs = np.asarray(found, np.float32)
+    outputs = np.asarray(raw_outputs, np.float32)
     width = max(1, len(dataset.class_names))
     if outputs.shape != (len(rows), width):
-        what = {
+        expected = {
             "classification": f"logits of {width} classes",
             "regression": "one value",
             "multilabel": f"logits of {width} labels",
         }[dataset.task]
         raise InputError(
-            f"{where}: the model's outputs don't fit the data: expected {what} for each of {len(rows)} samples, "
+            f"{where}: the model's outputs don't fit the data: expected {expected} for each of {len(rows)} samples, "
             f"{(len(rows), width)}, found {outputs.shape}"
         )
     broken = np.flatnonzero(~np.isfinite(outputs).all(1))
@@ -129,7 +129,7 @@ def require_outputs(found: Any, dataset: Dataset, rows: NDArray[np.int64], where
 
 @cache
 def _end_with_parent() -> None:
-    """Let joblib's own worker processes end when the process that started them was killed; they would wait for ever."""
+    """Let joblib's own worker processes end when the process that started them was killed; they would wait forever."""
     if not current_process().name.startswith("LokyProcess"):
         return
     parent = os.getppid()
@@ -157,21 +157,21 @@ def _manifest(dataset: Dataset, learner: LearningAlgorithm, seed: int) -> dict[s
     }
 
 
-def _claim(directory: Path, wanted: Mapping[str, Any]) -> None:
+def _claim(directory: Path, manifest: Mapping[str, Any]) -> None:
     """Mark the directory as holding runs of this manifest, or refuse it."""
     path = directory / MANIFEST
     if path.exists():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        differing = [key for key in wanted if found.get(key) != wanted[key]]
+        existing = json.loads(path.read_text(encoding="utf-8"))
+        differing = [key for key in manifest if existing.get(key) != manifest[key]]
         if differing:
-            changes = "; ".join(f"{key} was {found.get(key)!r}, is now {wanted[key]!r}" for key in differing)
+            changes = "; ".join(f"{key} was {existing.get(key)!r}, is now {manifest[key]!r}" for key in differing)
             raise StaleError(
                 f"{directory} holds models that no longer match: {changes}. "
                 f"Choose another --output, or remove {directory} to train afresh"
             )
         return
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(dict(wanted), indent=2), encoding="utf-8")
+    temporary.write_text(json.dumps(dict(manifest), indent=2), encoding="utf-8")
     temporary.replace(path)
 
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from dataaudit.api import configured, problem_of
+from dataaudit.api import configured_backend, problem_of
 from dataaudit.attribution import heat_maps
 from dataaudit.attribution.perturbations import InfluenceOfInput
 from dataaudit.attribution.problem import Problem
@@ -40,7 +40,7 @@ def test_the_map_lies_where_alone_the_class_is() -> None:
         nn.functional.cross_entropy(model(train[0]), train[1]).backward()
         optimizer.step()
     # So strongly damped that the curvature, which stretches what varies little, as noise does, plays no part.
-    backend = configured("influence", {"damping": 100.0})
+    backend = configured_backend("influence", {"damping": 100.0})
     influence = InfluenceOfInput(problem_of(model.eval(), train, target, None, None), backend)
     pairs = [(i, at) for i in range(10) for at in range(6) if train[1][i] == target[1][at]]
     assert len(pairs) > 20
@@ -54,7 +54,7 @@ def test_the_map_lies_where_alone_the_class_is() -> None:
 def test_an_image_without_detail_has_nothing_to_share_out() -> None:
     train, target = spotted(40, 0), spotted(2, 1)
     model = nn.Sequential(nn.Flatten(), nn.Linear(144, 2)).eval()
-    influence = InfluenceOfInput(problem_of(model, train, target, None, None), configured("influence", {}))
+    influence = InfluenceOfInput(problem_of(model, train, target, None, None), configured_backend("influence", {}))
     shares, left = heat_maps.influence_by_pixel(influence, torch.full((1, 1, 12, 12), 0.5), train[1][:1], 0)
     np.testing.assert_allclose(shares, 0, atol=1e-6)
     assert left == pytest.approx(1)
@@ -89,10 +89,10 @@ def opened(uri: str) -> Image.Image:
 
 def test_a_few_findings_of_either_kind_get_one(pool: Pool) -> None:
     asked = findings(pool.dataset)
-    maps, notes = heat_maps.heat_maps(pool.dataset, partial(Problem.of, pool), asked, 56)
+    maps, notes = heat_maps.heat_maps(pool.dataset, partial(Problem.from_pool, pool), asked, 56)
     assert notes == ()
     by_kind = [[id for id in maps if id.startswith(kind)] for kind in ("leakage", "mislabeled", "outlier")]
-    assert [0 < len(ids) <= heat_maps.SHOWN for ids in by_kind] == [True, True, False]
+    assert [0 < len(ids) <= heat_maps.MAX_MAPS for ids in by_kind] == [True, True, False]
     known = {finding.id: finding for finding in asked}
     for id, one in maps.items():
         assert {one.sample_id, one.target_id} >= set(known[id].sample_ids)
@@ -102,13 +102,13 @@ def test_a_few_findings_of_either_kind_get_one(pool: Pool) -> None:
         opacity = np.asarray(picture)[..., 3]
         assert opacity.min() == 0
         assert opacity.max() > 150
-    again, _ = heat_maps.heat_maps(pool.dataset, partial(Problem.of, pool), asked, 56)
+    again, _ = heat_maps.heat_maps(pool.dataset, partial(Problem.from_pool, pool), asked, 56)
     assert again == maps
 
 
 def test_maps_that_do_not_bear_out_are_left_out(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heat_maps, "influence_by_pixel", lambda *_: (np.zeros((8, 8)), heat_maps.LEFT + 0.01))
-    assert heat_maps.heat_maps(pool.dataset, partial(Problem.of, pool), findings(pool.dataset), 56) == ({}, ())
+    monkeypatch.setattr(heat_maps, "influence_by_pixel", lambda *_: (np.zeros((8, 8)), heat_maps.MAX_REMAINING + 0.01))
+    assert heat_maps.heat_maps(pool.dataset, partial(Problem.from_pool, pool), findings(pool.dataset), 56) == ({}, ())
 
 
 def test_what_goes_wrong_is_a_note_and_no_crash(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +120,7 @@ def test_what_goes_wrong_is_a_note_and_no_crash(pool: Pool, monkeypatch: pytest.
     assert heat_maps.heat_maps(replace(pool.dataset, modality="text"), failing, asked, 56) == ({}, ())
     assert heat_maps.heat_maps(pool.dataset, failing, [], 56) == ({}, ())
     monkeypatch.setattr(heat_maps, "PARAMETERS", 10)
-    maps, (note,) = heat_maps.heat_maps(pool.dataset, partial(Problem.of, pool), asked, 56)
+    maps, (note,) = heat_maps.heat_maps(pool.dataset, partial(Problem.from_pool, pool), asked, 56)
     assert maps == {}
     assert "expected a model of at most 10 parameters" in note
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dataaudit.api import attribute, configured, problem_of
+from dataaudit.api import attribute, configured_backend, problem_of
 from dataaudit.attribution.curvature.gauss_newton import Curvature, RawGradients
 from dataaudit.attribution.perturbations import InfluenceOfInput, perturbation
 from dataaudit.attribution.problem import Problem
@@ -73,17 +73,19 @@ def test_it_is_the_slope_of_scores_with_the_curvature_held_fixed(own: bool) -> N
 def test_scores_as_functions_of_the_input_are_the_backends_own() -> None:
     model, train, target = net(), data(20, 0), data(2, 1)
     settings = {"solver": "exact", "damping": 0.1}
-    influence = InfluenceOfInput(problem_of(model, train, target, None, None), configured("influence", settings))
+    influence = InfluenceOfInput(
+        problem_of(model, train, target, None, None), configured_backend("influence", settings)
+    )
     ours = influence.scores(train[0][[4, 17]], train[1][[4, 17]])
     scores = attribute(model, train, target, backend="influence", **settings).scores()
     np.testing.assert_allclose(ours, scores[[4, 17]], rtol=1e-3)
     sample, label = train[0][[4]], train[1][[4]]
-    held = influence.held_at(sample, label)
-    np.testing.assert_allclose(held.scores(sample, label), scores[[4]], rtol=1e-3)
+    fixed = influence.with_slope_fixed_at(sample, label)
+    np.testing.assert_allclose(fixed.scores(sample, label), scores[[4]], rtol=1e-3)
     # Along the slopes they move to first order, and by other slopes than those of the loss that is not held.
-    slopes = held.slopes(sample, label)
+    slopes = fixed.slopes(sample, label)
     step = 1e-3 * torch.from_numpy(slopes[:, 0]).double() / np.linalg.norm(slopes[:, 0])
-    moved = held.scores(sample + step, label) - held.scores(sample - step, label)
+    moved = fixed.scores(sample + step, label) - fixed.scores(sample - step, label)
     assert moved[0, 0] == pytest.approx(2e-3 * np.linalg.norm(slopes[:, 0]), rel=1e-2)
     assert not np.allclose(slopes, influence.slopes(sample, label), rtol=0.1)
 

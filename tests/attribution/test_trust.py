@@ -28,7 +28,7 @@ def test_a_constant_prediction_has_no_correlation_instead_of_zero() -> None:
 
 def simulated(pool: Pool, signal: float, noise: float, targets: int = 400) -> Runs:
     """The pool's runs with margins that are a subset's value plus a seed's noise."""
-    runs = Problem.of(pool).runs
+    runs = Problem.from_pool(pool).runs
     assert runs is not None
     rng = np.random.default_rng(0)
     value = {subset: rng.normal(size=targets) * signal for subset in runs.distinct()}

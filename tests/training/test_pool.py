@@ -46,7 +46,7 @@ def test_snapshots_are_of_the_same_training_the_final_model_last_and_problems_kn
     assert small_pool.snapshots.tolist() == [2] * 8
     early = small_pool.learner.outputs(small_pool.model(3, 1), small_pool.dataset, np.arange(10))
     assert np.abs(early - small_pool.outputs[3, :10]).max() > 1e-3
-    problem = Problem.of(small_pool)
+    problem = Problem.from_pool(small_pool)
     assert problem.run_of.tolist() == [*range(8), *range(8)]
     for number in (5, 13):
         made = small_pool.learner.outputs(problem.models[number](), small_pool.dataset, np.arange(10))

@@ -1,9 +1,9 @@
-"""Datamodels (Ilyas et al. 2022): what training on many known subsets did, regressed on which samples were in them.
+"""Datamodels (Ilyas et al. 2022): outcomes of training on many known subsets, regressed on which samples were in them.
 
 Runs alone give the LASSO of the paper, one penalty for each target, chosen on held-out runs. Where there are models,
 cheap gradient scores are known before any regression, and the runs correct them (see `prior_regression`): a few
-hundred runs improve on what either says alone, where the LASSO by itself would need thousands. Should the LASSO
-predict held-out runs better all the same, because the gradients say nothing, the scores are the LASSO's.
+hundred runs improve on either alone, where the LASSO by itself would need thousands. Should the LASSO
+predict held-out runs better all the same, because the gradients carry no signal, the scores are the LASSO's.
 """
 
 import tempfile
@@ -51,10 +51,10 @@ class Datamodels:
     def identity(self, problem: Problem) -> Mapping[str, Any]:
         """See `attribution.Backend`."""
         prior = self._prior(problem)
-        known = {} if prior is None else prior.identity(problem)
-        about = {name: value for name, value in known.items() if name not in problem.identity}
+        prior_identity = {} if prior is None else prior.identity(problem)
+        relevant = {name: value for name, value in prior_identity.items() if name not in problem.identity}
         return identity("datamodels", {"prior": self.prior}, problem) | {
-            "prior_identity": about,
+            "prior_identity": relevant,
             "scikit-learn": sklearn.__version__,
         }
 
@@ -73,25 +73,25 @@ class Datamodels:
         with tempfile.TemporaryDirectory(prefix="dataaudit-") as folder:
             prior = None if engine is None else engine.attribute(problem, Path(folder) / "prior.h5", track)
             parts = rows_of(runs, folds, None if prior is None else prior.held_out)
-            whole, splits = splits_of(parts)
+            rows, splits = splits_of(parts)
             del parts
-            chosen = _Lasso(whole, splits) if prior is None else _better(prior, whole, splits, track)
+            method = _Lasso(rows, splits) if prior is None else _best_method(prior, rows, splits, track)
             held_out = np.zeros((len(folds), len(problem.target)), np.float32)
             first = np.unique(runs.subsets, return_index=True)[1]
             with store.writing(path, problem.train.ids, problem.target.ids) as file:
                 starts = range(0, len(problem.target), BLOCK)
                 for start in track(starts, "fitting datamodels", len(starts)):
                     columns = slice(start, min(start + BLOCK, len(problem.target)))
-                    fitted = chosen.fit(np.arange(columns.start, columns.stop))
+                    fitted = method.fit(np.arange(columns.start, columns.stop))
                     file.add(start, fitted.weights.astype(np.float32))
                     for fold, split in enumerate(splits):
-                        own = np.flatnonzero(folds == fold)
-                        for some in np.split(own, range(RUNS, len(own), RUNS)):
-                            contrasts = runs.masks[first[some]] - 0.5 - split.fitted.contrast_mean
-                            held_out[some, columns] = contrasts @ fitted.apart[fold]
+                        members = np.flatnonzero(folds == fold)
+                        for block in np.split(members, range(RUNS, len(members), RUNS)):
+                            contrasts = runs.masks[first[block]] - 0.5 - split.fitted.contrast_mean
+                            held_out[block, columns] = contrasts @ fitted.fold_weights[fold]
                         if prior is not None:
-                            known = prior.held_out[own, columns] - split.fitted.prior_mean[columns]
-                            held_out[own, columns] += known * fitted.slopes[fold]
+                            predicted = prior.held_out[members, columns] - split.fitted.prior_mean[columns]
+                            held_out[members, columns] += predicted * fitted.slopes[fold]
                 correlations = np.nan_to_num(lds(runs.subset_margins(), held_out))
                 provenance = {
                     "identity": dict(self.identity(problem)),
@@ -99,7 +99,7 @@ class Datamodels:
                     "runs": len(runs.masks),
                     "subsets": len(folds),
                     "held_out_correlation": _summary(correlations),
-                    **chosen.notes(),
+                    **method.notes(),
                 }
                 file.finish(None if prior is None else prior.self_influence, held_out, provenance)
         return Attribution.load(path)
@@ -115,26 +115,26 @@ class Datamodels:
 
 @dataclass(frozen=True)
 class _Fitted:
-    """Several targets' scores, and what predicts each fold's runs: apart, and slopes times the prior's predictions."""
+    """Several targets' scores; each fold's runs are predicted by `fold_weights` and `slopes` times the prior."""
 
     weights: Floats  # (n_train, m)
-    apart: Floats  # (folds, n_train, m)
+    fold_weights: Floats  # (folds, n_train, m)
     slopes: Floats  # (folds, m)
 
 
 class _Lasso:
-    def __init__(self, whole: Centred, splits: Sequence[Split]) -> None:
-        self._whole, self._splits = whole, splits
+    def __init__(self, rows: Centred, splits: Sequence[Split]) -> None:
+        self._rows, self._splits = rows, splits
         self._penalties: list[float] = []
 
     def fit(self, targets: NDArray[np.int64]) -> _Fitted:
         fits = Parallel(prefer="threads")(
-            delayed(lasso.fit)(self._whole, self._splits, int(target)) for target in targets
+            delayed(lasso.fit)(self._rows, self._splits, int(target)) for target in targets
         )
-        self._penalties += [one.penalty for one in fits]
+        self._penalties += [fit.penalty for fit in fits]
         return _Fitted(
-            np.stack([one.weights for one in fits], 1),
-            np.stack([one.apart for one in fits], 2),
+            np.stack([fit.weights for fit in fits], 1),
+            np.stack([fit.fold_weights for fit in fits], 2),
             np.zeros((len(self._splits), len(targets))),
         )
 
@@ -143,49 +143,51 @@ class _Lasso:
 
 
 class _Corrected:
-    def __init__(self, prior: Attribution, whole: Centred, splits: Sequence[Split], noise: float) -> None:
-        self._prior, self._whole, self._splits, self._noise = prior, whole, splits, noise
-        self._slope = prior_regression.common_slope(whole)
+    def __init__(self, prior: Attribution, rows: Centred, splits: Sequence[Split], noise: float) -> None:
+        self._prior, self._rows, self._splits, self._noise = prior, rows, splits, noise
+        self._slope = prior_regression.common_slope(rows)
         self._slopes = [prior_regression.common_slope(split.fitted) for split in splits]
 
     def fit(self, targets: NDArray[np.int64]) -> _Fitted:
         tau = self._prior.scores(int(targets[0]), int(targets[-1]) + 1).astype(np.float64)
         weights, slopes = np.empty(tau.shape), np.empty((len(self._splits), len(targets)))
-        apart = np.empty((len(self._splits), *tau.shape))
-        for at, target in enumerate(targets):
-            one = prior_regression.correct(self._whole, int(target), tau[:, at], self._slope, [self._noise])
-            weights[:, at] = one.slopes[0] * tau[:, at] + one.weights[:, 0]
+        fold_weights = np.empty((len(self._splits), *tau.shape))
+        for column, target in enumerate(targets):
+            correction = prior_regression.correct(self._rows, int(target), tau[:, column], self._slope, [self._noise])
+            weights[:, column] = correction.slopes[0] * tau[:, column] + correction.weights[:, 0]
             for fold, (split, slope) in enumerate(zip(self._splits, self._slopes, strict=True)):
-                one = prior_regression.correct(split.fitted, int(target), tau[:, at], slope, [self._noise])
-                apart[fold, :, at], slopes[fold, at] = one.weights[:, 0], one.slopes[0]
-        return _Fitted(weights, apart, slopes)
+                correction = prior_regression.correct(split.fitted, int(target), tau[:, column], slope, [self._noise])
+                fold_weights[fold, :, column], slopes[fold, column] = correction.weights[:, 0], correction.slopes[0]
+        return _Fitted(weights, fold_weights, slopes)
 
     def notes(self) -> dict[str, Any]:
         return {"method": "prior scores corrected by runs", "penalty": self._noise, "prior_slope": self._slope}
 
 
-def _better(prior: Attribution, whole: Centred, splits: Sequence[Split], track: Track) -> _Lasso | _Corrected:
+def _best_method(prior: Attribution, rows: Centred, splits: Sequence[Split], track: Track) -> _Lasso | _Corrected:
     """The corrected prior at its best noise, or the LASSO if its predictions correlate better with held-out runs."""
-    varying = np.flatnonzero(whole.outputs.any(0))
+    varying = np.flatnonzero(rows.outputs.any(0))
     if not len(varying):
-        return _Lasso(whole, splits)
+        return _Lasso(rows, splits)
     targets, moments = _spread(varying, CHOOSING), {}
     for target in track(targets, "choosing how far runs correct the prior", len(targets)):
         tau = prior.scores(target, target + 1)[:, 0].astype(np.float64)
         moments[target] = prior_regression.moments(splits, target, tau, NOISES)
-    relative = [squared_error(one) / one[0] for one in moments.values()]
+    relative = [squared_error(values) / values[0] for values in moments.values()]
     best = int(np.mean(relative, 0).argmin())
     trial = _spread(np.array(targets), TRIAL)
-    fits = Parallel(prefer="threads")(delayed(lasso.fit)(whole, splits, target) for target in trial)
-    by_lasso = np.mean([correlation(one.moments) for one in fits])
+    fits = Parallel(prefer="threads")(delayed(lasso.fit)(rows, splits, target) for target in trial)
+    by_lasso = np.mean([correlation(fit.moments) for fit in fits])
     if by_lasso > np.mean([correlation(moments[target])[best] for target in trial]):
-        return _Lasso(whole, splits)
-    return _Corrected(prior, whole, splits, NOISES[best])
+        return _Lasso(rows, splits)
+    return _Corrected(prior, rows, splits, NOISES[best])
 
 
 def _spread(targets: NDArray[np.int64], count: int) -> list[int]:
     """At most `count` of them, evenly spaced."""
-    return [int(one) for one in targets[np.linspace(0, len(targets) - 1, min(count, len(targets))).astype(np.int64)]]
+    return [
+        int(target) for target in targets[np.linspace(0, len(targets) - 1, min(count, len(targets))).astype(np.int64)]
+    ]
 
 
 def _summary(values: NDArray[np.float64]) -> dict[str, Any]:

@@ -51,8 +51,8 @@ class Influence:
     """Settings.
 
     solver       "exact", "newton", "ekfac", "arnoldi", "cg" or "lissa", see the module
-    damping      added to the curvature, relative to its mean eigenvalue, unless runs speak for another; None for
-                 the solver's own, EKFAC_DAMPING, NEWTON_DAMPING or DAMPING
+    damping      added to the curvature, relative to its mean eigenvalue, unless the runs favour another; None for
+                 the solver's default, EKFAC_DAMPING, NEWTON_DAMPING or DAMPING
     dampings     candidates
     l2           the training objective's own penalty, l2 / 2 * |theta|^2 beside the mean loss; damping may be 0 with it
     tolerance    relative residual at which cg stops, and above which cg, lissa and arnoldi warn
@@ -79,8 +79,8 @@ class Influence:
     def __post_init__(self) -> None:
         if self.solver not in SOLVERS:
             raise InputError(f"solver: expected one of {', '.join(SOLVERS)}; found {self.solver!r}")
-        every = (self.strength, *self.dampings)
-        if not self.l2 >= 0 or not all(one > 0 or (one == 0 and self.l2 > 0) for one in every):
+        dampings = (self.strength, *self.dampings)
+        if not self.l2 >= 0 or not all(damping > 0 or (damping == 0 and self.l2 > 0) for damping in dampings):
             raise InputError(
                 "expected l2 >= 0 and positive dampings, or non-negative ones with a positive l2; "
                 f"found damping {self.strength}, dampings {self.dampings} and l2 {self.l2}"
@@ -91,7 +91,7 @@ class Influence:
 
     @property
     def strength(self) -> float:
-        """The damping that is taken unless runs speak clearly for another."""
+        """The default damping, used unless the runs clearly favour another."""
         if self.damping is not None:
             return self.damping
         return {"ekfac": EKFAC_DAMPING, "newton": NEWTON_DAMPING}.get(self.solver, DAMPING)
@@ -116,7 +116,7 @@ class Influence:
         )
 
     def inverse(self, curvature: Curvature) -> Inverse:
-        """The inverse curvature; newton's is the one of exact.
+        """The inverse curvature; for newton the same as for exact.
 
         Raises InputError for too many parameters for the solver, NumericsError if there is no curvature.
         """
@@ -148,7 +148,7 @@ class Influence:
             inverse = self.inverse(curvature)
         except SampleError:
             for start in range(0, len(problem.train), BLOCK):
-                gradients.train_range(start, start + BLOCK)  # the same trouble again, with the sample's name
+                gradients.train_range(start, start + BLOCK)  # the same error again, with the sample's name
             raise
         shift = partial(self.shift, inverse, count=len(problem.train))
         if self.solver == "newton":
@@ -168,7 +168,7 @@ class Influence:
             values,
             float(values.mean()),
             lambda rows: rows.double() @ vectors,
-            lambda turned: turned.double() @ vectors.T,
+            lambda rotated: rotated.double() @ vectors.T,
         )
 
     def _ekfac(self, curvature: Curvature, generator: torch.Generator) -> Inverse:
@@ -188,7 +188,7 @@ class Influence:
             values,
             trace / curvature.size,
             lambda rows: rows @ vectors,
-            lambda turned: turned @ vectors.T,
+            lambda rotated: rotated @ vectors.T,
             {
                 "residual": residual,
                 "eigenvectors": len(values),
@@ -197,8 +197,8 @@ class Influence:
         )
 
     def _cg(self, curvature: Curvature, generator: torch.Generator) -> Inverse:
-        def solve(product: Product, right: Tensor, shift: float) -> Tensor:
-            return conjugate_gradients(shifted(product, shift), right, self.tolerance, self.iterations)
+        def solve(product: Product, rhs: Tensor, shift: float) -> Tensor:
+            return conjugate_gradients(shifted(product, shift), rhs, self.tolerance, self.iterations)
 
         return Iterative(curvature.product, solve, curvature.size, curvature.trace() / curvature.size, self.tolerance)
 
@@ -207,11 +207,11 @@ class Influence:
         batches = np.array_split(order, -(-curvature.count // self.batch_size))
         # Batches are picked with equal chances, so their mean is H whatever their sizes.
         products: list[Product] = [partial(_times, curvature, batch, len(batches)) for batch in batches]
-        largest = max(largest_eigenvalue(one, curvature.size, POWER, generator) for one in products)
+        largest = max(largest_eigenvalue(batch_product, curvature.size, POWER, generator) for batch_product in products)
 
-        def solve(product: Product, right: Tensor, shift: float) -> Tensor:
-            every = [shifted(one, shift) for one in products]
-            return lissa(every, right, largest + shift, self.depth, self.repeats, generator)
+        def solve(product: Product, rhs: Tensor, shift: float) -> Tensor:
+            shifted_products = [shifted(batch_product, shift) for batch_product in products]
+            return lissa(shifted_products, rhs, largest + shift, self.depth, self.repeats, generator)
 
         return Iterative(curvature.product, solve, curvature.size, curvature.trace() / curvature.size, self.tolerance)
 
@@ -268,9 +268,9 @@ class _Newton:
         self._weight, self._slope = torch.empty(count, outputs, outputs), torch.empty(count, outputs)
         for positions in curvature.blocks(curvature.rows()):
             jacobian, weight, slope = curvature.jacobians(positions)
-            at = torch.from_numpy(positions)
-            self._jacobian[at] = inverse.rotate(jacobian.flatten(0, 1)).float().view(jacobian.shape)
-            self._weight[at], self._slope[at] = weight.float(), slope.float()
+            rows = torch.from_numpy(positions)
+            self._jacobian[rows] = inverse.rotate(jacobian.flatten(0, 1)).float().view(jacobian.shape)
+            self._weight[rows], self._slope[rows] = weight.float(), slope.float()
         self._rows = curvature.rows()
         self._corrected: tuple[float, Tensor] | None = None
 
@@ -278,18 +278,18 @@ class _Newton:
         return self._inverse.rotate(self._targets(start, stop))
 
     def solve(self, strength: float, targets: Tensor) -> Tensor:
-        return self._inverse.divide(targets, self._shift(strength)) @ self._gradients_at(strength).T
+        return self._inverse.divide(targets, self._shift(strength)) @ self._corrected_gradients(strength).T
 
     def self_influence(self, strength: float) -> Tensor:
-        corrected = self._gradients_at(strength)
-        own = []
+        corrected = self._corrected_gradients(strength)
+        influences = []
         for start in range(0, len(corrected), self._rows):
             rows = slice(start, start + self._rows)
             plain = torch.einsum("ncd,nc->nd", self._jacobian[rows], self._slope[rows])
-            own.append((plain * self._inverse.divide(corrected[rows], self._shift(strength))).sum(1))
-        return torch.cat(own).clamp(min=0)
+            influences.append((plain * self._inverse.divide(corrected[rows], self._shift(strength))).sum(1))
+        return torch.cat(influences).clamp(min=0)
 
-    def _gradients_at(self, strength: float) -> Tensor:
+    def _corrected_gradients(self, strength: float) -> Tensor:
         """(n, d) J^T (I - W J S^-1 J^T)^-1 r of each sample, rotated."""
         if self._corrected is None or self._corrected[0] != strength:
             corrected = stored(len(self._jacobian), self._jacobian.shape[2])
@@ -298,8 +298,8 @@ class _Newton:
                 jacobian = self._jacobian[rows].double()
                 spread = jacobian / (self._inverse.eigenvalues + self._shift(strength)) @ jacobian.mT
                 leverage = self._weight[rows].double() @ spread
-                left = torch.eye(leverage.shape[1], dtype=torch.float64) - leverage
-                weights = torch.linalg.solve(left, self._slope[rows].double()[..., None])
+                system = torch.eye(leverage.shape[1], dtype=torch.float64) - leverage
+                weights = torch.linalg.solve(system, self._slope[rows].double()[..., None])
                 corrected[rows] = (jacobian.mT @ weights)[..., 0]
             self._corrected = strength, corrected
         return self._corrected[1]

@@ -1,8 +1,8 @@
-"""Likeness before the last layer: the baseline that any attribution has to beat.
+"""Similarity of embeddings: the baseline that any attribution has to beat.
 
 score(i, z) = mean over models of cos(h(i), h(z)) times 1 where the labels are equal and -1/(c - 1) where they are not,
 with h the input of the net's last linear layer and c the number of classes, so that over all classes it sums to zero.
-No more than an ordering: its values are no changes of an output.
+Only an ordering: its values are not changes of an output.
 """
 
 from collections.abc import Mapping
@@ -52,11 +52,11 @@ class _Cosines:
             torch.from_numpy(samples.labels) for samples in (problem.train, problem.target)
         )
         classes = np.union1d(problem.train.labels, problem.target.labels)
-        self._other = -1 / max(1, len(classes) - 1)
+        self._unlike = -1 / max(1, len(classes) - 1)
 
     def targets(self, start: int, stop: int) -> Tensor:
         same = self._target_labels[start:stop, None] == self._train_labels[None]
-        return self._target[start:stop] @ self._train.T * torch.where(same, 1.0, self._other)
+        return self._target[start:stop] @ self._train.T * torch.where(same, 1.0, self._unlike)
 
     def solve(self, strength: float, targets: Tensor) -> Tensor:
         return targets

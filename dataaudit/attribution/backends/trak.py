@@ -8,7 +8,7 @@ samples' gradients of f, each times its Q_m^a:
 
 The paper's equation 17 has a = b = 0 and c = 1. A Newton step on the loss has the curvature p (1 - p) in the Gram
 matrix, near a = 1/2. Between the two, tempered (`gradient="tempered"`), scores predict held-out runs best on both tasks
-measured, as saturated samples are neither taken for all-important in the Gram matrix nor for silent in the sum:
+measured, as saturated samples neither dominate the Gram matrix nor vanish from the sum:
 a = 1/4 with b = 1/4 and c = 0, or, for a pool, whose models did not train on every sample, b = 0 and c = 1/2.
 `"output"` is equation 17 itself, which is right for least squares; `"loss"` has a = 1 and b = c = 0, the empirical
 Fisher matrix, for any loss.
@@ -32,7 +32,7 @@ from ...training.objectives import BINARY, CLASSIFICATION, REGRESSION
 from ..attribution import Attribution, identity
 from ..ensemble import Strengths, score_ensemble
 from ..gradients.model_gradients import BLOCK, ModelGradients
-from ..gradients.per_sample import TEMPER, Of
+from ..gradients.per_sample import TEMPER, Quantity
 from ..problem import Problem
 from ..regression.soft_threshold import thresholded
 
@@ -47,7 +47,7 @@ class Trak:
 
     dimensions   most gradient coordinates kept per model (fewer beyond FEATURE_BYTES)
     ridges       candidates, relative to the mean squared norm of a training sample's features
-    ridge        the one that is taken unless runs speak clearly for another
+    ridge        the default, used unless the runs clearly favour another
     gradient     "tempered", "loss" or "output", see the module; None for the one that suits the objective
     sparse       threshold the scores softly, at a share of them that is cross-validated on a pool's runs
     """
@@ -75,13 +75,13 @@ class Trak:
         if not self.sparse:
             return self._dense(problem, path, track)
         with tempfile.TemporaryDirectory(prefix="dataaudit-") as folder:
-            whole = self._dense(problem, Path(folder) / "whole.h5", track)
-            fixed = replace(self, ridges=(whole.provenance["ridge"],), ridge=whole.provenance["ridge"])
-            return thresholded(problem, whole, lambda part, file: fixed._dense(part, file, track), SHARES, path)
+            dense = self._dense(problem, Path(folder) / "whole.h5", track)
+            fixed = replace(self, ridges=(dense.provenance["ridge"],), ridge=dense.provenance["ridge"])
+            return thresholded(problem, dense, lambda part, file: fixed._dense(part, file, track), SHARES, path)
 
     def _dense(self, problem: Problem, path: Path, track: Track) -> Attribution:
         weighting = self._weighting(problem)
-        factor = None if weighting.outside == 0 else _mean_weights(problem).pow(weighting.outside)
+        factor = None if weighting.mean_exponent == 0 else _mean_weights(problem).pow(weighting.mean_exponent)
         return score_ensemble(
             problem,
             lambda number: self._kernel(problem, number, weighting, factor),
@@ -94,8 +94,8 @@ class Trak:
     def _weighting(self, problem: Problem) -> "_Weighting":
         """Raises InputError where tempering makes no sense."""
         probabilities = problem.objective in (CLASSIFICATION, BINARY)
-        suited = "tempered" if probabilities else "output" if problem.objective == REGRESSION else "loss"
-        gradient = self.gradient or suited
+        default = "tempered" if probabilities else "output" if problem.objective == REGRESSION else "loss"
+        gradient = self.gradient or default
         if gradient == "tempered" and not probabilities:
             raise InputError(
                 f"gradient 'tempered' needs the error probability of a classifier, found the objective "
@@ -107,24 +107,24 @@ class Trak:
 
     def _kernel(self, problem: Problem, number: int, weighting: "_Weighting", mean: Tensor | None) -> "_Kernel":
         dimensions = max(1, min(self.dimensions, FEATURE_BYTES // (4 * len(problem.train))))
-        gradients = ModelGradients(problem, number, dimensions, weighting.of)
-        phi, weights = gradients.train(weighting.of)
-        factor = mean if weighting.before == 0 else weights.pow(weighting.before)
-        own = torch.ones(())
+        gradients = ModelGradients(problem, number, dimensions, weighting.quantity)
+        phi, weights = gradients.train(weighting.quantity)
+        factor = mean if weighting.model_exponent == 0 else weights.pow(weighting.model_exponent)
+        self_weights = torch.ones(())
         if factor is not None:
             # A sample's own loss rises by Q times what its output falls, and its output's features are phi / Q^a.
-            inside = weights.pow(TEMPER) if weighting.of == "tempered" else torch.ones_like(weights)
-            own = factor * weights / inside.clamp(min=1e-6)
-        return _Kernel(phi, gradients.target, factor, own, gradients.notes)
+            inside = weights.pow(TEMPER) if weighting.quantity == "tempered" else torch.ones_like(weights)
+            self_weights = factor * weights / inside.clamp(min=1e-6)
+        return _Kernel(phi, gradients.target, factor, self_weights, gradients.notes)
 
 
 @dataclass(frozen=True)
 class _Weighting:
-    """What features are the gradients of, and the exponents b and c of the module."""
+    """The quantity whose gradients are the features, and the exponents b and c of the module docstring."""
 
-    of: Of
-    before: float
-    outside: float
+    quantity: Quantity
+    model_exponent: float
+    mean_exponent: float
 
 
 class _Kernel:
@@ -138,12 +138,12 @@ class _Kernel:
         phi: Tensor,
         targets: Callable[[int, int], Tensor],
         factor: Tensor | None,
-        own: Tensor,
+        self_weights: Tensor,
         notes: Mapping[str, Any],
     ) -> None:
-        """`factor` (n,) multiplies each training sample's scores, `own` the leverage to give its self-influence."""
+        """`factor` (n,) multiplies each training sample's scores, `self_weights` turns leverage into self-influence."""
         self.notes = notes
-        self._phi, self._targets, self._factor, self._own = phi, targets, factor, own
+        self._phi, self._targets, self._factor, self._self_weights = phi, targets, factor, self_weights
         self._dual = phi.shape[0] <= phi.shape[1]
         self._gram = phi @ phi.T if self._dual else phi.T @ phi
         self._solver: tuple[float, Tensor] | None = None
@@ -170,7 +170,7 @@ class _Kernel:
             leverage = torch.cat(
                 [torch.linalg.solve_triangular(factor, rows.T, upper=False).square().sum(0) for rows in self._scaled()]
             )
-        return (leverage.clamp(min=0) * self._own).clamp(min=0)
+        return (leverage.clamp(min=0) * self._self_weights).clamp(min=0)
 
     def _scaled(self) -> Iterator[Tensor]:
         """Phi in blocks, out of left."""

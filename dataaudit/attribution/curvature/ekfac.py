@@ -8,7 +8,7 @@ gradients b of its outputs, over all samples and positions,
 
 elementwise, with G_i the gradient of sample i (George et al. 2018, eq. 8; Grosse et al. 2023, eq. 19 and 20). Other
 parameters (scales and shifts of norms, biases of shared weights, whatever torch.func differentiates) have blocks of
-their own, whole where they are small and diagonal where not; nothing is left out.
+their own, dense where they are small and diagonal where not; no parameter is left out.
 """
 
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from ..gradients.layers import Pass
+from ..gradients.blocks import Pass
 from .gauss_newton import BYTES, Curvature, SeededGradients
 
 SIDE = 8192
 """Longest side with a basis of its own; a longer one is taken to be diagonal."""
-WHOLE = 1024
-"""Most parameters of another kind with a whole block."""
+DENSE = 1024
+"""Most parameters of another kind with a dense block."""
 
 
 class _Block(Protocol):
@@ -31,16 +31,16 @@ class _Block(Protocol):
 
     columns: Tensor
 
-    def see(self, rows: Tensor, part: Pass) -> None:
-        """Add what the basis is made from: the gradients of some samples, (m, d), and their pass."""
+    def add(self, rows: Tensor, part: Pass) -> None:
+        """Accumulate second moments from the gradients of some samples, (m, d), and their pass."""
 
-    def settle(self) -> None:
-        """Make the basis."""
+    def finish(self) -> None:
+        """Compute the basis from the accumulated moments."""
 
-    def rotate(self, own: Tensor) -> Tensor:
+    def rotate(self, coordinates: Tensor) -> Tensor:
         """Q^T applied to each row of (m, k)."""
 
-    def back(self, own: Tensor) -> Tensor:
+    def back(self, coordinates: Tensor) -> Tensor:
         """Q applied to each row of (m, k)."""
 
 
@@ -58,7 +58,7 @@ class _Kronecker:
             torch.zeros(side, side, dtype=torch.float64) if side <= SIDE else None for side in self._sides
         )
 
-    def see(self, rows: Tensor, part: Pass) -> None:
+    def add(self, rows: Tensor, part: Pass) -> None:
         for layer in self._layers:
             for a, b in part.calls(layer):
                 inputs, gradients = _positions(layer, a, b)
@@ -69,41 +69,41 @@ class _Kronecker:
                 if self._left is not None:
                     self._left += (gradients.T @ gradients).to(self._left)
 
-    def settle(self) -> None:
+    def finish(self) -> None:
         self._left, self._right = (
             None if moment is None else torch.linalg.eigh(moment)[1].float() for moment in (self._left, self._right)
         )
 
-    def rotate(self, own: Tensor) -> Tensor:
-        matrix = own.reshape(-1, *self._sides)
+    def rotate(self, coordinates: Tensor) -> Tensor:
+        matrix = coordinates.reshape(-1, *self._sides)
         matrix = matrix if self._right is None else matrix @ self._right
         return (matrix if self._left is None else self._left.T @ matrix).flatten(1)
 
-    def back(self, own: Tensor) -> Tensor:
-        matrix = own.reshape(-1, *self._sides)
+    def back(self, coordinates: Tensor) -> Tensor:
+        matrix = coordinates.reshape(-1, *self._sides)
         matrix = matrix if self._right is None else matrix @ self._right.T
         return (matrix if self._left is None else self._left @ matrix).flatten(1)
 
 
-class _Whole:
+class _Dense:
     """A small parameter: the eigenvectors of its gradients' own second moment."""
 
     def __init__(self, columns: Tensor) -> None:
         self.columns = columns
         self._basis = torch.zeros(len(columns), len(columns), dtype=torch.float64)
 
-    def see(self, rows: Tensor, part: Pass) -> None:
-        own = rows[:, self.columns].double()
-        self._basis += own.T @ own
+    def add(self, rows: Tensor, part: Pass) -> None:
+        gradients = rows[:, self.columns].double()
+        self._basis += gradients.T @ gradients
 
-    def settle(self) -> None:
+    def finish(self) -> None:
         self._basis = torch.linalg.eigh(self._basis)[1].float()
 
-    def rotate(self, own: Tensor) -> Tensor:
-        return own @ self._basis
+    def rotate(self, coordinates: Tensor) -> Tensor:
+        return coordinates @ self._basis
 
-    def back(self, own: Tensor) -> Tensor:
-        return own @ self._basis.T
+    def back(self, coordinates: Tensor) -> Tensor:
+        return coordinates @ self._basis.T
 
 
 class _Diagonal:
@@ -112,17 +112,17 @@ class _Diagonal:
     def __init__(self, columns: Tensor) -> None:
         self.columns = columns
 
-    def see(self, rows: Tensor, part: Pass) -> None:
+    def add(self, rows: Tensor, part: Pass) -> None:
         pass
 
-    def settle(self) -> None:
+    def finish(self) -> None:
         pass
 
-    def rotate(self, own: Tensor) -> Tensor:
-        return own
+    def rotate(self, coordinates: Tensor) -> Tensor:
+        return coordinates
 
-    def back(self, own: Tensor) -> Tensor:
-        return own
+    def back(self, coordinates: Tensor) -> Tensor:
+        return coordinates
 
 
 @dataclass(frozen=True)
@@ -153,14 +153,14 @@ def eigenbasis(curvature: Curvature, seeds: Tensor) -> Eigenbasis:
     rows = max(1, BYTES // (4 * curvature.size))
     for positions in curvature.blocks(rows):
         inputs, _ = curvature.samples.batch(positions)
-        own, start = seeds[torch.from_numpy(positions)], 0
-        gradients = curvature.seeded(inputs, own, "output")[0]
-        for part in curvature.seeded.passes(inputs, own):
+        batch_seeds, start = seeds[torch.from_numpy(positions)], 0
+        gradients = curvature.seeded(inputs, batch_seeds, "output")[0]
+        for part in curvature.seeded.passes(inputs, batch_seeds):
             for block in blocks:
-                block.see(gradients[start : start + len(part.seed)], part)
+                block.add(gradients[start : start + len(part.seed)], part)
             start += len(part.seed)
     for block in blocks:
-        block.settle()
+        block.finish()
     basis = Eigenbasis(blocks, torch.zeros(curvature.size, dtype=torch.float64))
     for positions in curvature.blocks(rows):
         inputs, _ = curvature.samples.batch(positions)
@@ -170,30 +170,30 @@ def eigenbasis(curvature: Curvature, seeds: Tensor) -> Eigenbasis:
 
 
 def _blocks(features: SeededGradients) -> list[_Block]:
-    """A block for each layer, and one for each parameter that is no layer's of the kinds with factors."""
+    """A block for each layer with Kronecker factors, and one for each other parameter."""
     parameters, layers_of = features.parameters, features.layers_of
     bounds = torch.tensor([0, *(p.numel() for p in parameters)]).cumsum(0).tolist()
     columns = {p: torch.arange(bounds[i], bounds[i + 1]) for i, p in enumerate(parameters)}
     blocks: list[_Block] = []
-    left = dict.fromkeys(parameters)
+    uncovered = dict.fromkeys(parameters)
     for parameter in parameters:
         layers = layers_of.get(parameter, [])
-        if not layers or not all(_factors(layer) and layer.weight is parameter for layer in layers):
+        if not layers or not all(_has_factors(layer) and layer.weight is parameter for layer in layers):
             continue
         bias = layers[0].bias
         paired = bias if isinstance(bias, nn.Parameter) and layers_of.get(bias) == layers else None
         out, width = parameter.flatten(1).shape
         blocks.append(_Kronecker(layers, columns[parameter], None if paired is None else columns[paired], (out, width)))
-        del left[parameter]
+        del uncovered[parameter]
         if paired is not None:
-            del left[paired]
+            del uncovered[paired]
     return [
         *blocks,
-        *(_Whole(columns[p]) if p.numel() <= WHOLE else _Diagonal(columns[p]) for p in left),
+        *(_Dense(columns[p]) if p.numel() <= DENSE else _Diagonal(columns[p]) for p in uncovered),
     ]
 
 
-def _factors(layer: nn.Module) -> bool:
+def _has_factors(layer: nn.Module) -> bool:
     return type(layer) is nn.Linear or (isinstance(layer, nn.Conv1d | nn.Conv2d) and layer.groups == 1)
 
 

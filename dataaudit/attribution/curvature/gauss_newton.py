@@ -23,7 +23,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ...errors import NumericsError
 from ...training.objectives import Objective
-from ..gradients.layers import Pass
+from ..gradients.blocks import Pass
 from ..gradients.model_gradients import BLOCK, ModelGradients
 from ..gradients.per_sample import PROBE, GradientFeatures
 from ..problem import Problem
@@ -63,7 +63,7 @@ class SeededGradients(GradientFeatures):
         return {parameter: block.layers for block in self._blocks for parameter in block.parameters}
 
     def passes(self, inputs: Tensor, seeds: Tensor) -> Iterator[Pass]:
-        """What layers took in, and the gradients of what they gave out, in batches."""
+        """Batches of the layers' inputs and the gradients of their outputs."""
         return self._passes(inputs, seeds, "output")
 
 
@@ -107,17 +107,17 @@ class Curvature:
             yield np.arange(start, min(start + rows, self.count))
 
     def product(self, vectors: Tensor, positions: NDArray[np.int64] | None = None) -> Tensor:
-        """H v for each row of `vectors` (m, d), of the same type; at these positions alone where they are given.
+        """H v for each row of `vectors` (m, d), of the same type; summed over these positions only, if given.
 
         Raises NumericsError if the module can't be differentiated twice.
         """
-        own, total = vectors.to(self._theta), torch.zeros_like(vectors)
-        every = np.arange(self.count) if positions is None else positions
-        for start in range(0, len(every), ROWS):
+        on_device, total = vectors.to(self._theta), torch.zeros_like(vectors)
+        rows = np.arange(self.count) if positions is None else positions
+        for start in range(0, len(rows), ROWS):
             try:
                 # Of the kernels for attention, only the plain one is sure to be differentiable twice.
                 with sdpa_kernel(SDPBackend.MATH):
-                    self._add_product(own, every[start : start + ROWS], total)
+                    self._add_product(on_device, rows[start : start + ROWS], total)
             except (RuntimeError, NotImplementedError) as error:
                 raise NumericsError(
                     f"torch.func has no curvature products of {type(self.module).__name__} ({error}); "
@@ -130,24 +130,24 @@ class Curvature:
 
         def outputs(theta: Tensor) -> Tensor:
             pieces = torch.split(theta, [shape.numel() for shape in self._shapes])
-            own = {n: p.view(s) for n, p, s in zip(self._names, pieces, self._shapes, strict=True)}
-            return cast(Tensor, functional_call(self.module, self._constants | own, (inputs,)))
+            parameters = {n: p.view(s) for n, p, s in zip(self._names, pieces, self._shapes, strict=True)}
+            return cast(Tensor, functional_call(self.module, self._constants | parameters, (inputs,)))
 
-        at, pull = vjp(outputs, self._theta)[:2]
+        value, pull = vjp(outputs, self._theta)[:2]
         # J v as the derivative of u -> J^T u: more layers have a second backward than a forward mode.
-        push = vjp(lambda seeds: pull(seeds)[0], torch.zeros_like(at))[1]
+        push = vjp(lambda seeds: pull(seeds)[0], torch.zeros_like(value))[1]
         if self.outputs <= OUTPUTS:
-            weight = self._weights[torch.from_numpy(positions)].to(at)
+            weight = self._weights[torch.from_numpy(positions)].to(value)
         else:
-            weigh = loss_curvature(self.objective, at, labels)
+            weigh = loss_curvature(self.objective, value, labels)
         for start in range(0, len(vectors), VECTORS):
-            along = vmap(push)(vectors[start : start + VECTORS])[0]
+            directional = vmap(push)(vectors[start : start + VECTORS])[0]
             if self.outputs <= OUTPUTS:
-                flat = along.reshape(*along.shape[:2], -1)
-                turned = torch.einsum("nce,mne->mnc", weight, flat).reshape(along.shape)
+                flat = directional.reshape(*directional.shape[:2], -1)
+                weighted = torch.einsum("nce,mne->mnc", weight, flat).reshape(directional.shape)
             else:
-                turned = torch.stack([weigh(one) for one in along])
-            total[start : start + VECTORS] += vmap(pull)(turned)[0].to(total)
+                weighted = torch.stack([weigh(direction) for direction in directional])
+            total[start : start + VECTORS] += vmap(pull)(weighted)[0].to(total)
 
     @cached_property
     def _weights(self) -> Tensor:
@@ -164,8 +164,8 @@ class Curvature:
         jacobian = torch.empty(len(inputs), self.outputs, self.size)
         for number, seeds in enumerate(_units(outputs)):
             jacobian[:, number] = self.seeded(inputs, seeds, "output")[0]
-        of_loss = self.objective.seeds(outputs, labels)[0]
-        return jacobian, explicit_curvature(self.objective, outputs, labels), of_loss.reshape(len(inputs), -1)
+        loss_seed = self.objective.seeds(outputs, labels)[0]
+        return jacobian, explicit_curvature(self.objective, outputs, labels), loss_seed.reshape(len(inputs), -1)
 
     def rows(self) -> int:
         """Samples whose Jacobians fit in memory together."""
@@ -201,7 +201,9 @@ class Curvature:
         seeds = []
         for positions in self.blocks():
             inputs, outputs, labels = self._outputs(positions)
-            signs = torch.from_numpy(np.stack([_signs(one, self.outputs, seed) for one in inputs.numpy()])).to(outputs)
+            signs = torch.from_numpy(np.stack([_signs(sample, self.outputs, seed) for sample in inputs.numpy()])).to(
+                outputs
+            )
             if self.objective.name == "classification":
                 p = outputs.softmax(1)
                 root = p.sqrt()

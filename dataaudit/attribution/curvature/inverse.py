@@ -19,7 +19,7 @@ class Inverse(Protocol):
 
     width   k, how many there are
     mean    trace(H) / d
-    notes   what the reader should know of the solution, as plain data
+    notes   facts about the solution for the provenance, as plain data
     """
 
     width: int
@@ -38,7 +38,7 @@ class Inverse(Protocol):
 
 @dataclass
 class Spectral:
-    """By eigenvectors, all or some.
+    """By all eigenvectors, or the leading ones.
 
     eigenvalues   (k,) float64
     """
@@ -58,7 +58,7 @@ class Spectral:
 
 @dataclass
 class Iterative:
-    """By a solver for (product, right, shift), in groups of rows; the worst residual seen is noted."""
+    """By a solver for (product, rhs, shift), in groups of rows; the worst residual seen is noted."""
 
     product: Product
     solver: Callable[[Product, Tensor, float], Tensor]
@@ -77,9 +77,9 @@ class Iterative:
         solved = torch.empty(rotated.shape)
         step, worst = max(1, SYSTEM_BYTES // (32 * self.width)), 0.0
         for start in range(0, len(rotated), step):
-            right = rotated[start : start + step].double()
-            solution = self.solver(self.product, right, shift)
-            worst = max(worst, relative_residual(shifted(self.product, shift), solution, right))
+            rhs = rotated[start : start + step].double()
+            solution = self.solver(self.product, rhs, shift)
+            worst = max(worst, relative_residual(shifted(self.product, shift), solution, rhs))
             solved[start : start + step] = solution
         if not worst <= self.tolerance:
             warn_unconverged(worst, self.tolerance, f"damping shift {shift:.2g}; stronger damping converges faster")
@@ -88,7 +88,7 @@ class Iterative:
 
 
 def warn_unconverged(residual: float, tolerance: float, advice: str) -> None:
-    """Say that what a solver gave is not the solution."""
+    """Warn that a solver has not converged."""
     warnings.warn(
         f"influence has not converged: relative residual {residual:.2g}, tolerance {tolerance:.2g} ({advice})",
         stacklevel=3,

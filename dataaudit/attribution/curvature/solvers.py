@@ -12,35 +12,35 @@ Product = Callable[[Tensor], Tensor]
 
 
 def shifted(product: Product, shift: float) -> Product:
-    """That of A + shift I, for the product of A."""
+    """The product of A + shift I, given that of A."""
     return lambda vectors: product(vectors) + shift * vectors
 
 
-def conjugate_gradients(product: Product, right: Tensor, tolerance: float, iterations: int) -> Tensor:
-    """Solve for each row of `right` (m, d), until its residual is `tolerance` of its norm (Hestenes & Stiefel 1952).
+def conjugate_gradients(product: Product, rhs: Tensor, tolerance: float, iterations: int) -> Tensor:
+    """Solve for each row of `rhs` (m, d), until its residual is `tolerance` of its norm (Hestenes & Stiefel 1952).
 
-    Rows go on together, each with steps of its own; those that are done cost nothing more.
+    Rows are solved together, each with its own step sizes; converged rows cost nothing more.
     """
-    solution, residual, direction = torch.zeros_like(right), right.clone(), right.clone()
+    solution, residual, direction = torch.zeros_like(rhs), rhs.clone(), rhs.clone()
     square = residual.square().sum(1)
     goal = (tolerance / 2) ** 2 * square  # the true residual is a little above the one that is carried along
     for _ in range(iterations):
-        going = torch.nonzero(square > goal)[:, 0]
-        if not len(going):
+        active = torch.nonzero(square > goal)[:, 0]
+        if not len(active):
             break
-        along = direction[going]
-        turned = product(along)
-        step = square[going] / (along * turned).sum(1)
-        solution[going] += step[:, None] * along
-        residual[going] -= step[:, None] * turned
-        fresh = residual[going].square().sum(1)
-        direction[going] = residual[going] + (fresh / square[going])[:, None] * along
-        square[going] = fresh
+        step_direction = direction[active]
+        image = product(step_direction)
+        step = square[active] / (step_direction * image).sum(1)
+        solution[active] += step[:, None] * step_direction
+        residual[active] -= step[:, None] * image
+        new_square = residual[active].square().sum(1)
+        direction[active] = residual[active] + (new_square / square[active])[:, None] * step_direction
+        square[active] = new_square
     return solution
 
 
 def largest_eigenvalue(product: Product, size: int, iterations: int, generator: torch.Generator) -> float:
-    """Power iteration: at most the largest eigenvalue, and soon more than half of it."""
+    """Power iteration: a lower bound on the largest eigenvalue, soon more than half of it."""
     vector = torch.randn(1, size, generator=generator)
     for _ in range(iterations):
         vector = product(vector / vector.norm().clamp(min=torch.finfo(vector.dtype).tiny))
@@ -48,29 +48,29 @@ def largest_eigenvalue(product: Product, size: int, iterations: int, generator: 
 
 
 def lissa(
-    products: Sequence[Product], right: Tensor, scale: float, depth: int, repeats: int, generator: torch.Generator
+    products: Sequence[Product], rhs: Tensor, scale: float, depth: int, repeats: int, generator: torch.Generator
 ) -> Tensor:
     """Solve with the mean of `products`, one of them at random in each of `depth` steps (Agarwal et al. 2017).
 
-    The recursion is Koh & Liang 2017, section 3, with u = scale * solution: u <- right + (I - A_s / scale) u. Each
+    The recursion is Koh & Liang 2017, section 3, with u = scale * solution: u <- rhs + (I - A_s / scale) u. Each
     repeat gives the mean of the second half of its steps, around which they fluctuate, and repeats are averaged. It
     can't diverge while no product has an eigenvalue above 2 * scale.
     """
-    total = torch.zeros_like(right)
+    total = torch.zeros_like(rhs)
     for _ in range(repeats):
-        solution, mean = right / scale, torch.zeros_like(right)
+        solution, mean = rhs / scale, torch.zeros_like(rhs)
         for step, choice in enumerate(torch.randint(len(products), (depth,), generator=generator).tolist()):
-            solution = solution + (right - products[choice](solution)) / scale
+            solution = solution + (rhs - products[choice](solution)) / scale
             if step >= depth // 2:
                 mean += solution / (depth - depth // 2)
         total += mean / repeats
     return total
 
 
-def relative_residual(product: Product, solution: Tensor, right: Tensor) -> float:
-    """Largest |right - A solution| / |right| over the rows."""
-    norms = right.norm(dim=1)
-    distances = (right - product(solution)).norm(dim=1)
+def relative_residual(product: Product, solution: Tensor, rhs: Tensor) -> float:
+    """Largest |rhs - A solution| / |rhs| over the rows."""
+    norms = rhs.norm(dim=1)
+    distances = (rhs - product(solution)).norm(dim=1)
     return float((distances[norms > 0] / norms[norms > 0]).max()) if bool((norms > 0).any()) else 0.0
 
 
@@ -91,14 +91,14 @@ def lanczos(
         basis[step] = vector / vector.norm()
         vector = product(basis[step : step + 1])[0]
         tridiagonal[step, step] = basis[step] @ vector
-        for _ in range(2):  # once leaves rounding errors that grow into copies of the largest eigenvalues
+        for _ in range(2):  # a single pass leaves rounding errors that grow into copies of the largest eigenvalues
             vector = vector - (basis[: step + 1] @ vector) @ basis[: step + 1]
-        over = float(vector.norm())
-        largest = max(largest, abs(float(tridiagonal[step, step])), over)
-        if step + 1 == steps or over <= 10 * torch.finfo(dtype).eps * largest:
+        off_diagonal = float(vector.norm())
+        largest = max(largest, abs(float(tridiagonal[step, step])), off_diagonal)
+        if step + 1 == steps or off_diagonal <= 10 * torch.finfo(dtype).eps * largest:
             break
-        tridiagonal[step, step + 1] = tridiagonal[step + 1, step] = over
+        tridiagonal[step, step + 1] = tridiagonal[step + 1, step] = off_diagonal
     values, vectors = torch.linalg.eigh(tridiagonal[: step + 1, : step + 1])
     values, vectors = values.flip(0), vectors.flip(1)
-    kept = int((values[:rank] > torch.finfo(dtype).eps * largest).sum())
-    return values[:kept], basis[: step + 1].T @ vectors[:, :kept].to(dtype)
+    count = int((values[:rank] > torch.finfo(dtype).eps * largest).sum())
+    return values[:count], basis[: step + 1].T @ vectors[:, :count].to(dtype)

@@ -1,272 +1,22 @@
-"""From what went into a layer and the gradient of what came out, to per-sample gradients of its parameters.
+"""From a layer's input and the gradient of its output to per-sample gradients of its parameters.
 
 A weight's gradient for one sample is a matrix G = sum over positions of b a^T, with a the layer's input and b the
-gradient of its output. A convolution's a is an input patch, an embedding's is one-hot; so for all of them, and summed
-over every use of the weight, left^T G right follows from a and b without G. Vectors (biases, scales and shifts) are
-small enough to be taken as they are, and what no rule covers is left to torch.func.
+gradient of its output. A convolution's a is an input patch, an embedding's is one-hot; so in all cases left^T G right
+follows from a and b without G. Vectors (biases, scales and shifts) are small enough to be computed in full.
 """
 
-import functools
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, vmap
 from torch.nn import functional
-from torch.nn.attention import SDPBackend, sdpa_kernel
-
-from ...errors import NumericsError, SampleError
-
-ROTATED = 1536
-"""Longest side of a weight that is rotated: the eigenvectors of 1,152 rows take 0.3 s, those of 2,304 take 6 s."""
-TOLD = 0.5
-"""Share of the energy of other samples that the directions of some must hold, for a layer's inputs to be rotated."""
-BYTES = 128 << 20
-"""Most memory for the gradients of one parameter; larger batches are taken in slices."""
-
-
-@dataclass(frozen=True)
-class Pass:
-    """One batch, forward and backward.
-
-    inputs   (n, ...) of the module
-    seed     (n, ...) derivative of -loss or of the attributed output by the module's outputs
-    weight   (n,) how much the first weighs the second
-    uses     by layer, for each of its calls: its input and the gradient of its output
-    """
-
-    inputs: Tensor
-    seed: Tensor
-    weight: Tensor
-    uses: dict[nn.Module, list[tuple[Tensor, Tensor]]]
-
-    def slices(self, rows: int) -> Iterator[tuple[slice, "Pass"]]:
-        """The batch in parts of at most this many rows, with their positions."""
-        for start in range(0, len(self.seed), rows):
-            s = slice(start, min(start + rows, len(self.seed)))
-            uses = {layer: [(a[s], b[s]) for a, b in calls] for layer, calls in self.uses.items()}
-            yield s, Pass(self.inputs[s], self.seed[s], self.weight[s], uses)
-
-    def calls(self, layer: nn.Module) -> Iterator[tuple[Tensor, Tensor]]:
-        """The layer's uses. Raises NumericsError for one that does not go sample by sample."""
-        for a, b in self.uses[layer]:
-            if a.shape[:1] != self.seed.shape[:1] or b.shape[:1] != self.seed.shape[:1]:
-                raise NumericsError(
-                    f"{layer} has no per-sample gradients: expected {len(self.seed)} samples in its first dimension, "
-                    f"found an input of shape {tuple(a.shape)} and an output of shape {tuple(b.shape)}"
-                )
-            yield a, b
-
-
-class Block(Protocol):
-    """Parameters whose gradients become features together; until `fit`, the features are the gradients themselves."""
-
-    parameters: list[nn.Parameter]
-    layers: list[nn.Module]
-
-    @property
-    def rows(self) -> int:
-        """Most rows to ask features of at once."""
-
-    def fit(self, parts: list[Pass], energy: float) -> tuple[Tensor, float]:
-        """Choose coordinates: summed square of each over these parts (k,), and of the gradients in all.
-
-        Raises SampleError, with the position over all parts, for a sample whose gradient is not finite.
-        """
-
-    def keep(self, kept: Tensor) -> None:
-        """Compute only these coordinates from now on."""
-
-    def features(self, part: Pass) -> Tensor:
-        """(n, k) float32."""
-
-
-class Rotated:
-    """A weight, as the matrix (outputs, inputs), rotated on both sides into the directions that carry its energy.
-
-    A side is a float basis (size, k), or an index (k,) of rows taken as they are: sides longer than ROTATED, inputs
-    whose directions a sample does not tell, such as words, and the vocabulary of an embedding.
-    """
-
-    def __init__(self, parameter: nn.Parameter, layers: list[nn.Module]) -> None:
-        self.parameters, self.layers = [parameter], layers
-        self._shape = parameter.flatten(1).shape
-        self._left, self._right = (torch.arange(side, device=parameter.device) for side in self._shape)
-        self._local: Tensor | slice = slice(None)
-
-    @property
-    def rows(self) -> int:
-        return _rows(self._left.shape[-1] * self._right.shape[-1])
-
-    def fit(self, parts: list[Pass], energy: float) -> tuple[Tensor, float]:
-        every_row, words = self._left, [isinstance(layer, nn.Embedding) for layer in self.layers]
-        if all(words):  # other words have no gradient here
-            tokens = [a.flatten() for part in parts for layer in self.layers for a, _ in part.calls(layer)]
-            self._left = torch.unique(torch.cat([every_row[:0], *tokens]))
-        left, right = (parts[0].seed.new_zeros(side, side) if side <= ROTATED else None for side in self._shape)
-        if any(words):
-            left = None
-        norms, exact = [], parts[0].seed
-        for part in parts:
-            exact = self._matrix(part)
-            norms.append(exact.square().sum((1, 2)))
-            if left is not None:
-                outputs = exact.transpose(0, 1).flatten(1)
-                left += outputs @ outputs.T
-            if right is not None:
-                inputs = exact.flatten(0, 1)
-                right += inputs.T @ inputs
-        total = _total(norms)
-        if right is not None and min(map(self._told, parts)) < TOLD:
-            right = None
-        if left is not None:
-            self._left = _basis(left, energy)
-        if right is not None:
-            self._right = _basis(right, energy)
-        seen = parts[0].seed.new_zeros(self._left.shape[-1], self._right.shape[-1])
-        if len(parts) == 1:  # turning what is at hand is cheaper than projecting once more
-            turned = exact @ self._right if self._right.ndim == 2 else exact
-            turned = self._left.T @ turned if self._left.ndim == 2 else turned
-            seen = turned.square().sum(0)
-        else:
-            for part in parts:
-                seen += self._matrix(part).square().sum(0)
-        if not all(words):
-            return seen.flatten(), total
-        moment = seen.new_zeros(len(every_row), seen.shape[1])
-        moment[self._left] = seen
-        self._left = every_row
-        return moment.flatten(), total
-
-    def keep(self, kept: Tensor) -> None:
-        width = self._right.shape[-1]
-        rows, at_row = torch.unique(kept // width, return_inverse=True)
-        columns, at_column = torch.unique(kept % width, return_inverse=True)
-        self._left, self._right = self._left[..., rows], self._right[..., columns]
-        self._local = at_row * len(columns) + at_column
-
-    def features(self, part: Pass) -> Tensor:
-        return self._matrix(part).flatten(1)[:, self._local]
-
-    def _told(self, part: Pass) -> float:
-        """How far samples tell the directions of others' inputs, where each has one input alone; see `_told`."""
-        taken = [a for layer in self.layers for a, _ in part.calls(layer)]
-        return min((_told(a) for a in taken if a.ndim == 2 and 2 < len(a) <= 2 * a.shape[1]), default=1.0)
-
-    def _matrix(self, part: Pass) -> Tensor:
-        """left^T G right, (n, left columns, right columns)."""
-        shape = len(part.seed), self._left.shape[-1], self._right.shape[-1]
-        return _sum(
-            (
-                _PROJECTIONS[type(layer)](layer, a, b, self._left, self._right)
-                for layer in self.layers
-                for a, b in part.calls(layer)
-            ),
-            part.seed.new_zeros(()).expand(shape),
-        )
-
-
-class Plain:
-    """Parameters whose gradient coordinates are kept as they are.
-
-    gradient   a part's per-sample gradients (n, all the parameters' coordinates)
-    """
-
-    def __init__(
-        self, parameters: list[nn.Parameter], layers: list[nn.Module], gradient: Callable[[Pass], Tensor]
-    ) -> None:
-        self.parameters, self.layers, self._gradient = parameters, layers, gradient
-        self.rows = _rows(sum(p.numel() for p in parameters))
-        self._kept: Tensor | slice = slice(None)
-
-    def fit(self, parts: list[Pass], energy: float) -> tuple[Tensor, float]:
-        moment, norms = parts[0].seed.new_zeros(sum(p.numel() for p in self.parameters)), []
-        for part in parts:
-            squares = self.features(part).square()
-            moment += squares.sum(0)
-            norms.append(squares.sum(1))
-        return moment, _total(norms)
-
-    def keep(self, kept: Tensor) -> None:
-        self._kept = kept
-
-    def features(self, part: Pass) -> Tensor:
-        return self._gradient(part)[:, self._kept]
-
-
-def _told(inputs: Tensor) -> float:
-    """How much of the energy of one half of the inputs (n, d) lies in the span of the other half."""
-    known, others = inputs[::2].double(), inputs[1::2].double()
-    energy = others.square().sum()
-    if not torch.isfinite(inputs).all() or energy <= 0:
-        return 1.0
-    values, vectors = torch.linalg.eigh(known @ known.T)
-    kept = values > 1e-6 * values[-1]
-    directions = known.T @ (vectors[:, kept] / values[kept].sqrt())
-    return float((others @ directions).square().sum() / energy)
-
-
-def require_finite(values: Tensor) -> None:
-    """Raises SampleError at the first of the samples' values (n,) that is not finite."""
-    broken = torch.nonzero(~torch.isfinite(values))
-    if len(broken):
-        raise SampleError("the gradient", int(broken[0]))
-
-
-def factored(module: nn.Module) -> list[Block]:
-    """A block for each trainable parameter that belongs to layers of known kinds only."""
-    owners: dict[nn.Parameter, list[tuple[nn.Module, str]]] = defaultdict(list)
-    for layer in module.modules():
-        for name, parameter in layer.named_parameters(recurse=False):
-            if parameter.requires_grad:
-                owners[parameter].append((layer, name))
-    blocks: list[Block] = []
-    for parameter, places in owners.items():
-        layers = [layer for layer, _ in places]
-        if all(type(layer) in _PROJECTIONS and name == "weight" for layer, name in places):
-            blocks.append(Rotated(parameter, layers))
-        elif all(_is_vector(layer, name) for layer, name in places):
-            blocks.append(Plain([parameter], layers, functools.partial(_vectors, places)))
-    return blocks
-
-
-def leftover(module: nn.Module, parameters: list[nn.Parameter]) -> Block:
-    """A block of parameters of any kind, by `torch.func`; slower, as it runs the module once more.
-
-    Its features raise NumericsError where the module cannot be differentiated that way.
-    """
-    constants = {name: parameter.detach() for name, parameter in module.named_parameters()}
-    chosen = [name for name, parameter in module.named_parameters() if any(parameter is p for p in parameters)]
-    values = [constants.pop(name) for name in chosen]
-
-    def value(values: list[Tensor], x: Tensor, seed: Tensor) -> Tensor:
-        state = constants | dict(zip(chosen, values, strict=True))
-        outputs: Tensor = functional_call(module, state, (x[None],))
-        return (outputs.reshape(seed.shape) * seed).sum()
-
-    per_sample = vmap(grad(value), in_dims=(None, 0, 0))
-
-    def gradient(part: Pass) -> Tensor:
-        try:
-            # Of the kernels for attention, only the plain one is sure to be known to vmap.
-            with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
-                gradients = per_sample(values, part.inputs, part.seed)
-        except (RuntimeError, ValueError, IndexError) as error:
-            raise NumericsError(
-                f"torch.func has no per-sample gradients of {type(module).__name__}: {error}"
-            ) from error
-        return torch.cat([g.flatten(1) for g in gradients], 1)
-
-    return Plain([p for p in module.parameters() if any(p is q for q in parameters)], [], gradient)
 
 
 def _linear(layer: nn.Module, a: Tensor, b: Tensor, left: Tensor, right: Tensor) -> Tensor:
     """left^T (sum_t b_t a_t^T) right, as (n, left columns, right columns), from a (n, ..., I) and b (n, ..., O)."""
     a, b = a.reshape(len(a), -1, a.shape[-1]), b.reshape(len(b), -1, b.shape[-1])
-    return torch.einsum("nto,nti->noi", _turn(b, left), _turn(a, right))
+    return torch.einsum("nto,nti->noi", _in_basis(b, left), _in_basis(a, right))
 
 
 def _convolution(layer: nn.Module, a: Tensor, b: Tensor, left: Tensor, right: Tensor) -> Tensor:
@@ -282,15 +32,15 @@ def _convolution(layer: nn.Module, a: Tensor, b: Tensor, left: Tensor, right: Te
     patches = _by_group(layer._conv_forward(a, kernels, None), layer.groups)
     gradients = _by_group(b, layer.groups)
     if layer.groups == 1 and left.ndim == 2 and patches.shape[2] < patches.shape[1]:
-        return torch.bmm(left.T @ gradients, patches.mT)  # smaller than turning the product
+        return torch.bmm(left.T @ gradients, patches.mT)  # cheaper than projecting the product
     product = torch.bmm(patches, gradients.mT).reshape(len(a), layer.groups, basis.shape[1], -1)
-    return _turn(product.transpose(1, 2).flatten(2), left).mT
+    return _in_basis(product.transpose(1, 2).flatten(2), left).mT
 
 
 def _by_group(x: Tensor, groups: int) -> Tensor:
     """(n, groups * k, ...) as (n * groups, k, positions), without a copy in any memory format."""
-    last = x.movedim(1, -1).reshape(len(x), -1, groups, x.shape[1] // groups)
-    return last.movedim(1, -1).flatten(0, 1)
+    channels_last = x.movedim(1, -1).reshape(len(x), -1, groups, x.shape[1] // groups)
+    return channels_last.movedim(1, -1).flatten(0, 1)
 
 
 def _embedding(layer: nn.Module, a: Tensor, b: Tensor, left: Tensor, right: Tensor) -> Tensor:
@@ -302,27 +52,18 @@ def _embedding(layer: nn.Module, a: Tensor, b: Tensor, left: Tensor, right: Tens
         slot[layer.padding_idx] = -1
     slots = slot[a.reshape(len(a), -1).long()]
     sample, position = torch.nonzero(slots >= 0, as_tuple=True)
-    rows = _turn(b.reshape(*slots.shape, b.shape[-1])[sample, position], right)
+    rows = _in_basis(b.reshape(*slots.shape, b.shape[-1])[sample, position], right)
     result = rows.new_zeros(len(a) * len(left), rows.shape[-1])
     return result.index_add_(0, sample * len(left) + slots[sample, position], rows).view(len(a), len(left), -1)
 
 
-def _turn(x: Tensor, basis: Tensor) -> Tensor:
-    """The last dimension in a basis, or its indexed entries."""
+def _in_basis(x: Tensor, basis: Tensor) -> Tensor:
+    """The last dimension projected on a basis, or its indexed entries."""
     return x[..., basis] if basis.ndim == 1 else x @ basis
 
 
-def _vectors(places: list[tuple[nn.Module, str]], part: Pass) -> Tensor:
-    """Gradient (n, size) of a bias, scale or shift."""
-    layer, name = places[0]
-    size = layer.get_parameter(name).numel()
-    return _sum(
-        (_vector(layer, name, size, a, b) for layer, name in places for a, b in part.calls(layer)),
-        part.seed.new_zeros(len(part.seed), size),
-    )
-
-
-def _vector(layer: nn.Module, name: str, size: int, a: Tensor, b: Tensor) -> Tensor:
+def vector_gradient(layer: nn.Module, name: str, size: int, a: Tensor, b: Tensor) -> Tensor:
+    """Gradient (n, size) of a bias, scale or shift from one use of the layer."""
     if name == "weight":
         b = b * _NORMALISED[type(layer)](layer, a)
     if isinstance(layer, nn.Linear | nn.LayerNorm):
@@ -330,8 +71,9 @@ def _vector(layer: nn.Module, name: str, size: int, a: Tensor, b: Tensor) -> Ten
     return b.sum(tuple(range(2, b.ndim))) if b.ndim > 2 else b
 
 
-def _is_vector(layer: nn.Module, name: str) -> bool:
-    if type(layer) in _PROJECTIONS:
+def is_vector(layer: nn.Module, name: str) -> bool:
+    """Whether `vector_gradient` covers this parameter of the layer."""
+    if type(layer) in PROJECTIONS:
         return name == "bias"
     return type(layer) in _NORMALISED and getattr(layer, "running_mean", True) is not None
 
@@ -348,40 +90,13 @@ def _group_norm(layer: Any, a: Tensor) -> Tensor:
     return functional.group_norm(a, layer.num_groups, eps=layer.eps)
 
 
-def _basis(moment: Tensor, energy: float) -> Tensor:
-    """Leading eigenvectors, as columns, that keep this share of the trace."""
-    values, vectors = torch.linalg.eigh(moment.double())
-    values, vectors = values.flip(0).clamp(min=0), vectors.flip(1)
-    reached = values.cumsum(0) >= energy * values.sum()
-    count = len(values) if energy >= 1 or not reached.any() else int(reached.nonzero()[0]) + 1
-    basis: Tensor = vectors[:, :count].to(moment.dtype).contiguous()
-    return basis
-
-
-def _sum(parts: Iterable[Tensor], nothing: Tensor) -> Tensor:
-    """The sum of the parts, or `nothing` if there are none."""
-    total: Tensor | None = None
-    for part in parts:
-        total = part if total is None else total + part
-    return nothing if total is None else total
-
-
-def _total(norms: list[Tensor]) -> float:
-    every = torch.cat(norms)
-    require_finite(every)
-    return float(every.sum())
-
-
-def _rows(width: int) -> int:
-    return max(1, BYTES // (4 * max(1, width)))
-
-
-_PROJECTIONS: dict[type[nn.Module], Callable[[nn.Module, Tensor, Tensor, Tensor, Tensor], Tensor]] = {
+PROJECTIONS: dict[type[nn.Module], Callable[[nn.Module, Tensor, Tensor, Tensor, Tensor], Tensor]] = {
     nn.Linear: _linear,
     nn.Conv1d: _convolution,
     nn.Conv2d: _convolution,
     nn.Embedding: _embedding,
 }
+"""By kind of layer: (layer, a, b, left, right) -> left^T G right, (n, left columns, right columns)."""
 _NORMALISED: dict[type[nn.Module], Callable[[Any, Tensor], Tensor]] = {
     nn.BatchNorm1d: _batch_norm,
     nn.BatchNorm2d: _batch_norm,

@@ -12,16 +12,16 @@ from torch import Tensor
 
 from ...errors import NumericsError, SampleError
 from ..problem import Problem, Samples
-from .per_sample import PROBE, SAMPLE, GradientFeatures, Of
+from .per_sample import PROBE, SAMPLE, GradientFeatures, Quantity
 
 BLOCK = 1024
 """Samples loaded at a time."""
 
 
 class ModelGradients:
-    """See the module; `features` has the coordinates, `notes` what the reader of scores should know of them."""
+    """See the module; `features` computes the coordinates, `notes` are facts about them for the provenance."""
 
-    def __init__(self, problem: Problem, number: int, dimensions: int | None, of: Of = "loss") -> None:
+    def __init__(self, problem: Problem, number: int, dimensions: int | None, quantity: Quantity = "loss") -> None:
         """Build the model and choose coordinates on a spread of training samples, as `GradientFeatures` does.
 
         Warns about parameters that no gradient reaches. Raises NumericsError, naming model and sample, for a gradient
@@ -30,9 +30,9 @@ class ModelGradients:
         self._problem, self._number = problem, number
         spread = problem.train.spread(SAMPLE)
         self.module = problem.models[number]()
-        with self._naming(problem.train, spread):
+        with self._naming_sample(problem.train, spread):
             self.features = GradientFeatures(
-                self.module, problem.objective, *problem.train.batch(spread), dimensions, of=of
+                self.module, problem.objective, *problem.train.batch(spread), dimensions, quantity=quantity
             )
         self.notes: Mapping[str, Any] = {
             "coverage": self.features.coverage,
@@ -46,7 +46,7 @@ class ModelGradients:
                 stacklevel=2,
             )
 
-    def train(self, of: Of) -> tuple[Tensor, Tensor]:
+    def train(self, quantity: Quantity) -> tuple[Tensor, Tensor]:
         """Features (n_train, k) and weights (n_train,), see `GradientFeatures`.
 
         Warns about samples whose loss has no gradient: their scores are zero.
@@ -55,12 +55,12 @@ class ModelGradients:
         phi, weights = torch.empty(len(samples), self.features.dimensions), torch.empty(len(samples))
         for start in range(0, len(samples), BLOCK):
             rows = slice(start, start + BLOCK)
-            phi[rows], weights[rows] = self.range(samples, start, start + BLOCK, of)
-        without = torch.nonzero((phi == 0).all(1) | (weights == 0)).flatten().tolist()
-        if without:
+            phi[rows], weights[rows] = self.range(samples, start, start + BLOCK, quantity)
+        silent = torch.nonzero((phi == 0).all(1) | (weights == 0)).flatten().tolist()
+        if silent:
             warnings.warn(
-                f"model {self._number}: {len(without)} of {len(samples)} training samples have no loss gradient, "
-                f"such as {samples.ids[without[0]]!r}; their scores are zero",
+                f"model {self._number}: {len(silent)} of {len(samples)} training samples have no loss gradient, "
+                f"such as {samples.ids[silent[0]]!r}; their scores are zero",
                 stacklevel=2,
             )
         return phi, weights
@@ -69,14 +69,14 @@ class ModelGradients:
         """(stop - start, k) of the outputs of a range of targets."""
         return self.range(self._problem.target, start, stop, "output")[0]
 
-    def range(self, samples: Samples, start: int, stop: int, of: Of) -> tuple[Tensor, Tensor]:
+    def range(self, samples: Samples, start: int, stop: int, quantity: Quantity) -> tuple[Tensor, Tensor]:
         """Features (m, k) and weights (m,) of a range of samples."""
         positions = np.arange(start, min(stop, len(samples)))
-        with self._naming(samples, positions):
-            return self.features(*samples.batch(positions), of)
+        with self._naming_sample(samples, positions):
+            return self.features(*samples.batch(positions), quantity)
 
     @contextmanager
-    def _naming(self, samples: Samples, positions: NDArray[np.int64]) -> Iterator[None]:
+    def _naming_sample(self, samples: Samples, positions: NDArray[np.int64]) -> Iterator[None]:
         """Errors about a position become errors about a model and a sample."""
         try:
             yield

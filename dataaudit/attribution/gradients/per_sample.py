@@ -2,12 +2,12 @@
 
 A layer's gradient for one sample is a matrix G = sum over positions of b a^T, with a the layer's input and b the
 gradient of its output. Both sides of G are rotated into the eigenbases of E[G^T G] and E[G G^T], taken on a sample of
-rows (a higher-order SVD; the data-dependent kin of the Kronecker-factored eigenbasis of George et al. 2018). That
+rows (a higher-order SVD, related to the Kronecker-factored eigenbasis of George et al. 2018). That
 gathers the energy in few coordinates, and those with the largest measured second moment are kept. With every
 coordinate kept, inner products of features are exactly those of the gradients.
 
 What each parameter's features sum to over a few rows is checked against its ordinary gradient before it is trusted, so
-that no use of a weight that layers can't see (in another layer's code, across samples) makes them wrong in silence.
+that no use of a weight that layers can't see (in another layer's code, across samples) makes them silently wrong.
 """
 
 import itertools
@@ -21,9 +21,9 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from ...errors import NumericsError, SampleError
 from ...training.objectives import Objective
-from .layers import Block, Pass, factored, leftover, require_finite
+from .blocks import Block, Pass, factored_blocks, require_finite, torch_func_block
 
-Of = Literal["loss", "output", "tempered"]
+Quantity = Literal["loss", "output", "tempered"]
 """Gradients of -loss, of the output, or of the output times its weight to the power of TEMPER."""
 TEMPER = 0.25
 SAMPLE = 128
@@ -52,24 +52,24 @@ class GradientFeatures:
         labels: Tensor,
         dimensions: int | None,
         energy_per_side: float = 0.999,
-        of: Of = "loss",
+        quantity: Quantity = "loss",
     ) -> None:
         """Choose the coordinates on a spread of at most SAMPLE rows of `inputs`.
 
         module            in evaluation mode; its outputs are those that the objective takes
         dimensions        most coordinates to keep, over all parameters; None for the gradients themselves
         energy_per_side   share of each side's second moment that its basis keeps; 1.0 keeps full bases
-        of                whose gradients' energy decides
+        quantity          whose gradients' energy decides
 
         Raises NumericsError if no parameter of the module has per-sample gradients, SampleError for a sample whose
         gradient is not finite.
         """
         self._module, self._objective = module, objective
-        self._blocks = factored(module)
+        self._blocks = factored_blocks(module)
         self.silent: list[str] = []
-        pick = torch.linspace(0, len(inputs) - 1, min(SAMPLE, len(inputs))).long()
-        few = pick[:: max(1, len(pick) // PROBE)][:PROBE]
-        self._blocks = self._trusted(inputs[few], labels[few])
+        sampled = torch.linspace(0, len(inputs) - 1, min(SAMPLE, len(inputs))).long()
+        probed = sampled[:: max(1, len(sampled) // PROBE)][:PROBE]
+        self._blocks = self._verified_blocks(inputs[probed], labels[probed])
         trainable = sum(p.numel() for p in module.parameters() if p.requires_grad)
         self.coverage = sum(p.numel() for block in self._blocks for p in block.parameters) / max(trainable, 1)
         if not self._blocks:
@@ -81,37 +81,39 @@ class GradientFeatures:
             self._widths = [sum(p.numel() for p in block.parameters) for block in self._blocks]
             self.dimensions, self.energy = sum(self._widths), 1.0
         else:
-            self._choose(pick, list(self._passes(inputs[pick], labels[pick], of)), dimensions, energy_per_side)
+            self._choose(
+                sampled, list(self._passes(inputs[sampled], labels[sampled], quantity)), dimensions, energy_per_side
+            )
 
     @property
     def parameters(self) -> list[nn.Parameter]:
         """The parameters covered, in the order of the gradients' coordinates where all are kept as they are."""
         return [parameter for block in self._blocks for parameter in block.parameters]
 
-    def _choose(self, pick: Tensor, passes: list[Pass], dimensions: int, energy_per_side: float) -> None:
+    def _choose(self, sampled: Tensor, passes: list[Pass], dimensions: int, energy_per_side: float) -> None:
         if sum(p.numel() for p in self.parameters) <= dimensions:
-            energy_per_side = 1.0  # everything fits, so nothing need be lost
+            energy_per_side = 1.0  # all coordinates fit
         total, moments = 0.0, []
         for block in self._blocks:
-            parts = [part for one in passes for _, part in one.slices(block.rows)]
+            parts = [part for batch in passes for _, part in batch.slices(block.rows)]
             try:
                 moment, energy = block.fit(parts, energy_per_side)
             except SampleError as error:
-                raise SampleError(error.what, int(pick[error.position])) from error
+                raise SampleError(error.what, int(sampled[error.position])) from error
             moments.append(moment)
             total += energy
-        every = torch.cat(moments)
-        order = every.argsort(descending=True, stable=True)[:dimensions].sort().values
+        all_moments = torch.cat(moments)
+        order = all_moments.argsort(descending=True, stable=True)[:dimensions].sort().values
         self.dimensions = len(order)
-        self.energy = min(1.0, float(every[order].sum()) / max(total, 1e-30))
+        self.energy = min(1.0, float(all_moments[order].sum()) / max(total, 1e-30))
         bounds = [0, *itertools.accumulate(map(len, moments))]
-        kept = [order[(order >= low) & (order < high)] - low for low, high in itertools.pairwise(bounds)]
-        self._blocks = [block for block, own in zip(self._blocks, kept, strict=True) if len(own)]
-        self._widths = [len(own) for own in kept if len(own)]
-        for block, own in zip(self._blocks, filter(len, kept), strict=True):
-            block.keep(own)
+        chosen = [order[(order >= low) & (order < high)] - low for low, high in itertools.pairwise(bounds)]
+        self._blocks = [block for block, coordinates in zip(self._blocks, chosen, strict=True) if len(coordinates)]
+        self._widths = [len(coordinates) for coordinates in chosen if len(coordinates)]
+        for block, coordinates in zip(self._blocks, filter(len, chosen), strict=True):
+            block.keep(coordinates)
 
-    def __call__(self, inputs: Tensor, labels: Tensor, of: Of) -> tuple[Tensor, Tensor]:
+    def __call__(self, inputs: Tensor, labels: Tensor, quantity: Quantity) -> tuple[Tensor, Tensor]:
         """Features (n, k) float32 on the CPU of each sample's gradient, and its weight (n,).
 
         The weight is that of the output in the loss, see `Objective.seeds`.
@@ -119,27 +121,27 @@ class GradientFeatures:
         """
         features, weights = torch.empty(len(inputs), self.dimensions), torch.empty(len(inputs))
         start = 0
-        for one in self._passes(inputs, labels, of):
-            rows = features[start : start + len(one.seed)]
+        for batch in self._passes(inputs, labels, quantity):
+            rows = features[start : start + len(batch.seed)]
             for block, columns in zip(self._blocks, torch.split(rows, self._widths, 1), strict=True):
-                for place, part in one.slices(block.rows):
-                    columns[place] = block.features(part)
-            weights[start : start + len(one.seed)] = one.weight
-            start += len(one.seed)
+                for span, part in batch.slices(block.rows):
+                    columns[span] = block.features(part)
+            weights[start : start + len(batch.seed)] = batch.weight
+            start += len(batch.seed)
         require_finite(features.sum(1))
         return features, weights
 
-    def _passes(self, inputs: Tensor, labels: Tensor, of: Of) -> Iterator[Pass]:
-        """The batches, with what the blocks' layers took in and the gradients of what they gave out."""
+    def _passes(self, inputs: Tensor, labels: Tensor, quantity: Quantity) -> Iterator[Pass]:
+        """The batches, with the inputs of the blocks' layers and the gradients of their outputs."""
         device = next(self._module.parameters()).device
         layers = list(dict.fromkeys(layer for block in self._blocks for layer in block.layers))
         for start in range(0, len(inputs), BATCH):
-            x = _laid_out(inputs[start : start + BATCH].to(device))
-            with torch.enable_grad(), _watched(layers) as calls:
-                outputs = _outputs(self._module, x)
-            of_loss, of_output, weight = self._objective.seeds(outputs, labels[start : start + BATCH].to(device))
-            seed = of_loss if of == "loss" else of_output
-            if of == "tempered":
+            x = _channels_last(inputs[start : start + BATCH].to(device))
+            with torch.enable_grad(), _recorded_calls(layers) as calls:
+                outputs = _checked_outputs(self._module, x)
+            loss_seed, output_seed, weight = self._objective.seeds(outputs, labels[start : start + BATCH].to(device))
+            seed = loss_seed if quantity == "loss" else output_seed
+            if quantity == "tempered":
                 seed = seed * weight.pow(TEMPER).view(-1, *[1] * (seed.ndim - 1))
             uses: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in layers}
             if calls and outputs.requires_grad:
@@ -150,8 +152,8 @@ class GradientFeatures:
                         uses[layer].append((a, b))
             yield Pass(x, seed, weight, uses)
 
-    def _trusted(self, inputs: Tensor, labels: Tensor) -> list[Block]:
-        """The blocks whose features agree with ordinary gradients, and one for the other parameters if that does."""
+    def _verified_blocks(self, inputs: Tensor, labels: Tensor) -> list[Block]:
+        """The blocks whose features agree with ordinary gradients, and one by torch.func for the other parameters."""
         trainable = [p for p in self._module.parameters() if p.requires_grad]
         if not trainable:
             return []
@@ -159,65 +161,69 @@ class GradientFeatures:
         # Weights that differ by sample, so that a gradient that mixes samples does not agree.
         weights = torch.linspace(0.5, 1.5, len(probe.seed)).to(probe.seed)
         with torch.enable_grad():
-            outputs = _outputs(self._module, probe.inputs)
+            outputs = _checked_outputs(self._module, probe.inputs)
         if not outputs.requires_grad:
             return []
         weighted = weights.view(-1, *[1] * (probe.seed.ndim - 1)) * probe.seed
         sums = torch.autograd.grad(outputs, trainable, weighted, allow_unused=True)
-        truth = {
+        true_gradients = {
             p: torch.zeros_like(p) if total is None else total.to_dense()
             for p, total in zip(trainable, sums, strict=True)
         }
-        self.silent = [name for name, p in self._module.named_parameters() if p in truth and not truth[p].any()]
-        trusted = [block for block in self._blocks if _agreeing(block, probe, weights, truth)]
-        seen = {p for block in trusted for p in block.parameters}
-        others = [p for p in trainable if p not in seen]
-        if others:
-            others = _agreeing(leftover(self._module, others), probe, weights, truth)
-        return [*trusted, leftover(self._module, others)] if others else trusted
+        self.silent = [
+            name for name, p in self._module.named_parameters() if p in true_gradients and not true_gradients[p].any()
+        ]
+        verified = [block for block in self._blocks if _agreeing_parameters(block, probe, weights, true_gradients)]
+        covered = {p for block in verified for p in block.parameters}
+        uncovered = [p for p in trainable if p not in covered]
+        if uncovered:
+            uncovered = _agreeing_parameters(torch_func_block(self._module, uncovered), probe, weights, true_gradients)
+        return [*verified, torch_func_block(self._module, uncovered)] if uncovered else verified
 
 
-def _agreeing(block: Block, probe: Pass, weights: Tensor, truth: dict[nn.Parameter, Tensor]) -> list[nn.Parameter]:
+def _agreeing_parameters(
+    block: Block, probe: Pass, weights: Tensor, gradients: dict[nn.Parameter, Tensor]
+) -> list[nn.Parameter]:
     """The block's parameters whose weighted sum of per-sample gradients is their ordinary gradient."""
     try:
-        ours = sum(weights[place] @ block.features(part) for place, part in probe.slices(block.rows))
+        summed = sum(weights[span] @ block.features(part) for span, part in probe.slices(block.rows))
     except NumericsError:
         return []
-    assert isinstance(ours, Tensor)
-    pieces = zip(block.parameters, torch.split(ours, [p.numel() for p in block.parameters]), strict=True)
+    assert isinstance(summed, Tensor)
+    pieces = zip(block.parameters, torch.split(summed, [p.numel() for p in block.parameters]), strict=True)
     # Not finite is no disagreement: it is reported later, with the sample.
-    return [p for p, own in pieces if not (own - truth[p].flatten()).norm() > AGREEMENT * truth[p].norm()]
+    return [p for p, piece in pieces if not (piece - gradients[p].flatten()).norm() > AGREEMENT * gradients[p].norm()]
 
 
-def _laid_out(x: Tensor) -> Tensor:
+def _channels_last(x: Tensor) -> Tensor:
     """Images with channels last, which convolutions and pooling take a third less time for."""
     return torch.empty_like(x, memory_format=torch.channels_last).copy_(x) if x.ndim == 4 else x
 
 
-def _outputs(module: nn.Module, inputs: Tensor) -> Tensor:
+def _checked_outputs(module: nn.Module, inputs: Tensor) -> Tensor:
     """(n, ...)."""
     outputs = module(inputs)
     if not isinstance(outputs, Tensor) or outputs.shape[:1] != inputs.shape[:1]:
-        found = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+        actual = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
         raise NumericsError(
             f"the outputs of {type(module).__name__} are not one for each sample: expected a tensor ({len(inputs)}, "
-            f"...), found {found}; a module that returns several things can be wrapped in one that returns a tensor"
+            f"...), found {actual}; a module that returns several things can be wrapped in one that returns a tensor"
         )
     return outputs
 
 
 @contextmanager
-def _watched(layers: list[nn.Module]) -> Iterator[list[tuple[nn.Module, Tensor, GradientEdge]]]:
+def _recorded_calls(layers: list[nn.Module]) -> Iterator[list[tuple[nn.Module, Tensor, GradientEdge]]]:
     """The layers' calls in one forward pass: input, and where its output stands in the graph."""
     calls: list[tuple[nn.Module, Tensor, GradientEdge]] = []
 
-    def keep(layer: nn.Module, arguments: tuple[Tensor, ...], named: dict[str, Tensor], output: Tensor) -> None:
+    def record(layer: nn.Module, arguments: tuple[Tensor, ...], keywords: dict[str, Tensor], output: Tensor) -> None:
         if output.requires_grad:
-            taken = arguments[0] if arguments else named["input"]
+            layer_input = arguments[0] if arguments else keywords["input"]
             # The edge and not the output itself, which an in-place activation would turn into its own result.
-            calls.append((layer, taken.detach(), get_gradient_edge(output)))
+            calls.append((layer, layer_input.detach(), get_gradient_edge(output)))
 
-    handles = [layer.register_forward_hook(keep, with_kwargs=True) for layer in layers]
+    handles = [layer.register_forward_hook(record, with_kwargs=True) for layer in layers]
     try:
         yield calls
     finally:

@@ -1,1 +1,1 @@
-"""Outcomes of training on known subsets, regressed on who was in them."""
+"""Outcomes of training on known subsets, regressed on which samples were in them."""

@@ -1,4 +1,4 @@
-"""Runs correct scores that are known beforehand: a Bayesian linear regression with the scores as prior mean and scale.
+"""Prior scores corrected by runs: a Bayesian linear regression with the scores as prior mean and scale.
 
 With tau (n_train,) one target's prior scores, h the outputs they predict for each run (made without models trained on
 the run's subset, see Attribution.held_out), y the run's output and x its mask - 0.5, both centred:
@@ -6,7 +6,7 @@ the run's subset, see Attribution.held_out), y the run's output and x its mask -
     y = (a + d) h + x^T u + e,    d ~ N(0, SLOPE a'^2),  u_i ~ N(0, s^2 v_i),  e ~ N(0, noise s'^2)
     v_i = |tau_i| / mean |tau| + FLOOR
 
-Where the prior scores are large they may be far off, where they are nothing samples hardly matter. a is one slope for
+Where the prior scores are large they may be far off; where they are zero, samples hardly matter. a is one slope for
 all targets, s and a' are such that x^T u and d h / sqrt(SLOPE) vary as much over runs as each other; the noise is
 relative to that, one number for all targets, chosen on held-out runs. Scores are the posterior mean (a + d) tau + u.
 """
@@ -27,7 +27,7 @@ FLOOR = 0.05
 
 @dataclass(frozen=True)
 class Correction:
-    """What to make of prior scores, for c noises: scores are tau * slopes[c] + weights[:, c]."""
+    """The corrected scores for c noises: scores are tau * slopes[c] + weights[:, c]."""
 
     slopes: Floats
     weights: Floats
@@ -50,22 +50,22 @@ def correct(rows: Centred, target: int, tau: Floats, slope: float, noises: Seque
     variance = np.abs(tau) / max(float(np.abs(tau).mean()), np.finfo(float).tiny) + FLOOR
     variance *= 4 / variance.sum()  # contrasts are +-0.5: x^T u varies by 1
     square = float(h @ h) / rows.count
-    of_slope = SLOPE / square if square > 0 else 0.0
+    slope_variance = SLOPE / square if square > 0 else 0.0
     residual = rows.outputs[:, target] - slope * h
     slopes, weights = np.empty(len(noises)), np.empty((len(tau), len(noises)))
     if rows.gram is None:
-        kernel = (x * variance) @ x.T + of_slope * np.outer(h, h)
-        for at, noise in enumerate(noises):
+        kernel = (x * variance) @ x.T + slope_variance * np.outer(h, h)
+        for index, noise in enumerate(noises):
             dual = cho_solve(_shifted(kernel, noise), residual)
-            slopes[at], weights[:, at] = slope + of_slope * (h @ dual), variance * (x.T @ dual)
+            slopes[index], weights[:, index] = slope + slope_variance * (h @ dual), variance * (x.T @ dual)
         return Correction(slopes, weights)
-    scale = np.append(np.sqrt(variance), np.sqrt(of_slope))
+    scale = np.append(np.sqrt(variance), np.sqrt(slope_variance))
     cross = x.T @ h
     inner = np.block([[rows.gram, cross[:, None]], [cross[None, :], h[None, None] @ h]]) * np.outer(scale, scale)
     image = scale * np.append(x.T @ residual, h @ residual)
-    for at, noise in enumerate(noises):
+    for index, noise in enumerate(noises):
         primal = scale * cho_solve(_shifted(inner, noise), image)
-        slopes[at], weights[:, at] = slope + primal[-1], primal[:-1]
+        slopes[index], weights[:, index] = slope + primal[-1], primal[:-1]
     return Correction(slopes, weights)
 
 

@@ -17,7 +17,7 @@ from ..problem import Runs
 
 FOLDS = 5
 FEWEST = 3
-"""Groups of subsets without which nothing can be chosen by held-out runs."""
+"""Fewest groups of subsets with which anything can be chosen on held-out runs."""
 BLOCK = 4096
 """Runs read at a time."""
 
@@ -46,20 +46,20 @@ class Rows:
             return self
         q, r = np.linalg.qr(np.column_stack([self.ones, self.contrasts]))
         outputs, prior = q.T @ self.outputs, q.T @ self.prior
-        # What is orthogonal to all masks: two more rows, different for each target.
-        rest, rest_prior = self.outputs - q @ outputs, self.prior - q @ prior
-        more, more_prior = np.zeros((2, rest.shape[1])), np.zeros((2, rest_prior.shape[1]))
-        square = (rest**2).sum(0)
-        if rest_prior.shape[1]:
-            more_prior[0] = np.sqrt((rest_prior**2).sum(0))
-            product = (rest * rest_prior).sum(0)
-            more[0] = np.divide(product, more_prior[0], out=np.zeros_like(product), where=more_prior[0] > 0)
-        more[1] = np.sqrt(np.maximum(square - more[0] ** 2, 0))
+        # Residuals orthogonal to all masks: two extra rows, different for each target.
+        residual, residual_prior = self.outputs - q @ outputs, self.prior - q @ prior
+        extra, extra_prior = np.zeros((2, residual.shape[1])), np.zeros((2, residual_prior.shape[1]))
+        square = (residual**2).sum(0)
+        if residual_prior.shape[1]:
+            extra_prior[0] = np.sqrt((residual_prior**2).sum(0))
+            product = (residual * residual_prior).sum(0)
+            extra[0] = np.divide(product, extra_prior[0], out=np.zeros_like(product), where=extra_prior[0] > 0)
+        extra[1] = np.sqrt(np.maximum(square - extra[0] ** 2, 0))
         r = np.vstack([r, np.zeros((2, columns))])
-        return Rows(r[:, 0], r[:, 1:], np.vstack([outputs, more]), np.vstack([prior, more_prior]))
+        return Rows(r[:, 0], r[:, 1:], np.vstack([outputs, extra]), np.vstack([prior, extra_prior]))
 
     def centred(self) -> "Centred":
-        """The same with every column's mean over runs taken out."""
+        """The same with every column's mean over runs subtracted."""
         count = float(self.ones @ self.ones)
         means = [self.ones @ part / count for part in (self.contrasts, self.outputs, self.prior)]
         contrasts = np.asfortranarray(self.contrasts - np.outer(self.ones, means[0]))
@@ -77,7 +77,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Centred:
-    """Rows to fit: the mean of each column over `count` runs, and what is left of it.
+    """Rows to fit: each column centred over `count` runs, and its mean.
 
     gram   (n_train, n_train) contrasts.T @ contrasts where there are more rows than training samples
     """
@@ -94,10 +94,10 @@ class Centred:
 
 @dataclass(frozen=True)
 class Split:
-    """All runs but a fold's to fit, the fold's to be predicted."""
+    """All other folds' runs to fit, one fold's runs held out."""
 
     fitted: Centred
-    held: Rows
+    held_out: Rows
 
     def moments(self, target: int, weights: Floats, prior_weights: Floats | None = None) -> Floats:
         """(3, c) of c candidates, weights (n_train, c) and prior_weights (c,), summed over the held-out runs.
@@ -105,14 +105,14 @@ class Split:
         The outputs' squares, their products with the predictions, and the predictions' squares, all taken from the
         means of the runs that were fitted.
         """
-        fitted, held = self.fitted, self.held
-        outputs = held.outputs[:, target] - fitted.output_mean[target] * held.ones
-        predicted = held.contrasts @ weights
+        fitted, held_out = self.fitted, self.held_out
+        outputs = held_out.outputs[:, target] - fitted.output_mean[target] * held_out.ones
+        predicted = held_out.contrasts @ weights
         mean = fitted.contrast_mean @ weights
         if prior_weights is not None:
-            predicted += np.outer(held.prior[:, target], prior_weights)
+            predicted += np.outer(held_out.prior[:, target], prior_weights)
             mean = mean + fitted.prior_mean[target] * prior_weights
-        predicted -= np.outer(held.ones, mean)
+        predicted -= np.outer(held_out.ones, mean)
         square = np.full(predicted.shape[1], outputs @ outputs)
         return np.stack([square, outputs @ predicted, (predicted**2).sum(0)])
 
@@ -139,7 +139,7 @@ def stacked(parts: Sequence[Rows]) -> Rows:
 def folds_of(runs: Runs) -> NDArray[np.int64]:
     """(S,) the fold of each distinct subset.
 
-    A subset and its complement are in the same fold: the outcome of the one nearly gives that of the other away, and
+    A subset and its complement are in the same fold: the outcome of one nearly determines that of the other, and
     penalties chosen by such predictions would be too small for new subsets. Folds depend on masks alone, not on the
     order or the numbers of runs. Raises InputError if there are too few subsets.
     """
@@ -158,28 +158,30 @@ def folds_of(runs: Runs) -> NDArray[np.int64]:
 
 def rows_of(runs: Runs, folds: NDArray[np.int64], prior: NDArray[np.float32] | None) -> list[Rows]:
     """Each fold's runs as rows. `prior` (S, n_target) predicts the outcomes of the distinct subsets."""
-    place = np.searchsorted(runs.distinct(), runs.subsets)
+    subset = np.searchsorted(runs.distinct(), runs.subsets)
     centre = runs.margins[0].astype(np.float64)  # one run's and not the mean: what never changes becomes exactly zero
     parts = []
     for fold in range(folds.max() + 1):
-        members, kept = np.flatnonzero(folds[place] == fold), []
+        members, rows = np.flatnonzero(folds[subset] == fold), []
         for start in range(0, len(members), BLOCK):
             block = members[start : start + BLOCK]
-            known = np.zeros((len(block), 0)) if prior is None else prior[place[block]].astype(np.float64)
-            kept.append(
+            predicted = np.zeros((len(block), 0)) if prior is None else prior[subset[block]].astype(np.float64)
+            rows.append(
                 Rows(
                     np.ones(len(block)),
                     np.asarray(runs.masks[block] - 0.5, np.float64),
                     np.asarray(runs.margins[block] - centre, np.float64),
-                    known,
+                    predicted,
                 )
             )
-            kept = [stacked(kept).squeezed()]
-        parts += kept
+            rows = [stacked(rows).squeezed()]
+        parts += rows
     return parts
 
 
 def splits_of(parts: Sequence[Rows]) -> tuple[Centred, list[Split]]:
-    """All rows, and for each fold the others against it."""
-    apart = [Split(stacked([*parts[:k], *parts[k + 1 :]]).squeezed().centred(), held) for k, held in enumerate(parts)]
-    return stacked(parts).squeezed().centred(), apart
+    """All rows, and for each fold the split that holds it out."""
+    splits = [
+        Split(stacked([*parts[:k], *parts[k + 1 :]]).squeezed().centred(), held_out) for k, held_out in enumerate(parts)
+    ]
+    return stacked(parts).squeezed().centred(), splits

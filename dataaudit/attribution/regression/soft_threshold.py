@@ -1,6 +1,6 @@
 """Step 5 of TRAK (Park et al. 2023, section 3.2): sparse scores by a soft threshold, cross-validated on the runs.
 
-Every target's scores lose the threshold beyond which only a share of them remains, and what is smaller becomes 0. The
+Every target's scores are shrunk by the threshold that only a share of them exceeds; smaller ones become 0. The
 share is the one whose thresholded scores predict the choosing subsets best; every subset is predicted by scores of the
 models of other folds.
 """
@@ -19,11 +19,11 @@ from ..problem import Problem
 from ..trust import choosing_subsets, lds
 
 FOLDS = 3
-"""The scores are made anew for each."""
+"""The scores are computed anew for each."""
 
 
 def soft_threshold(scores: NDArray[np.float32], share: float) -> NDArray[np.float32]:
-    """Scores (n_train, m) with about this share of each column left, shrunk towards 0 by that column's threshold."""
+    """Scores (n_train, m) with about this share of each column non-zero, shrunk towards 0 by its threshold."""
     if share >= 1:
         return scores
     size = np.abs(scores)
@@ -33,12 +33,12 @@ def soft_threshold(scores: NDArray[np.float32], share: float) -> NDArray[np.floa
 
 def thresholded(
     problem: Problem,
-    whole: Attribution,
+    dense: Attribution,
     score: Callable[[Problem, Path], Attribution],
     shares: Sequence[float],
     path: Path,
 ) -> Attribution:
-    """Write the scores of `whole`, thresholded at the best of the shares, to `path`; `score` makes a fold's scores.
+    """Write the scores of `dense`, thresholded at the best of the shares, to `path`; `score` computes a fold's scores.
 
     Raises InputError without runs, or with too few subsets for folds.
     """
@@ -52,25 +52,29 @@ def thresholded(
     fold_of = runs.distinct() // 2 % FOLDS
     predictions = np.zeros((len(shares), len(contrasts), len(problem.target)), np.float32)
     for fold in range(FOLDS):
-        own = fold_of == fold
-        kept = np.flatnonzero(~np.isin(runs.subsets[problem.run_of], runs.distinct()[own]))
-        part = replace(problem, models=tuple(problem.models[number] for number in kept), run_of=problem.run_of[kept])
-        for start, block in score(part, path.with_suffix(".fold")).blocks():
-            for at, share in enumerate(shares):
-                predictions[at, own, start : start + block.shape[1]] = contrasts[own] @ soft_threshold(block, share)
+        in_fold = fold_of == fold
+        models = np.flatnonzero(~np.isin(runs.subsets[problem.run_of], runs.distinct()[in_fold]))
+        fold_problem = replace(
+            problem, models=tuple(problem.models[number] for number in models), run_of=problem.run_of[models]
+        )
+        for start, block in score(fold_problem, path.with_suffix(".fold")).blocks():
+            for index, share in enumerate(shares):
+                predictions[index, in_fold, start : start + block.shape[1]] = contrasts[in_fold] @ soft_threshold(
+                    block, share
+                )
     path.with_suffix(".fold").unlink()
     chosen = choosing_subsets(runs)
     actual = runs.subset_margins()[chosen]
-    quality = [float(np.nan_to_num(np.nanmean(lds(actual, one[chosen])))) for one in predictions]
+    quality = [float(np.nan_to_num(np.nanmean(lds(actual, prediction[chosen])))) for prediction in predictions]
     best = int(np.argmax(quality))
-    with store.writing(path, whole.train_ids, whole.target_ids) as file:
-        for start, block in whole.blocks():
+    with store.writing(path, dense.train_ids, dense.target_ids) as file:
+        for start, block in dense.blocks():
             file.add(start, soft_threshold(block, shares[best]))
         file.finish(
-            whole.self_influence,
+            dense.self_influence,
             predictions[best],
             {
-                **whole.provenance,
+                **dense.provenance,
                 "slope": 1.0,
                 "share_kept": shares[best],
                 "lds_by_share_kept": dict(zip(map(str, shares), quality, strict=True)),

@@ -24,7 +24,7 @@ class ImageLearner(ModuleLearner):
     """See the module.
 
     augment   what training images go through. "shift": moved by up to an eighth of their edge; "flip": half of them are
-              mirrored; "crop": a part of 50 % to 90 % of each edge is drawn out to the whole; "erase": a rectangle of
+              mirrored; "crop": a part of 50 % to 90 % of each edge is scaled up to the whole; "erase": a rectangle of
               a quarter to a half of each edge becomes noise (Zhong et al. 2020)
     """
 
@@ -51,8 +51,8 @@ class ImageLearner(ModuleLearner):
     def batch(self, dataset: Dataset, rows: NDArray[np.int64], generator: torch.Generator) -> Tensor:
         pixels = self.tensors(dataset, rows)
         if self.augment == "shift":
-            most = max(1, min(pixels.shape[2:]) // 8)
-            down, right = (torch.randint(-most, most + 1, (2,), generator=generator)).tolist()
+            max_shift = max(1, min(pixels.shape[2:]) // 8)
+            down, right = (torch.randint(-max_shift, max_shift + 1, (2,), generator=generator)).tolist()
             pixels = torch.roll(pixels, (down, right), (2, 3))
         elif self.augment == "flip":
             mirrored = torch.rand(len(pixels), generator=generator) < 0.5
@@ -65,7 +65,7 @@ class ImageLearner(ModuleLearner):
 
 
 def cropped(pixels: Tensor, generator: torch.Generator) -> Tensor:
-    """A random part of each image, drawn out to the size of the whole."""
+    """A random part of each image, scaled up to the size of the whole."""
     scale = 0.5 + 0.4 * torch.rand(len(pixels), generator=generator)
     places = torch.zeros(len(pixels), 2, 3)
     places[:, 0, 0] = places[:, 1, 1] = scale
@@ -88,7 +88,7 @@ def erased(pixels: Tensor, generator: torch.Generator) -> Tensor:
 
 
 class Standardise(nn.Module):
-    """(x - mean) / std per channel, with the training rows' figures, kept in the checkpoint."""
+    """(x - mean) / std per channel, with the training rows' statistics, stored in the checkpoint."""
 
     mean: Tensor
     std: Tensor

@@ -29,81 +29,85 @@ def learner_of(spec: str | None, modality: str) -> LearningAlgorithm:
 
     Options may follow a factory, too: `package.module:name:epochs=5,learning_rate=1e-4`.
 
-    Raises InputError if nothing of that name is there, it is none of these, or an option is unknown.
+    Raises InputError if the name can't be found, it is none of these, or an option is unknown.
     """
     if spec is None:
-        return _recipe(modality, {})
-    name, _, rest = spec.partition(":")
+        return _built_in(modality, {})
+    name, _, remainder = spec.partition(":")
     if name in plugins.names("learners"):
-        return _recipe(name, _options(spec, rest))
-    if not rest:
+        return _built_in(name, _options(spec, remainder))
+    if not remainder:
         raise InputError(
             f"--learner {spec}: expected a recipe ({', '.join(plugins.names('learners'))}), with options as in "
             f"image:epochs=20, or an import path as in package.module:name"
         )
-    attribute, _, options = rest.partition(":")
-    found = _imported(spec, name, attribute)
-    return _own(spec, found, _options(spec, options), _source(name))
+    attribute, _, options = remainder.partition(":")
+    named_object = _imported(spec, name, attribute)
+    return _user_learner(spec, named_object, _options(spec, options), _source(name))
 
 
-def _recipe(name: str, options: Mapping[str, str]) -> LearningAlgorithm:
+def _built_in(name: str, options: Mapping[str, str]) -> LearningAlgorithm:
     kind = plugins.get("learners", name).LEARNER
     learner: LearningAlgorithm = kind(**_typed(name, kind, options))
     return learner
 
 
 def _source(module: str) -> str:
-    """A digest of the file that the code stands in: models it trained are not those of an edited one."""
+    """A digest of the file that defines the code: models trained by an edited file are other models."""
     path = getattr(sys.modules[module], "__file__", None)
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16] if path else ""
 
 
-def _own(spec: str, found: Any, options: Mapping[str, str], source: str) -> LearningAlgorithm:
-    learning, estimating = _has(found, "outputs"), _has(found, "predict")
-    is_class = inspect.isclass(found)
-    if is_class and issubclass(found, nn.Module):
+def _user_learner(spec: str, named_object: Any, options: Mapping[str, str], source: str) -> LearningAlgorithm:
+    learning, estimating = _has(named_object, "outputs"), _has(named_object, "predict")
+    is_class = inspect.isclass(named_object)
+    if is_class and issubclass(named_object, nn.Module):
         learning = estimating = False
     if learning or estimating:
         if options:
             raise InputError(f"--learner {spec}: options are for recipes and for factories of torch modules")
         try:
-            made = found() if is_class else found
+            instance = named_object() if is_class else named_object
         except TypeError as error:
             raise InputError(
-                f"--learner {spec}: {found.__name__} can't be made without arguments ({error}); name an instance"
+                f"--learner {spec}: {named_object.__name__} can't be made without arguments ({error}); name an instance"
             ) from error
-        return OwnLearner(made, spec, source) if learning else EstimatorLearner(made, spec, source)
-    if callable(getattr(found, "fit", None)) and not learning and not (is_class and issubclass(found, nn.Module)):
+        return OwnLearner(instance, spec, source) if learning else EstimatorLearner(instance, spec, source)
+    if (
+        callable(getattr(named_object, "fit", None))
+        and not learning
+        and not (is_class and issubclass(named_object, nn.Module))
+    ):
         raise InputError(
             f"--learner {spec}: it has fit, but neither outputs, as a learner has, nor predict, as an estimator has"
         )
-    if isinstance(found, nn.Module) or not callable(found):
+    if isinstance(named_object, nn.Module) or not callable(named_object):
         raise InputError(
             f"--learner {spec}: expected a learner (fit and outputs), a scikit-learn-compatible estimator (fit and "
-            f"predict) or a function or class that makes a torch module, found {type(found).__name__}"
+            f"predict) or a function or class that makes a torch module, found {type(named_object).__name__}"
         )
-    return OwnModule(spec=spec, factory=found, source=source, **_typed(spec, OwnModule, options))
+    return OwnModule(spec=spec, factory=named_object, source=source, **_typed(spec, OwnModule, options))
 
 
-def _has(found: Any, asked: str) -> bool:
-    return all(callable(getattr(found, name, None)) for name in ("fit", asked))
+def _has(named_object: Any, method: str) -> bool:
+    return all(callable(getattr(named_object, name, None)) for name in ("fit", method))
 
 
 def _imported(spec: str, module: str, attribute: str) -> Any:
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)  # as `python -m` has it, so that a file beside the dataset can be named
+    directory = str(Path.cwd())
+    if directory not in sys.path:
+        sys.path.insert(0, directory)  # as `python -m` has it, so that a file beside the dataset can be named
     try:
-        found = importlib.import_module(module)
+        named_object = importlib.import_module(module)
     except Exception as error:  # whatever the user's code raises while it is imported
         raise InputError(f"--learner {spec}: importing {module!r} failed: {type(error).__name__}: {error}") from error
     for part in attribute.split("."):
-        if not hasattr(found, part):
-            near = difflib.get_close_matches(part, dir(found), 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+        if not hasattr(named_object, part):
+            similar = difflib.get_close_matches(part, dir(named_object), 1)
+            hint = f"; did you mean {similar[0]!r}?" if similar else ""
             raise InputError(f"--learner {spec}: {module!r} has no {attribute!r}{hint}")
-        found = getattr(found, part)
-    return found
+        named_object = getattr(named_object, part)
+    return named_object
 
 
 def _options(spec: str, text: str) -> dict[str, str]:
@@ -114,17 +118,17 @@ def _options(spec: str, text: str) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-def _typed(spec: str, kind: type, options: Mapping[str, str]) -> dict[str, Any]:
+def _typed(spec: str, learner_class: type, options: Mapping[str, str]) -> dict[str, Any]:
     """Values of the types that the learner's settings have."""
     if not options:
         return {}
-    hints = get_type_hints(kind)
-    known = [field.name for field in fields(kind) if field.name not in ("spec", "factory", "source")]
+    hints = get_type_hints(learner_class)
+    allowed = [field.name for field in fields(learner_class) if field.name not in ("spec", "factory", "source")]
     values: dict[str, Any] = {}
     for name, text in options.items():
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
+        if name not in allowed:
+            similar = difflib.get_close_matches(name, allowed, 1)
+            hint = f"did you mean {similar[0]!r}?" if similar else f"there are: {', '.join(allowed)}"
             raise InputError(f"--learner {spec}: there is no option {name!r}; {hint}")
         choices = get_args(hints[name])
         if choices and all(isinstance(choice, str) for choice in choices):
@@ -132,9 +136,9 @@ def _typed(spec: str, kind: type, options: Mapping[str, str]) -> dict[str, Any]:
                 raise InputError(f"--learner {spec}: {name} is one of {', '.join(choices)}, found {text!r}")
             values[name] = text
             continue
-        wanted = next((one for one in (*choices, hints[name]) if one in (int, float, str)), str)
+        value_type = next((candidate for candidate in (*choices, hints[name]) if candidate in (int, float, str)), str)
         try:
-            values[name] = wanted(text)
+            values[name] = value_type(text)
         except ValueError as error:
-            raise InputError(f"--learner {spec}: {name}: expected {wanted.__name__}, found {text!r}") from error
+            raise InputError(f"--learner {spec}: {name}: expected {value_type.__name__}, found {text!r}") from error
     return values

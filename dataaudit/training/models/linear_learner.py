@@ -83,8 +83,8 @@ class LinearLearner:
 
     def outputs(self, model: Any, dataset: Dataset, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         with torch.inference_mode():
-            found: NDArray[np.float32] = model(self.tensors(dataset, rows)).numpy()
-        return found
+            outputs: NDArray[np.float32] = model(self.tensors(dataset, rows)).numpy()
+        return outputs
 
     def seconds_per_run(self, dataset: Dataset, n_rows: int) -> float:
         rows = dataset.rows("train")[:2000]

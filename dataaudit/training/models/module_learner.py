@@ -45,7 +45,7 @@ class ModuleLearner:
         raise NotImplementedError
 
     def adapt(self, model: nn.Module, dataset: Dataset, rows: NDArray[np.int64]) -> None:
-        """Fit whatever of an untrained module comes from the training rows' own figures."""
+        """Set the statistics of an untrained module that come from the training rows."""
 
     def fit(self, dataset: Dataset, rows: NDArray[np.int64], seed: int) -> nn.Module:
         """Raises NumericsError if the loss stops being finite, naming the epoch and a sample of the batch."""
@@ -96,7 +96,7 @@ class ModuleLearner:
     def _train(
         self, model: nn.Module, dataset: Dataset, rows: NDArray[np.int64], seed: int, epochs: int
     ) -> Iterator[int]:
-        """Yields the number of every epoch that is done."""
+        """Yields the number of each finished epoch."""
         device, labels_of = _device(model), dataset.targets
         # The squared error of standardised targets, so that one learning rate fits all units.
         scale = max(float(np.var(labels_of[rows])), 1e-12) if dataset.task == "regression" else 1.0

@@ -1,4 +1,4 @@
-"""A scikit-learn-compatible estimator as a learner: it is only ever trained and asked, so runs alone tell about it."""
+"""A scikit-learn-compatible estimator as a learner: it has no gradients, so attributions rest on its runs alone."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ from ...errors import InputError
 from .own_learner import seconds_of_fit
 
 FLOOR = 1e-6
-"""Least probability that a logit is taken of."""
+"""Probabilities are clipped here before their logarithm is taken."""
 
 
 class EstimatorLearner:
@@ -41,10 +41,10 @@ class EstimatorLearner:
 
     def fit(self, dataset: Dataset, rows: NDArray[np.int64], seed: int) -> Any:
         model = clone(self._estimator)
-        known = model.get_params(deep=True)
-        seeds = {name: seed % 2**32 for name in known if name.rpartition("__")[2] == "random_state"}
-        # Runs share the cores already.
-        jobs = {name: 1 for name, value in known.items() if value and name.rpartition("__")[2] == "n_jobs"}
+        parameters = model.get_params(deep=True)
+        seeds = {name: seed % 2**32 for name in parameters if name.rpartition("__")[2] == "random_state"}
+        # Runs already share the cores.
+        jobs = {name: 1 for name, value in parameters.items() if value and name.rpartition("__")[2] == "n_jobs"}
         model.set_params(**seeds, **jobs)
         with threadpool_limits(1):
             model.fit(self._inputs(dataset, rows), dataset.targets[rows])
@@ -60,22 +60,22 @@ class EstimatorLearner:
             if dataset.task == "regression":
                 return np.asarray(model.predict(inputs), np.float32).reshape(len(rows), -1)
             if hasattr(model, "predict_proba"):
-                found = model.predict_proba(inputs)
+                predicted = model.predict_proba(inputs)
             elif hasattr(model, "decision_function"):
-                found = model.decision_function(inputs)
+                predicted = model.decision_function(inputs)
             else:
                 raise InputError(
                     f"{self._spec}: expected a classifier with predict_proba or decision_function, found "
                     f"{type(model).__name__} with neither; a prediction alone has no margin to attribute"
                 )
-        if isinstance(found, list):  # scikit-learn's trees give one (n, 2) for each label
-            found = np.stack([one[:, -1] for one in found], 1)
-        values = np.asarray(found, np.float64)
+        if isinstance(predicted, list):  # scikit-learn's trees give one (n, 2) for each label
+            predicted = np.stack([of_label[:, -1] for of_label in predicted], 1)
+        values = np.asarray(predicted, np.float64)
         if not hasattr(model, "predict_proba"):
             return (np.stack([-values, values], 1) / 2 if values.ndim == 1 else values).astype(np.float32)
         if dataset.task == "multilabel":
-            sure = np.clip(values, FLOOR, 1 - FLOOR)
-            return np.asarray(np.log(sure) - np.log1p(-sure), np.float32)
+            clipped = np.clip(values, FLOOR, 1 - FLOOR)
+            return np.asarray(np.log(clipped) - np.log1p(-clipped), np.float32)
         logits = np.full((len(rows), len(dataset.class_names)), np.log(FLOOR), np.float32)
         logits[:, np.asarray(model.classes_, np.int64)] = np.log(np.maximum(values, FLOOR))
         return logits

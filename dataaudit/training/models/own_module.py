@@ -1,4 +1,4 @@
-"""A user's own torch module: trained by our trainer, or trained already and given as checkpoints."""
+"""A user's own torch module: trained here, or already trained and given as checkpoints."""
 
 import inspect
 import pickle
@@ -19,15 +19,15 @@ from ...errors import InputError
 from .module_learner import ModuleLearner, Rescale, adapt_outputs
 
 LEAST_STEPS = 500
-"""Of the optimiser, so that a net trained on a few hundred rows has learnt something."""
+"""Fewest optimiser steps, so that a net trained on a few hundred rows has learnt something."""
 
 
 @dataclass(frozen=True)
 class OwnModule(ModuleLearner):
-    """Trains what a factory makes.
+    """Trains the module that a factory makes.
 
     spec      how the user named the factory
-    source    digest of the file that it stands in
+    source    digest of the file that defines it
     factory   called with the dataset if it takes an argument; the module it returns may have a method
               `encode(inputs) -> Tensor` that makes its batches from the inputs as read (strings, a frame, pixels)
     """
@@ -52,12 +52,13 @@ class OwnModule(ModuleLearner):
 
     def bare(self, dataset: Dataset) -> nn.Module:
         """The module as the factory makes it. Raises InputError if it gives none."""
-        takes = [
-            one
-            for one in inspect.signature(self.factory).parameters.values()
-            if one.default is one.empty and one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+        required = [
+            parameter
+            for parameter in inspect.signature(self.factory).parameters.values()
+            if parameter.default is parameter.empty
+            and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
         ]
-        module = self.factory(dataset) if takes else self.factory()
+        module = self.factory(dataset) if required else self.factory()
         if not isinstance(module, nn.Module):
             raise InputError(f"{self.spec}: expected a factory of a torch module, it gave {type(module).__name__}")
         return module
@@ -81,10 +82,10 @@ class OwnModule(ModuleLearner):
             if encode is not None:
                 batch = encode(dataset.inputs)
                 if not isinstance(batch, Tensor) or len(batch) != len(dataset):
-                    found = tuple(batch.shape) if isinstance(batch, Tensor) else type(batch).__name__
+                    actual = tuple(batch.shape) if isinstance(batch, Tensor) else type(batch).__name__
                     raise InputError(
                         f"{self.spec}: encode must give one tensor with a row for each of {len(dataset)} samples, "
-                        f"it gave {found}"
+                        f"it gave {actual}"
                     )
                 return batch.numpy()
             if dataset.modality == "image" or (dataset.modality == "array" and dataset.inputs.ndim > 2):
@@ -102,8 +103,8 @@ class _Rescaled(nn.Module):
         self.module, self.rescale = module, Rescale()
 
     def forward(self, x: Tensor) -> Tensor:
-        found: Tensor = self.rescale(self.module(x))
-        return found
+        outputs: Tensor = self.rescale(self.module(x))
+        return outputs
 
 
 def load_checkpoint(module: nn.Module, path: Path, any_code: bool) -> nn.Module:
@@ -120,7 +121,7 @@ def load_checkpoint(module: nn.Module, path: Path, any_code: bool) -> nn.Module:
             f"{path}: not readable as a torch checkpoint: expected what torch.save writes, found {start!r}..."
         )
     try:
-        held = torch.load(path, map_location="cpu", weights_only=not any_code)
+        state = torch.load(path, map_location="cpu", weights_only=not any_code)
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path}: expected weights alone, found objects that run code when they are read; save the model's "
@@ -128,25 +129,27 @@ def load_checkpoint(module: nn.Module, path: Path, any_code: bool) -> nn.Module:
         ) from error
     except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
         raise InputError(f"{path}: not readable as a torch checkpoint: {error}") from error
-    if isinstance(held, nn.Module):
-        held = held.state_dict()
+    if isinstance(state, nn.Module):
+        state = state.state_dict()
     for name in ("state_dict", "model_state_dict", "model"):
-        if isinstance(held, Mapping) and isinstance(held.get(name), Mapping):
-            held = held[name]
-    if not isinstance(held, Mapping) or not all(isinstance(value, Tensor) for value in held.values()):
-        raise InputError(f"{path}: expected a state dict of tensors, found {type(held).__name__}")
-    own = module.state_dict()
-    if all(name.startswith("module.") for name in held) and not all(name.startswith("module.") for name in own):
-        held = {name.removeprefix("module."): value for name, value in held.items()}  # saved by DataParallel
-    wrong = [name for name in own if name not in held or held[name].shape != own[name].shape]
-    extra = [name for name in held if name not in own]
-    if wrong or extra:
-        name = (wrong or extra)[0]
-        found = f"is {tuple(held[name].shape)} in" if name in held else "is missing from"
-        expected = f"is {tuple(own[name].shape)} in" if name in own else "is missing from"
+        if isinstance(state, Mapping) and isinstance(state.get(name), Mapping):
+            state = state[name]
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise InputError(f"{path}: expected a state dict of tensors, found {type(state).__name__}")
+    expected_state = module.state_dict()
+    if all(name.startswith("module.") for name in state) and not all(
+        name.startswith("module.") for name in expected_state
+    ):
+        state = {name.removeprefix("module."): value for name, value in state.items()}  # saved by DataParallel
+    misfits = [name for name in expected_state if name not in state or state[name].shape != expected_state[name].shape]
+    unknown = [name for name in state if name not in expected_state]
+    if misfits or unknown:
+        name = (misfits or unknown)[0]
+        in_file = f"is {tuple(state[name].shape)} in" if name in state else "is missing from"
+        in_module = f"is {tuple(expected_state[name].shape)} in" if name in expected_state else "is missing from"
         raise InputError(
-            f"{path}: a checkpoint of another architecture: {name!r} {found} the file and {expected} the module; "
-            f"{len(wrong)} of {len(own)} entries don't fit, {len(extra)} are unknown"
+            f"{path}: a checkpoint of another architecture: {name!r} {in_file} the file and {in_module} the module; "
+            f"{len(misfits)} of {len(expected_state)} entries don't fit, {len(unknown)} are unknown"
         )
-    module.load_state_dict(held)
+    module.load_state_dict(state)
     return module.eval()

@@ -1,4 +1,4 @@
-"""Trying out what the user named before the long work: a learner that does not fit the data fails within seconds."""
+"""A trial of the user's learner before the long work, so that one that does not fit the data fails within seconds."""
 
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -17,20 +17,21 @@ from ..training import require_outputs
 from .own_learner import few_rows
 from .own_module import OwnModule, load_checkpoint
 
-ASKED = 16
+PROBED = 16
+"""Samples that a model's outputs are checked on."""
 
 
 def rehearse(learner: LearningAlgorithm, dataset: Dataset, spec: str) -> None:
-    """Train on a few rows and ask for a few outputs. Raises InputError if anything about it does not fit."""
-    with _named(f"--learner {spec}: training on a few samples"):
+    """Train on a few rows and compute a few outputs. Raises InputError if anything about it does not fit."""
+    with _error_context(f"--learner {spec}: training on a few samples"):
         model = learner.fit(dataset, few_rows(dataset), 0)
-    _ask(learner, model, dataset, f"--learner {spec}")
+    _probe(learner, model, dataset, f"--learner {spec}")
 
 
 def checkpointed(
     dataset: Dataset, learner: LearningAlgorithm, spec: str | None, checkpoints: Sequence[Path], any_code: bool
 ) -> list[Callable[[], nn.Module]]:
-    """What makes each of the user's trained modules; seen to fit the data.
+    """Factories of the user's trained modules, checked against the data.
 
     Raises InputError for a learner that is no factory of modules, a file that can't be read, of another architecture,
     or whose outputs don't fit the data.
@@ -39,32 +40,32 @@ def checkpointed(
         raise InputError(
             f"--checkpoint: expected --learner to name a function or class that makes the torch module, found {spec}"
         )
-    made: list[Callable[[], nn.Module]] = []
+    factories: list[Callable[[], nn.Module]] = []
     for path in checkpoints:
         assert isinstance(learner, OwnModule)
         make = partial(_loaded, learner, dataset, path, any_code)
-        _ask(learner, make(), dataset, str(path))
-        made.append(make)
-    return made
+        _probe(learner, make(), dataset, str(path))
+        factories.append(make)
+    return factories
 
 
 def _loaded(learner: OwnModule, dataset: Dataset, path: Path, any_code: bool) -> nn.Module:
     return load_checkpoint(learner.bare(dataset), path, any_code)
 
 
-def _ask(learner: LearningAlgorithm | Differentiable, model: Any, dataset: Dataset, where: str) -> None:
-    rows = np.unique(np.linspace(0, len(dataset) - 1, ASKED).astype(np.int64))
-    with _named(f"{where}: asking the model about {len(rows)} samples"):
-        found = learner.outputs(model, dataset, rows)
+def _probe(learner: LearningAlgorithm | Differentiable, model: Any, dataset: Dataset, where: str) -> None:
+    rows = np.unique(np.linspace(0, len(dataset) - 1, PROBED).astype(np.int64))
+    with _error_context(f"{where}: asking the model about {len(rows)} samples"):
+        outputs = learner.outputs(model, dataset, rows)
     try:
-        require_outputs(found, dataset, rows, where)
+        require_outputs(outputs, dataset, rows, where)
     except DataAuditError as error:
         raise InputError(str(error)) from error
 
 
 @contextmanager
-def _named(what: str) -> Iterator[None]:
-    """Errors of the user's code, with what it was asked to do and where in it they arose."""
+def _error_context(action: str) -> Iterator[None]:
+    """Turn errors of the user's code into InputErrors that name the action and the line."""
     try:
         yield
     except InputError:
@@ -72,4 +73,4 @@ def _named(what: str) -> Iterator[None]:
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(place.filename).name}, line {place.lineno}"
-        raise InputError(f"{what} failed: {type(error).__name__}: {error} ({where})") from error
+        raise InputError(f"{action} failed: {type(error).__name__}: {error} ({where})") from error

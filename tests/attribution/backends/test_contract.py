@@ -35,7 +35,7 @@ def data(n: int, seed: int) -> tuple[Tensor, Tensor]:
 def test_scores_of_a_pool_are_finite_repeatable_oriented_and_remember_what_they_are(
     name: str, small_pool: Pool, tmp_path: Path
 ) -> None:
-    backend, problem = plugins.get("backends", name).BACKEND(), Problem.of(small_pool)
+    backend, problem = plugins.get("backends", name).BACKEND(), Problem.from_pool(small_pool)
     scored = backend.attribute(problem, tmp_path / "a.h5", silent)
     scores = scored.scores()
     assert scores.shape == scored.shape == (60, 20)

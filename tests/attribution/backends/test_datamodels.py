@@ -52,7 +52,7 @@ def on_new_subsets(scores: np.ndarray, weights: np.ndarray) -> float:
 
 
 def fitted(runs: Runs, path: Path) -> Attribution:
-    return Datamodels().attribute(Problem.of_runs(runs), path / "scores.h5", silent)
+    return Datamodels().attribute(Problem.from_runs(runs), path / "scores.h5", silent)
 
 
 @pytest.mark.parametrize(("runs", "n"), [(30, N), (300, N), (300, 9)], ids=["few runs", "more runs", "squeezed"])
@@ -222,7 +222,7 @@ def prior_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[np.ndarray], None]:
 
 
 def corrected(runs: Runs, path: Path) -> Attribution:
-    problem = replace(Problem.of_runs(runs), models=(lambda: None,))  # type: ignore[arg-type]
+    problem = replace(Problem.from_runs(runs), models=(lambda: None,))  # type: ignore[arg-type]
     return Datamodels(prior="known").attribute(problem, path / "corrected.h5", silent)
 
 
@@ -275,7 +275,7 @@ def test_corrections_are_the_posterior_mean(runs: int, n: int) -> None:
 
 
 def test_gradient_scores_of_a_pool_are_corrected_by_its_runs(small_pool: Pool, tmp_path: Path) -> None:
-    problem = Problem.of(small_pool)
+    problem = Problem.from_pool(small_pool)
     scored = Datamodels().attribute(problem, tmp_path / "scores.h5", silent)
     assert scored.shape == (60, 20)
     assert np.isfinite(scored.scores()).all()
@@ -288,6 +288,6 @@ def test_gradient_scores_of_a_pool_are_corrected_by_its_runs(small_pool: Pool, t
 
 
 def test_a_prior_that_is_no_prior_is_refused(tmp_path: Path) -> None:
-    problem = replace(Problem.of_runs(simulated(20, planted(), 0.5)), models=(lambda: None,))  # type: ignore[arg-type]
+    problem = replace(Problem.from_runs(simulated(20, planted(), 0.5)), models=(lambda: None,))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="scores by trained models, found 'datamodels'"):
         Datamodels(prior="datamodels").attribute(problem, tmp_path / "scores.h5", silent)

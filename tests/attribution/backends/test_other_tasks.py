@@ -20,7 +20,7 @@ def test_gradients_and_runs_serve_numbers_and_sets_of_labels(backend: str, task:
     dataset = make("table", task, 100, 25)
     pool = train_pool(dataset, learner_of("linear", "table"), tmp_path, 24, 0, silent)
     scored = attribute(pool, backend=backend)
-    runs = Problem.of(pool).runs
+    runs = Problem.from_pool(pool).runs
     assert runs is not None
     measured = trust(runs, scored.held_out)
     assert measured is not None

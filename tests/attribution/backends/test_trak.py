@@ -58,7 +58,7 @@ def test_all_zero_gradients_are_an_error() -> None:
 
 
 def test_scores_are_lazy_complete_and_oriented_train_by_target(small_pool: Pool, tmp_path: Path) -> None:
-    scored = Trak().attribute(Problem.of(small_pool), tmp_path / "scores.h5", silent)
+    scored = Trak().attribute(Problem.from_pool(small_pool), tmp_path / "scores.h5", silent)
     assert scored.shape == (60, 20)
     full = scored.scores()
     assert full.dtype == np.float32
@@ -76,25 +76,27 @@ def test_scores_are_lazy_complete_and_oriented_train_by_target(small_pool: Pool,
     np.testing.assert_array_equal(again.scores(), full)
     np.testing.assert_array_equal(again.self_influence, scored.self_influence)
     assert again.train_ids == small_pool.dataset.ids[:60]
-    assert again.provenance["identity"] == Trak().identity(Problem.of(small_pool))
+    assert again.provenance["identity"] == Trak().identity(Problem.from_pool(small_pool))
 
 
 def test_same_pool_same_scores(small_pool: Pool, tmp_path: Path) -> None:
-    first = Trak().attribute(Problem.of(small_pool), tmp_path / "a.h5", silent).scores()
-    second = Trak().attribute(Problem.of(small_pool), tmp_path / "b.h5", silent).scores()
+    first = Trak().attribute(Problem.from_pool(small_pool), tmp_path / "a.h5", silent).scores()
+    second = Trak().attribute(Problem.from_pool(small_pool), tmp_path / "b.h5", silent).scores()
     np.testing.assert_array_equal(first, second)
 
 
 def test_one_coordinate_system_or_another_hardly_matters(small_pool: Pool, tmp_path: Path) -> None:
-    exact = Trak(dimensions=EVERYTHING, ridges=(0.3,)).attribute(Problem.of(small_pool), tmp_path / "a.h5", silent)
-    fewer = Trak(dimensions=256, ridges=(0.3,)).attribute(Problem.of(small_pool), tmp_path / "b.h5", silent)
+    exact = Trak(dimensions=EVERYTHING, ridges=(0.3,)).attribute(
+        Problem.from_pool(small_pool), tmp_path / "a.h5", silent
+    )
+    fewer = Trak(dimensions=256, ridges=(0.3,)).attribute(Problem.from_pool(small_pool), tmp_path / "b.h5", silent)
     correlation = np.corrcoef(exact.scores().ravel(), fewer.scores().ravel())[0, 1]
     assert correlation > 0.97
 
 
 def test_a_supporting_sample_scores_higher_than_an_opposing_one(small_pool: Pool, tmp_path: Path) -> None:
     dataset = small_pool.dataset
-    scored = Trak().attribute(Problem.of(small_pool), tmp_path / "scores.h5", silent)
+    scored = Trak().attribute(Problem.from_pool(small_pool), tmp_path / "scores.h5", silent)
     train, test = dataset.targets[dataset.rows("train")], dataset.targets[dataset.rows("test")]
     same = train[:, None] == test[None, :]
     assert scored.scores()[same].mean() > scored.scores()[~same].mean()
@@ -109,7 +111,7 @@ def test_a_sample_that_breaks_the_gradient_is_named(small_pool: Pool, tmp_path: 
             return pixels
 
     with pytest.raises(NumericsError, match=r"model 0: the gradient of '0005.png' is not finite"):
-        Trak().attribute(Problem.of(replace(small_pool, learner=Broken(epochs=4))), tmp_path / "s.h5", silent)
+        Trak().attribute(Problem.from_pool(replace(small_pool, learner=Broken(epochs=4))), tmp_path / "s.h5", silent)
     assert not (tmp_path / "s.h5").exists()
 
 
@@ -210,7 +212,7 @@ def test_a_soft_threshold_keeps_the_share_and_shrinks_it() -> None:
 
 
 def test_sparse_scores_are_cross_validated_on_the_runs(small_pool: Pool, tmp_path: Path) -> None:
-    problem = Problem.of(small_pool)
+    problem = Problem.from_pool(small_pool)
     sparse = Trak(sparse=True).attribute(problem, tmp_path / "sparse.h5", silent)
     dense = Trak().attribute(problem, tmp_path / "dense.h5", silent)
     share = sparse.provenance["share_kept"]

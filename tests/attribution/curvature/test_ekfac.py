@@ -151,7 +151,7 @@ def test_every_other_parameter_has_a_block_and_long_sides_are_diagonal(monkeypat
     seeds = curvature.sampled_seeds(0)
     matrix = curvature.seeded(curvature.samples.batch(np.arange(30))[0], seeds, "output")[0].double()
     for whole, side in [(1024, 8192), (10, 4)]:
-        monkeypatch.setattr(ekfac, "WHOLE", whole)
+        monkeypatch.setattr(ekfac, "DENSE", whole)
         monkeypatch.setattr(ekfac, "SIDE", side)
         basis = eigenbasis(curvature, seeds)
         assert curvature.size == sum(p.numel() for p in curvature.module.parameters())

@@ -109,7 +109,7 @@ def test_fingerprints_survive_renaming(clean: Dataset) -> None:
 
 
 def test_influence_is_that_of_the_pair(small_pool: Pool, tmp_path: Path) -> None:
-    attribution = Trak().attribute(Problem.of(small_pool), tmp_path / "s.h5", silent)
+    attribution = Trak().attribute(Problem.from_pool(small_pool), tmp_path / "s.h5", silent)
     detection = leakage.detect(CheckContext(small_pool.dataset, small_pool, attribution, 0, silent))
     scores = Attribution.load(tmp_path / "s.h5").scores()
     for pair in detection.pairs[::7]:

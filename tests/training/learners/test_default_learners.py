@@ -46,7 +46,7 @@ def test_scores_of_every_task_foretell_what_training_on_subsets_does(
 ) -> None:
     dataset = make(modality, task, n_train=120, n_test=30)
     pool = train_pool(dataset, learner_of(None, modality), tmp_path / "pool", 24, 0, silent)
-    problem = Problem.of(pool)
+    problem = Problem.from_pool(pool)
     assert problem.runs is not None
     assert problem.runs.margins.shape == (24, 30)
     measured = trust(problem.runs, Trak().attribute(problem, tmp_path / "scores.h5", silent).held_out)

@@ -166,7 +166,7 @@ def test_scores_of_a_learner_without_gradients_come_from_a_stand_in_and_are_meas
     dataset = make("table", "classification", 120, 40)
     pool = train_pool(dataset, learner_of(f"{HERE}:Centroids", "table"), tmp_path / "own", 24, 0, silent)
     stand_in = train_pool(dataset, learner_of(None, "table"), tmp_path / "stand-in", 24, 0, silent)
-    problem = Problem.of(pool, surrogate=stand_in)
+    problem = Problem.from_pool(pool, surrogate=stand_in)
     assert problem.runs is not None
     np.testing.assert_array_equal(problem.runs.margins, pool.margins(dataset.rows("test"), dataset.targets[120:]))
     from dataaudit.attribution.backends.trak import Trak

@@ -1,0 +1,81 @@
+"""Features that keep some coordinates: the energy they claim, in bounded memory and any batches."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from dataaudit.attribution.gradients import blocks
+
+from .nets import EVERYTHING, batch, build, features_of, naive
+
+pytestmark = pytest.mark.filterwarnings("ignore:There is a performance drop", "ignore:Using padding='same'")
+
+
+class Largest(TorchDispatchMode):
+    """Largest tensor that any operation gives."""
+
+    bytes = 0
+
+    def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = operation(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, Tensor):
+                self.bytes = max(self.bytes, tensor.numel() * tensor.element_size())
+        return result
+
+
+@pytest.mark.parametrize("name", ["convolutional", "grouped", "grouped 1d", "transformer", "embedding"])
+def test_fewer_coordinates_keep_the_energy_they_claim(name: str) -> None:
+    net, _, _ = build(name)
+    inputs, labels = batch(name, 40)
+    exact = naive(net, inputs, labels, "loss").square().sum()
+    for dimensions in (5, 20, 35):
+        features = features_of(net, inputs, labels, dimensions)
+        kept = features(inputs, labels, "loss")[0].square().sum()
+        assert features.dimensions == dimensions
+        assert float(kept / exact) == pytest.approx(features.energy, rel=1e-3)
+    assert features.energy > 0.7
+
+
+@pytest.mark.parametrize("name", ["convolutional", "depthwise 1d", "transformer", "own parameters", "one logit"])
+def test_features_do_not_depend_on_the_batch_they_come_in(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    net, _, _ = build(name)
+    inputs, labels = batch(name, 150)
+    features = features_of(net, inputs, labels, 64)
+    together = features(inputs, labels, "loss")[0]
+    one_by_one = torch.cat([features(inputs[i : i + 1], labels[i : i + 1], "loss")[0] for i in range(0, 150, 37)])
+    torch.testing.assert_close(together[::37], one_by_one, rtol=1e-3, atol=1e-6)
+    monkeypatch.setattr(blocks, "BYTES", 20_000)
+    torch.testing.assert_close(features(inputs, labels, "loss")[0], together, rtol=1e-3, atol=1e-6)
+    in_slices = features_of(net, inputs, labels, 64)
+    assert in_slices.energy == pytest.approx(features.energy, rel=1e-4)
+
+
+def test_sides_too_long_to_rotate_are_taken_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "ROTATED", 7)
+    for name in ("convolutional", "depthwise", "perceptron", "tied embedding"):
+        net, inputs, labels = build(name)
+        theirs = naive(net, inputs, labels, "loss")
+        ours = features_of(net, inputs, labels, EVERYTHING, energy_per_side=1.0)(inputs, labels, "loss")[0]
+        torch.testing.assert_close(ours @ ours.T, theirs @ theirs.T, rtol=1e-3, atol=1e-5)
+        few = features_of(net, inputs, labels, 30, energy_per_side=1.0)
+        kept = few(inputs, labels, "loss")[0].square().sum()
+        assert float(kept / theirs.square().sum()) == pytest.approx(few.energy, rel=1e-3)
+
+
+def test_a_large_vocabulary_is_never_laid_out_for_a_whole_batch() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Embedding(30_000, 64), nn.Flatten(), nn.Linear(64 * 6, 3).requires_grad_(False)).eval()
+    inputs, labels = torch.randint(30_000, (100, 6)), torch.arange(100) % 3
+    inputs[:, 0] = 7
+    with Largest() as largest:
+        features = features_of(net, inputs, labels, 500)
+        ours = features(inputs, labels, "loss")[0]
+    assert largest.bytes <= blocks.BYTES < 4 * len(inputs) * 30_000 * 64
+    exact = sum(naive(net, inputs[i : i + 1], labels[i : i + 1], "loss").square().sum() for i in range(0, 100, 9))
+    assert float(ours[::9].square().sum() / exact) == pytest.approx(features.energy, abs=0.1)
+    assert features.coverage == 1.0
