@@ -43,7 +43,7 @@ def document(
 def decide(path: Path, *remedies: dict[str, Any], label: str | None = None, rows: int = 100_000) -> Path:
     """A file of accepted remedies, one finding each, about the dataset at `path`."""
     fingerprint = recognised(path, label, rows=rows).fingerprint
-    decisions = [decision(one, number) for number, one in enumerate(remedies)]
+    decisions = [decision(item, number) for number, item in enumerate(remedies)]
     file = path.parent / "decisions.json"
     file.write_text(json.dumps(document(fingerprint, *decisions, label=label, rows=rows)))
     return file
@@ -53,28 +53,28 @@ def cleaned(path: Path, *remedies: dict[str, Any], label: str | None = None) -> 
     """The new dataset, as it is read, and the record; the old one must not have changed."""
     before = tree(path)
     new = path.with_name(f"clean{path.suffix}")
-    done: Applied = apply(path, decide(path, *remedies, label=label), new, silent)
+    applied: Applied = apply(path, decide(path, *remedies, label=label), new, silent)
     assert tree(path) == before
-    assert sorted(one.name for one in path.parent.iterdir() if one.name.startswith(".")) == []
-    return new, recognised(new, label), json.loads(done.record.read_text())
+    assert sorted(entry.name for entry in path.parent.iterdir() if entry.name.startswith(".")) == []
+    return new, recognised(new, label), json.loads(applied.record.read_text())
 
 
 def tree(path: Path) -> dict[str, str]:
     """Every file, folder and link below a path, with what it holds."""
     if path.is_file():
         return {"": hashlib.sha256(path.read_bytes()).hexdigest()}
-    found = {}
+    contents = {}
     for folder, folders, names in os.walk(path):
         for name in [*folders, *names]:
-            one = Path(folder) / name
-            place = one.relative_to(path).as_posix()
-            if one.is_symlink():
-                found[place] = f"-> {one.readlink()}"
-            elif one.is_file():
-                found[place] = hashlib.sha256(one.read_bytes()).hexdigest()
+            item = Path(folder) / name
+            id = item.relative_to(path).as_posix()
+            if item.is_symlink():
+                contents[id] = f"-> {item.readlink()}"
+            elif item.is_file():
+                contents[id] = hashlib.sha256(item.read_bytes()).hexdigest()
             else:
-                found[place] = "folder" if one.is_dir() else "neither file nor folder"
-    return found
+                contents[id] = "folder" if item.is_dir() else "neither file nor folder"
+    return contents
 
 
 def samples(dataset: Dataset) -> list[tuple[str, str, str]]:

@@ -49,24 +49,24 @@ def test_the_command_says_what_it_did_and_what_comes_next(path: Path, decisions:
         "removed 1, relabelled 1, moved 0, unchanged 50", "note: signed by R. Eviewer: approved", f"record: {record}",
         f"next: dataaudit run {new}",
     ]  # fmt: skip
-    assert sorted(one.name for one in path.parent.iterdir()) == ["clean", "clean.changes.json", "data"]
+    assert sorted(entry.name for entry in path.parent.iterdir()) == ["clean", "clean.changes.json", "data"]
 
 
 def test_the_record_says_who_decided_what_and_why(path: Path, tmp_path: Path) -> None:
-    given = [
+    entries = [
         decision(remedy("remove", "train.csv#1"), 1), decision(remedy("relabel", "train.csv#1", to="no"), 2),
         decision(remedy("remove", "train.csv#5"), 3, "reject"), decision(None, 4),
     ]  # fmt: skip
-    found = document(recognised(path).fingerprint, *given)
+    content = document(recognised(path).fingerprint, *entries)
     file = tmp_path / "d.json"
-    file.write_text(json.dumps(found))
-    done = apply(path, file, path.with_name("clean"), silent)
-    assert done.notes == (
+    file.write_text(json.dumps(content))
+    applied = apply(path, file, path.with_name("clean"), silent)
+    assert applied.notes == (
         "signed by R. Eviewer: approved", "1 other changes of samples that are removed were not made",
     )  # fmt: skip
-    record = json.loads(done.record.read_text())
-    assert record["signature"] == found["signature"]
-    assert record["dataset"]["before"] == found["dataset"]["fingerprint"]
+    record = json.loads(applied.record.read_text())
+    assert record["signature"] == content["signature"]
+    assert record["dataset"]["before"] == content["dataset"]["fingerprint"]
     assert record["dataset"]["after"] == recognised(path.with_name("clean")).fingerprint
     assert record["verified"] is True
     (change,) = record["changes"]
@@ -74,7 +74,7 @@ def test_the_record_says_who_decided_what_and_why(path: Path, tmp_path: Path) ->
         "train.csv#1", "remove", "yes", "", None
     )  # fmt: skip
     assert change["because"] == [
-        {key: given[0][key] for key in ("finding", "kind", "message", "reason", "reviewer", "at")}
+        {key: entries[0][key] for key in ("finding", "kind", "message", "reason", "reviewer", "at")}
     ]
     assert [one["because"][0]["reason"] for one in record["overridden_by_removal"]] == ["seen by eye, 2"]
     assert [one["decision"] for one in record["changed_nothing"]] == ["reject", "accept"]
@@ -133,9 +133,9 @@ def test_a_dataset_that_is_a_link_is_read_through_it(path: Path, tmp_path: Path)
 
 def test_a_split_that_outgrows_what_is_read_is_not_compared(path: Path, tmp_path: Path) -> None:
     file = decide(path, remedy("move", "train.csv#1", to="test"), rows=60)
-    done = apply(path, file, tmp_path / "clean", silent)
-    assert json.loads(done.record.read_text())["verified"] is False
-    assert "sampled 12 of 13" in done.notes[-1]
+    applied = apply(path, file, tmp_path / "clean", silent)
+    assert json.loads(applied.record.read_text())["verified"] is False
+    assert "sampled 12 of 13" in applied.notes[-1]
     assert len((tmp_path / "clean/test.csv").read_text().splitlines()) == 14
 
 
@@ -152,7 +152,7 @@ def test_a_dataset_that_could_not_be_audited_any_more_is_not_written(path: Path,
     )
     with pytest.raises(DatasetError, match="can't be audited any more"):
         apply(path, file, path.with_name("clean"), silent)
-    assert [one.name for one in path.parent.iterdir()] == ["data"]
+    assert [entry.name for entry in path.parent.iterdir()] == ["data"]
 
 
 def test_a_rewriting_that_goes_wrong_is_noticed(path: Path, decisions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +165,7 @@ def test_a_rewriting_that_goes_wrong_is_noticed(path: Path, decisions: Path, mon
     monkeypatch.setattr(table, "rewrite", wrong)
     with pytest.raises(DatasetError, match=r"does not hold what it should: \d+ samples are missing or different"):
         apply(path, decisions, path.with_name("clean"), silent)
-    assert [one.name for one in path.parent.iterdir()] == ["data"]
+    assert [entry.name for entry in path.parent.iterdir()] == ["data"]
 
 
 def test_a_format_that_can_not_be_rewritten_says_so(
@@ -183,21 +183,21 @@ def test_a_format_that_can_not_be_rewritten_says_so(
 def test_what_is_cut_off_leaves_nothing(
     path: Path, decisions: Path, monkeypatch: pytest.MonkeyPatch, point: str, error: type[BaseException]
 ) -> None:
-    before, done = tree(path), getattr(applying, point)
+    before, original = tree(path), getattr(applying, point)
 
-    def broken(*given: Any) -> None:
-        done(*given)
+    def broken(*arguments: Any) -> None:
+        original(*arguments)
         raise error
 
     with monkeypatch.context() as patched:
         patched.setattr(applying, point, broken)
         if point == "_move_into_place":
-            patched.setattr(applying, "_move_into_place", done)
+            patched.setattr(applying, "_move_into_place", original)
             patched.setattr(Path, "rename", _second_fails(error))
         with pytest.raises((error, InputError)):
             apply(path, decisions, path.with_name("clean"), silent)
     assert tree(path) == before
-    assert [one.name for one in path.parent.iterdir()] == ["data"]
+    assert [entry.name for entry in path.parent.iterdir()] == ["data"]
     assert apply(path, decisions, path.with_name("clean"), silent).counts["removed"] == 1
 
 
@@ -236,7 +236,7 @@ def test_a_killed_process_leaves_no_output_and_the_dataset_as_it_was(path: Path,
     code = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False).returncode
     assert code == -signal.SIGKILL
     assert tree(path) == before
-    left = {one.name for one in path.parent.iterdir()} - {"data"}
-    assert all(name.startswith(".clean-") for name in left)
+    leftover = {entry.name for entry in path.parent.iterdir()} - {"data"}
+    assert all(name.startswith(".clean-") for name in leftover)
     assert apply(path, decisions, new, silent).counts["removed"] == 1
     assert tree(path) == before

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from dataaudit.errors import DatasetError
 
 from ..data.formats.reading import recognised
-from ..data.formats.test_arrays import FILES, Write, numbers, some
+from ..data.formats.test_arrays import FILES, Write, numbers, split_arrays
 from .deciding import cleaned, remedy, samples
 
 
-def held(path: Path) -> dict[str, NDArray[Any]]:
+def stored_values(path: Path) -> dict[str, NDArray[Any]]:
     if path.suffix == ".npz":
         with np.load(path) as archive:
             return dict(archive)
@@ -26,34 +26,36 @@ def held(path: Path) -> dict[str, NDArray[Any]]:
 
 @FILES
 def test_rows_are_removed_relabelled_and_moved(tmp_path: Path, write: Write) -> None:
-    found = some() | {"weights_train": numbers(20), "mean": numbers(3), "names_test": np.arange(6) * 1.5}
-    path = write(tmp_path, found)
+    original = split_arrays() | {"weights_train": numbers(20), "mean": numbers(3), "names_test": np.arange(6) * 1.5}
+    path = write(tmp_path, original)
     before = recognised(path)
     new, after, record = cleaned(
         path, remedy("remove", "x_train#0", "x_train#19"), remedy("relabel", "x_train#2", to="1")
     )
-    arrays = held(new)
-    np.testing.assert_array_equal(arrays["x_train"], found["x_train"][1:19])
-    np.testing.assert_array_equal(arrays["weights_train"], found["weights_train"][1:19])
-    np.testing.assert_array_equal(arrays["y_train"], [1, 1, 1, *found["y_train"][4:19]])
+    arrays = stored_values(new)
+    np.testing.assert_array_equal(arrays["x_train"], original["x_train"][1:19])
+    np.testing.assert_array_equal(arrays["weights_train"], original["weights_train"][1:19])
+    np.testing.assert_array_equal(arrays["y_train"], [1, 1, 1, *original["y_train"][4:19]])
     for name in ("x_test", "y_test", "mean", "names_test"):
-        np.testing.assert_array_equal(arrays[name], found[name])
-    assert {name: one.dtype for name, one in arrays.items()} == {name: one.dtype for name, one in found.items()}
+        np.testing.assert_array_equal(arrays[name], original[name])
+    assert {name: array.dtype for name, array in arrays.items()} == {
+        name: array.dtype for name, array in original.items()
+    }
     assert len(samples(after)) == len(before) - 2
     assert record["counts"] == {"removed": 2, "relabelled": 1, "moved": 0, "unchanged": 23}
 
 
 @FILES
 def test_a_row_moves_with_its_target(tmp_path: Path, write: Write) -> None:
-    found = some()
-    new, after, _ = cleaned(write(tmp_path, found), remedy("move", "x_test#1", to="train"))
-    np.testing.assert_array_equal(held(new)["x_train"][-1], found["x_test"][1])
+    original = split_arrays()
+    new, after, _ = cleaned(write(tmp_path, original), remedy("move", "x_test#1", to="train"))
+    np.testing.assert_array_equal(stored_values(new)["x_train"][-1], original["x_test"][1])
     assert after.sizes() == {"train": 21, "test": 5}
 
 
 @FILES
 def test_a_row_does_not_move_without_what_belongs_to_it(tmp_path: Path, write: Write) -> None:
-    path = write(tmp_path, some() | {"weights_test": numbers(6)})
+    path = write(tmp_path, split_arrays() | {"weights_test": numbers(6)})
     with pytest.raises(DatasetError, match=r"mislabeled-\w{12}: rows of x_test .* weights_test"):
         cleaned(path, remedy("move", "x_test#1", to="train"))
 
@@ -75,11 +77,11 @@ def test_targets_of_every_kind(tmp_path: Path, write: Write, kind: str) -> None:
     if write.__name__ == "hdf5" and kind == "words":
         targets = targets.astype(h5py.string_dtype())
     new, after, _ = cleaned(write(tmp_path, {"x": numbers(30, 2), "y": targets}), remedy("relabel", "x#0", to=to))
-    found = held(new)["y"]
-    one = found[0].decode() if isinstance(found[0], bytes) and isinstance(expected, str) else found[0]
-    assert np.array_equal(one, expected)
+    written = stored_values(new)["y"]
+    value = written[0].decode() if isinstance(written[0], bytes) and isinstance(expected, str) else written[0]
+    assert np.array_equal(value, expected)
     np.testing.assert_array_equal(
-        found[1:].astype(str), targets[1:].astype("S" if found.dtype == object else targets.dtype).astype(str)
+        written[1:].astype(str), targets[1:].astype("S" if written.dtype == object else targets.dtype).astype(str)
     )
     assert len(after) == 30
 
@@ -93,9 +95,9 @@ def test_a_whole_number_does_not_become_a_fraction(tmp_path: Path, write: Write)
 
 def test_hdf5_keeps_groups_attributes_links_and_compression(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
-    found = some()
+    original = split_arrays()
     with h5py.File(path, "w") as file:
-        for name, array in found.items():
+        for name, array in original.items():
             role, split = name.split("_")
             file.create_dataset(
                 f"{split}/{role}", data=array, chunks=True, compression="gzip", maxshape=(None, *array.shape[1:])

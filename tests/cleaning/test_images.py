@@ -87,7 +87,7 @@ def test_links_inside_become_what_they_lead_to_and_links_outside_are_not_followe
     path = photos(tmp_path)
     outside = tmp_path / "store"
     picture(outside / "x.png", seed=5)
-    kept = tree(outside)
+    before = tree(outside)
     (path / "training/cat/in.png").symlink_to(path / "training/cat/3.png")
     (path / "training/cat/out.png").symlink_to("../../../store/x.png")
     (path / "training/dog/out.png").symlink_to(outside / "x.png")
@@ -100,7 +100,7 @@ def test_links_inside_become_what_they_lead_to_and_links_outside_are_not_followe
     assert (new / "training/cat/in.png").is_file()
     assert not (new / "training/cat/in.png").is_symlink()
     assert (new / "training/dog/out.png").readlink().is_absolute()
-    assert tree(outside) == kept
+    assert tree(outside) == before
     assert "training/dog/out.png" in after.ids
     assert sorted(record["notes"]) == [
         "left out, a link to nothing: gone.png",
@@ -114,9 +114,9 @@ def test_nothing_behind_a_linked_folder_outside_is_changed(tmp_path: Path) -> No
     shutil.move(path / "training/cat", tmp_path / "cats")
     (path / "training/cat").symlink_to(tmp_path / "cats")
     outside = tree(tmp_path / "cats")
-    for one in (remedy("remove", "training/cat/1.png"), remedy("relabel", "training/dog/1.png", to="cat")):
+    for choice in (remedy("remove", "training/cat/1.png"), remedy("relabel", "training/dog/1.png", to="cat")):
         with pytest.raises(DatasetError, match=r"mislabeled-\w{12}: 'training/cat/1.*' lies behind a link"):
-            cleaned(path, one)
+            cleaned(path, choice)
     assert tree(tmp_path / "cats") == outside
     assert not (tmp_path / "clean").exists()
 

@@ -46,7 +46,7 @@ def test_the_later_word_on_a_finding_holds() -> None:
     document = {"fingerprint": "1" * 64, "id": "leakage-111111111111", "message": "m1"}
     old, new = accept([document], [accepted(1), accepted(2)], "better", "us", TODAY, "2027-01-01")
     assert new == accepted(2) or old == accepted(2)
-    (mine,) = [one for one in (old, new) if one.fingerprint == "1" * 64]
+    (mine,) = [entry for entry in (old, new) if entry.fingerprint == "1" * 64]
     assert (mine.reason, mine.by, mine.recorded, mine.expires) == ("better", "us", "2026-05-01", "2027-01-01")
 
 
@@ -89,12 +89,12 @@ def run(*arguments: str) -> Any:
 
 def test_the_command_accepts_all_or_those_that_are_named(audit: Path) -> None:
     assert run("audit", "--reason", "known", "--by", "us", "--expires", "2999-01-01").exit_code == 0
-    known = read_baseline(Path("dataaudit-baseline.json"))
-    assert {one.id for one in known} == {finding(1).id, finding(2).id}
-    assert {(one.reason, one.by, one.expires) for one in known} == {("known", "us", "2999-01-01")}
+    accepted = read_baseline(Path("dataaudit-baseline.json"))
+    assert {entry.id for entry in accepted} == {finding(1).id, finding(2).id}
+    assert {(entry.reason, entry.by, entry.expires) for entry in accepted} == {("known", "us", "2999-01-01")}
     assert run("audit/audit.json", finding(2).id, "--reason", "other", "--output", "b.json").exit_code == 0
     assert run("audit", finding(1).id, "--reason", "one more", "--output", "b.json").exit_code == 0
-    assert {one.id: one.reason for one in read_baseline(Path("b.json"))} == {
+    assert {entry.id: entry.reason for entry in read_baseline(Path("b.json"))} == {
         finding(1).id: "one more", finding(2).id: "other",
     }  # fmt: skip
 
@@ -105,14 +105,14 @@ def test_the_command_takes_what_a_reviewer_rejected_or_deferred(audit: Path) -> 
          "remedy": None, "reason": reason, "reviewer": "Kim", "at": "2026-05-01T12:00:00.000Z"}
         for f, decision, reason in ((finding(1), "reject", "twins"), (finding(2), "accept", "yes"))
     ]  # fmt: skip
-    whole = {"schema_version": 1, "signature": None, "decisions": decisions,
+    content = {"schema_version": 1, "signature": None, "decisions": decisions,
              "dataset": {"name": "photos", "fingerprint": "0" * 64,
                          "reading": {"seed": 0, "label": None, "rows": 100_000}}}  # fmt: skip
-    Path("decisions.json").write_text(json.dumps(whole))
+    Path("decisions.json").write_text(json.dumps(content))
     result = run("audit", "--decisions", "decisions.json")
     assert result.exit_code == 0, result.output
-    (one,) = read_baseline(Path("dataaudit-baseline.json"))
-    assert (one.id, one.reason, one.by) == (finding(1).id, "twins", "Kim")
+    (entry,) = read_baseline(Path("dataaudit-baseline.json"))
+    assert (entry.id, entry.reason, entry.by) == (finding(1).id, "twins", "Kim")
 
 
 @pytest.mark.parametrize(

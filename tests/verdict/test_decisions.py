@@ -19,7 +19,7 @@ SCHEMA = json.loads((Path(dataaudit.__file__).parent / "verdict" / "decisions.sc
 Change = Callable[[dict[str, Any]], object]
 
 
-def whole() -> dict[str, Any]:
+def complete_document() -> dict[str, Any]:
     return document(
         "ab" * 32,
         decision(remedy("relabel", "train/cat/1.png", to="dog"), 1),
@@ -30,39 +30,39 @@ def whole() -> dict[str, Any]:
     )
 
 
-def written(folder: Path, found: Any) -> Path:
+def written(folder: Path, content: Any) -> Path:
     path = folder / "decisions.json"
-    path.write_bytes(found if isinstance(found, bytes) else json.dumps(found).encode())
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
     return path
 
 
 def test_what_the_report_exports_is_read_and_keeps_to_the_schema(tmp_path: Path) -> None:
-    jsonschema.validate(whole(), SCHEMA)
-    found = read_decisions(written(tmp_path, whole()))
-    assert (found.dataset, found.fingerprint, found.seed, found.label, found.rows) == (
+    jsonschema.validate(complete_document(), SCHEMA)
+    decisions = read_decisions(written(tmp_path, complete_document()))
+    assert (decisions.dataset, decisions.fingerprint, decisions.seed, decisions.label, decisions.rows) == (
         "a",
         "ab" * 32,
         0,
         "species",
         100_000,
     )
-    assert [one.decision for one in found.decisions] == ["accept", "reject", "defer", "accept"]
-    assert found.decisions[0].remedy == Remedy("relabel", ("train/cat/1.png",), ("dog",))
-    assert found.decisions[3].remedy is None
-    assert found.signature is not None
-    assert (found.signature.outcome, found.signature.at) == ("approved", AT)
+    assert [decision.decision for decision in decisions.decisions] == ["accept", "reject", "defer", "accept"]
+    assert decisions.decisions[0].remedy == Remedy("relabel", ("train/cat/1.png",), ("dog",))
+    assert decisions.decisions[3].remedy is None
+    assert decisions.signature is not None
+    assert (decisions.signature.outcome, decisions.signature.at) == ("approved", AT)
 
 
 def test_nothing_needs_to_be_signed_or_decided(tmp_path: Path) -> None:
-    found = whole() | {"signature": None, "decisions": []}
-    jsonschema.validate(found, SCHEMA)
-    read = read_decisions(written(tmp_path, b"\xef\xbb\xbf" + json.dumps(found).encode()))
+    content = complete_document() | {"signature": None, "decisions": []}
+    jsonschema.validate(content, SCHEMA)
+    read = read_decisions(written(tmp_path, b"\xef\xbb\xbf" + json.dumps(content).encode()))
     assert (read.signature, read.decisions) == (None, ())
 
 
-def first(found: dict[str, Any]) -> dict[str, Any]:
-    one: dict[str, Any] = found["decisions"][0]
-    return one
+def first(content: dict[str, Any]) -> dict[str, Any]:
+    entry: dict[str, Any] = content["decisions"][0]
+    return entry
 
 
 WRONG: dict[str, tuple[Change, str]] = {
@@ -97,7 +97,7 @@ BEYOND_THE_SCHEMA = {"moment", "half a character", "decided twice"}
 @pytest.mark.parametrize("name", list(WRONG))
 def test_anything_else_is_refused_by_file_and_key(tmp_path: Path, name: str) -> None:
     change, words = WRONG[name]
-    found = whole()
+    found = complete_document()
     change(found)
     with pytest.raises(InputError, match=words) as caught:
         read_decisions(written(tmp_path, found))

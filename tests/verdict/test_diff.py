@@ -77,14 +77,14 @@ def test_versions_of_an_image_folder(tmp_path: Path) -> None:
     shutil.copy(new / "train/cat/4.png", new / "train/cat/four.png")
     result = run(str(old), str(new))
     assert result.exit_code == 1
-    told = set(result.output.splitlines())
+    lines = set(result.output.splitlines())
     assert {
         "relabelled: train/cat/0.png (train, cat) -> train/dog/zero.png (train, dog)",
         "moved: train/cat/1.png (train, cat) -> test/cat/one.png (test, cat)",
         "renamed: train/cat/2.png (train, cat) -> train/cat/two.png (train, cat)",
         "removed: train/cat/3.png (train, cat)",
         "added: train/cat/four.png (train, cat)",
-    } <= told
+    } <= lines
     assert run(str(old), str(old)).output == "samples: no difference\n"
     assert run(str(old), str(old)).exit_code == 0
 
@@ -95,9 +95,9 @@ def test_rows_that_only_moved_up_are_told_from_those_that_changed(tmp_path: Path
     frame.drop(index=5).assign(label=lambda f: f["label"].where(f.index != 10, "b")).to_csv(
         tmp_path / "new.csv", index=False
     )
-    told = json.loads(run(str(tmp_path / "old.csv"), str(tmp_path / "new.csv"), "--json").output)["samples"]
-    assert [one["old"][0] for one in told if one["how"] == "removed"] == ["old.csv#5"]
-    assert [one["old"][0] for one in told if one["how"] == "relabelled"] == ["old.csv#10"]
+    changes = json.loads(run(str(tmp_path / "old.csv"), str(tmp_path / "new.csv"), "--json").output)["samples"]
+    assert [change["old"][0] for change in changes if change["how"] == "removed"] == ["old.csv#5"]
+    assert [change["old"][0] for change in changes if change["how"] == "relabelled"] == ["old.csv#10"]
 
 
 def test_an_audit_and_a_dataset_are_not_compared(tmp_path: Path) -> None:

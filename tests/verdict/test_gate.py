@@ -84,10 +84,10 @@ def test_a_limit_can_let_grave_findings_pass() -> None:
 
 
 def test_findings_about_no_sample_break_a_limit_of_no_sample_only() -> None:
-    whole = finding(Severity.MEDIUM, ids=())
-    assert judge(Policy(limits={"leakage": Limit(max_fraction=0.0)}), [RAN], [whole], KINDS).status == "FAIL"
-    assert judge(Policy(limits={"leakage": Limit(max_fraction=0.1)}), [RAN], [whole], KINDS).status == "PASS"
-    assert judge(Policy(limits={"leakage": Limit(max_findings=1)}), [RAN], [whole], KINDS).status == "PASS"
+    broad = finding(Severity.MEDIUM, ids=())
+    assert judge(Policy(limits={"leakage": Limit(max_fraction=0.0)}), [RAN], [broad], KINDS).status == "FAIL"
+    assert judge(Policy(limits={"leakage": Limit(max_fraction=0.1)}), [RAN], [broad], KINDS).status == "PASS"
+    assert judge(Policy(limits={"leakage": Limit(max_findings=1)}), [RAN], [broad], KINDS).status == "PASS"
 
 
 @pytest.mark.parametrize(("lds", "status", "code"), [(0.3, "PASS", 0), (0.29, "FAIL", 1), (None, "INCOMPLETE", 3)])

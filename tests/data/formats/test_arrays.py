@@ -18,19 +18,19 @@ from .reading import recognised
 Write = Callable[[Path, Mapping[str, Any]], Path]
 
 
-def npz(folder: Path, found: Mapping[str, Any]) -> Path:
-    np.savez(folder / "a.npz", **found)
+def npz(folder: Path, content: Mapping[str, Any]) -> Path:
+    np.savez(folder / "a.npz", **content)
     return folder / "a.npz"
 
 
-def packed(folder: Path, found: Mapping[str, Any]) -> Path:
-    np.savez_compressed(folder / "a.npz", **found)
+def packed(folder: Path, content: Mapping[str, Any]) -> Path:
+    np.savez_compressed(folder / "a.npz", **content)
     return folder / "a.npz"
 
 
-def hdf5(folder: Path, found: Mapping[str, Any]) -> Path:
+def hdf5(folder: Path, content: Mapping[str, Any]) -> Path:
     with h5py.File(folder / "a.h5", "w") as file:
-        for name, array in found.items():
+        for name, array in content.items():
             file[name] = array
     return folder / "a.h5"
 
@@ -42,7 +42,7 @@ def numbers(n: int, *shape: int, seed: int = 0) -> NDArray[np.float64]:
     return np.random.default_rng(seed).normal(size=(n, *shape))
 
 
-def some(train: int = 20, test: int = 6, names: str = "x_train y_train x_test y_test") -> dict[str, Any]:
+def split_arrays(train: int = 20, test: int = 6, names: str = "x_train y_train x_test y_test") -> dict[str, Any]:
     x, y, x_test, y_test = names.split()
     return {
         x: numbers(train, 3),
@@ -55,13 +55,13 @@ def some(train: int = 20, test: int = 6, names: str = "x_train y_train x_test y_
 @FILES
 @pytest.mark.parametrize("whole_folder", [False, True])
 def test_arrays_are_recognised_as_a_file_and_as_a_folder(tmp_path: Path, write: Write, whole_folder: bool) -> None:
-    found = some()
-    path = write(tmp_path, found)
+    content = split_arrays()
+    path = write(tmp_path, content)
     dataset = recognised(tmp_path if whole_folder else path)
     assert dataset.layout.format in ("npz", "hdf5")
     assert (dataset.modality, dataset.task, dataset.class_names) == ("array", "classification", ("0", "1"))
     assert dataset.sizes() == {"train": 20, "test": 6}
-    np.testing.assert_array_equal(dataset.inputs[:20], found["x_train"].astype(np.float32))
+    np.testing.assert_array_equal(dataset.inputs[:20], content["x_train"].astype(np.float32))
     assert dataset.ids[20:22] == ("x_test#0", "x_test#1")
     assert dataset.sources == ()
 
@@ -74,7 +74,7 @@ def test_arrays_are_recognised_as_a_file_and_as_a_folder(tmp_path: Path, write: 
     ],
 )  # fmt: skip
 def test_arrays_are_known_by_their_names(tmp_path: Path, names: str) -> None:
-    dataset = recognised(hdf5(tmp_path, some(names=names)))
+    dataset = recognised(hdf5(tmp_path, split_arrays(names=names)))
     assert dataset.sizes() == {"train": 20, "val" if "val" in names.lower() else "test": 6}
 
 
@@ -85,8 +85,12 @@ def test_without_splits_a_stratified_fifth_is_set_aside(tmp_path: Path) -> None:
 
 
 def test_a_named_label_decides_between_targets(tmp_path: Path) -> None:
-    found = {**some(names="x_train coarse_train x_test coarse_test"), "fine_train": range(20), "fine_test": range(6)}
-    dataset = recognised(npz(tmp_path, found), label="coarse")
+    content = {
+        **split_arrays(names="x_train coarse_train x_test coarse_test"),
+        "fine_train": range(20),
+        "fine_test": range(6),
+    }
+    dataset = recognised(npz(tmp_path, content), label="coarse")
     assert dataset.class_names == ("0", "1")
     assert {item.path for item in dataset.layout.ignored} == {"fine_train", "fine_test"}
 
@@ -99,8 +103,8 @@ def test_a_named_label_decides_between_targets(tmp_path: Path) -> None:
 def test_bytes_of_an_images_shape_are_images(tmp_path: Path, write: Write, shape: tuple[int, ...]) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (20, *shape), np.uint8)
     pixels[13] = pixels[2]
-    found = {"x_train": pixels[:12], "y_train": np.arange(12) % 3, "x_test": pixels[12:], "y_test": np.arange(8) % 3}
-    dataset = recognised(write(tmp_path, found))
+    content = {"x_train": pixels[:12], "y_train": np.arange(12) % 3, "x_test": pixels[12:], "y_test": np.arange(8) % 3}
+    dataset = recognised(write(tmp_path, content))
     channels = 3 if 3 in shape else 1
     assert dataset.modality == "image"
     assert dataset.pixels.shape == (20, channels, 12, 10)
@@ -155,11 +159,11 @@ def test_words_of_hdf5_are_classes(tmp_path: Path) -> None:
 
 @FILES
 def test_rows_that_are_not_finite_are_rejected_and_the_others_keep_their_ids(tmp_path: Path, write: Write) -> None:
-    found = some()
-    found["x_train"][4, 1], found["x_test"][0, 2], found["x_train"][9, 0] = np.nan, np.inf, 1e300
-    found["y_train"] = found["y_train"].astype(float)
-    found["y_train"][7] = np.nan
-    dataset = recognised(write(tmp_path, found))
+    content = split_arrays()
+    content["x_train"][4, 1], content["x_test"][0, 2], content["x_train"][9, 0] = np.nan, np.inf, 1e300
+    content["y_train"] = content["y_train"].astype(float)
+    content["y_train"][7] = np.nan
+    dataset = recognised(write(tmp_path, content))
     assert {sample.id: sample.reason for sample in dataset.rejected} == {
         "x_train#4": "a value that is not finite",
         "x_train#9": "a value that is not finite",
@@ -179,20 +183,20 @@ def test_only_the_sampled_rows_are_kept_and_read_in_blocks(
     tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(arrays, "BLOCK_BYTES", 1000)
-    found = some(2000, 400)
-    dataset = recognised(write(tmp_path, found), rows=100)
+    content = split_arrays(2000, 400)
+    dataset = recognised(write(tmp_path, content), rows=100)
     assert dataset.sizes() == {"train": 100, "test": 20}
     assert any("sampled 100 of 2,000 training rows" in note for note in dataset.layout.notes)
     for at, id in enumerate(dataset.ids):
         name, row = id.split("#")
-        np.testing.assert_array_equal(dataset.inputs[at], found[name][int(row)].astype(np.float32))
+        np.testing.assert_array_equal(dataset.inputs[at], content[name][int(row)].astype(np.float32))
 
 
 def test_rows_that_take_more_than_there_is_room_for_are_sampled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(arrays, "KEPT_BYTES", 12 * 50)
-    dataset = recognised(npz(tmp_path, some(200, 40)))
+    dataset = recognised(npz(tmp_path, split_arrays(200, 40)))
     assert dataset.sizes() == {"train": 50, "test": 10}
     assert any("a row takes 12 bytes" in note for note in dataset.layout.notes)
 
@@ -208,8 +212,8 @@ def test_no_array_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             return np.ones((count, 3), np.float32)
 
     monkeypatch.setattr(arrays, "BLOCK_BYTES", 1200)
-    found: dict[str, Any] = {"x": Watched(), "y": np.arange(1000) % 2}
-    arrays.dataset_of(tmp_path, found, "npz", arrays.ReadOptions(max_rows=10), silent)
+    content: dict[str, Any] = {"x": Watched(), "y": np.arange(1000) % 2}
+    arrays.dataset_of(tmp_path, content, "npz", arrays.ReadOptions(max_rows=10), silent)
     assert 0 < Watched.longest <= 100
 
 
@@ -235,8 +239,8 @@ def test_no_array_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path: Path, write: Write, change: dict[str, Any], words: list[str]) -> None:
-    found = {name: array for name, array in {**some(), **change}.items() if array is not None}
-    path = write(tmp_path, found)
+    content = {name: array for name, array in {**split_arrays(), **change}.items() if array is not None}
+    path = write(tmp_path, content)
     with pytest.raises(DatasetError) as caught:
         recognised(path)
     assert [word for word in [str(path), *words] if word not in str(caught.value)] == []
@@ -248,7 +252,7 @@ def test_pickled_objects_are_refused_and_not_run(tmp_path: Path, write: Write) -
         def __reduce__(self) -> tuple[Any, ...]:
             return Path.touch, (tmp_path / "ran",)
 
-    path = write(tmp_path, {**some(), "y_train": np.array([Bomb()] * 20, object)})
+    path = write(tmp_path, {**split_arrays(), "y_train": np.array([Bomb()] * 20, object)})
     with pytest.raises(DatasetError, match=r"y_train\.npy holds pickled objects, which are never loaded"):
         recognised(path)
     assert not (tmp_path / "ran").exists()
@@ -266,7 +270,7 @@ def test_values_in_another_file_are_refused(tmp_path: Path) -> None:
 
 def test_links_to_other_files_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    other = hdf5(tmp_path / "other", some())
+    other = hdf5(tmp_path / "other", split_arrays())
     path = hdf5(tmp_path, {"y_train": np.arange(20) % 2})
     with h5py.File(path, "a") as file:
         file["x_train"] = h5py.ExternalLink(str(other), "x_train")

@@ -56,7 +56,7 @@ def test_lists_of_classes_are_sets_of_labels(tmp_path: Path) -> None:
 def test_images(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (12, 9, 8), np.uint8)
-    pictures = [Image.fromarray(one) for one in pixels]
+    pictures = [Image.fromarray(array) for array in pixels]
     features = {"picture": SAVED.Image(), "label": SAVED.ClassLabel(names=["cat", "dog"]), "place": TEXT}
     rows = {"picture": pictures, "label": [0, 1] * 6, "place": ["here"] * 12}
     test = {name: values[:4] for name, values in rows.items()} | {"picture": [*pictures[:3], None]}

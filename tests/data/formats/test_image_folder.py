@@ -116,8 +116,8 @@ def test_beside_a_training_folder_alone_a_split_is_made_too(tmp_path: Path) -> N
 
 def test_the_made_split_depends_on_the_seed_alone(tmp_path: Path) -> None:
     two_classes(tmp_path, count=20)
-    first, again, other = read(tmp_path, 1), read(tmp_path, 1), read(tmp_path, 2)
-    assert first.splits.tolist() == again.splits.tolist()
+    first, repeated, other = read(tmp_path, 1), read(tmp_path, 1), read(tmp_path, 2)
+    assert first.splits.tolist() == repeated.splits.tolist()
     assert first.splits.tolist() != other.splits.tolist()
     assert first.fingerprint != other.fingerprint
 

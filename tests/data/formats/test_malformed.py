@@ -292,11 +292,11 @@ def test_the_command_ends_with_2_and_one_line_of_explanation(tmp_path: Path) -> 
         root = tmp_path / name.replace(" ", "-")
         root.mkdir()
         paths.append(REFUSED[name][0](root))
-    done = subprocess.run(
+    finished = subprocess.run(
         [sys.executable, "-c", RUN, *map(str, paths)], capture_output=True, text=True, encoding="utf-8", check=False
     )
-    lines = done.stderr.splitlines()
-    assert done.stdout == ""
+    lines = finished.stderr.splitlines()
+    assert finished.stdout == ""
     assert lines[1::2] == ["code 2"] * len(paths)
     for name, line in zip(ON_THE_COMMAND_LINE, lines[::2], strict=True):
         assert line.startswith("error: ")
