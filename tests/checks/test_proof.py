@@ -7,7 +7,7 @@ from dataaudit.checks.proof import (
     Effect,
     effect_over_seeds,
     effect_over_seeds_and_samples,
-    judged,
+    effect_verification,
     more_often,
     proportion_interval,
     random_like,
@@ -54,10 +54,10 @@ def test_a_random_removal_is_of_the_same_classes_and_touches_none_of_the_others(
 
 
 def test_a_claim_is_confirmed_only_above_zero_and_above_the_random_removal() -> None:
-    assert judged("x", Effect(2.0, 1.0, 3.0), 0.1, 4).status == "confirmed"
-    assert judged("x", Effect(2.0, 1.0, 3.0), 1.5, 4).status == "inconclusive"
-    assert judged("x", Effect(2.0, -0.1, 4.1), 0.0, 4).status == "inconclusive"
-    assert judged("x", Effect(-2.0, -3.0, -1.0), -4.0, 4).status == "inconclusive"
+    assert effect_verification("x", Effect(2.0, 1.0, 3.0), 0.1, 4).status == "confirmed"
+    assert effect_verification("x", Effect(2.0, 1.0, 3.0), 1.5, 4).status == "inconclusive"
+    assert effect_verification("x", Effect(2.0, -0.1, 4.1), 0.0, 4).status == "inconclusive"
+    assert effect_verification("x", Effect(-2.0, -3.0, -1.0), -4.0, 4).status == "inconclusive"
 
 
 def test_wilson_interval_of_a_full_score_does_not_reach_one_hundred_percent_for_sure() -> None:
