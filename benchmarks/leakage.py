@@ -29,6 +29,7 @@ from dataaudit.checks.detection import CheckContext
 from dataaudit.checks.detectors import duplicates, leakage
 from dataaudit.checks.matching.copies import MIN_SIMILARITY, bh_threshold
 from dataaudit.checks.matching.near_duplicates import matching_pixels, search
+from dataaudit.checks.matching.split_copies import search_copies
 from dataaudit.checks.planting.images import alterations
 from dataaudit.dataset import Dataset, Layout, silent
 
@@ -182,7 +183,7 @@ def plant(drawn: Drawn, make: Make, seed: int) -> Outcome:
         queries, places = N_TRAIN + rng.permutation(N_TEST)[: len(sorts)], rng.permutation(N_TRAIN)[: len(sorts)]
         for query, place, sort in zip(queries, places, sorts, strict=True):
             inputs[place] = make(inputs[query], sort, rng)
-        pairs = leakage.search_copies(case_of(drawn.split(inputs), seed)).pairs
+        pairs = search_copies(case_of(drawn.split(inputs), seed)).pairs
         columns = ("query", "base", "p_value", "similarity", "exact", "rank")
         found = pd.DataFrame({name: getattr(pairs, name) for name in columns}).assign(round=number)
         others = found[~found["query"].isin(queries)]

@@ -25,21 +25,18 @@ among numbers; find out why values are missing.
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import chi2_contingency, fisher_exact, mannwhitneyu, spearmanr
-from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
-from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from scipy.stats import chi2_contingency, fisher_exact, mannwhitneyu
 
-from ...data.features.columns import UNUSED, Column, Values, describe, encode, read
+from ...data.features.columns import UNUSED, Column, Values, describe, read
 from ...dataset import Dataset
 from ...findings import Finding, Severity, fingerprint
 from ..detection import CheckContext, Detection
+from ..labels.column_skill import Label, column_skills, is_bijective, joint_skill, labels_of
 from ..proof import accepted_by_fdr
 
 KINDS = {
@@ -54,7 +51,6 @@ KINDS = {
 ROWS = 5000
 """Training rows, drawn at random, that labels are predicted on at most."""
 MIN_ROWS = 50
-FOLDS, LEAF, TREES = 5, 5, 100
 MIN_SKILL = 0.95
 TIMES_THE_ERRORS = 3.0
 ORDER_TELLS = 0.5
@@ -64,15 +60,6 @@ FALSE_DISCOVERY_RATE = 0.01
 MIN_DIFFERENCE, MIN_CORRELATION = 0.1, 0.3
 MAX_SHOWN = 5
 """Words quoted of a mixed column."""
-
-
-@dataclass(frozen=True)
-class _Label:
-    """A prediction target, (n,) class numbers or numbers; `name` is that of one label of a set, else empty."""
-
-    name: str
-    values: NDArray[Any]
-    numeric: bool
 
 
 def detect(context: CheckContext) -> Detection:
@@ -90,8 +77,8 @@ def detect(context: CheckContext) -> Detection:
         notes.append(f"{len(train)} training rows are too few to say whether a column gives the label away")
     else:
         rows = np.sort(np.random.default_rng(context.seed).permutation(train)[:ROWS])
-        for label in _labels(dataset):
-            skills = _skills(dataset, columns, column_values, rows, label)
+        for label in labels_of(dataset):
+            skills = column_skills(dataset, columns, column_values, rows, label)
             findings += _leaks(dataset, columns, column_values, rows, label, skills)
             for place, skill in skills.items():
                 if columns[place].kind == "id":
@@ -108,111 +95,38 @@ def _summary(columns: tuple[Column, ...]) -> str:
     return f"columns: {words}" + (f"; models are not shown {', '.join(unused)}" if unused else "")
 
 
-def _labels(dataset: Dataset) -> list[_Label]:
-    """The target, or one binary target for each label of sets."""
-    if dataset.task == "multilabel":
-        return [
-            _Label(name, dataset.targets[:, place].astype(np.int64), False)
-            for place, name in enumerate(dataset.class_names)
-        ]
-    return [_Label("", dataset.targets, dataset.task == "regression")]
-
-
-def _skills(
-    dataset: Dataset, columns: tuple[Column, ...], column_values: list[Values], rows: NDArray[np.int64], label: _Label
-) -> dict[int, float]:
-    """How well each column alone predicts the label, by the column's place."""
-    skills: dict[int, float] = {}
-    if (label.values[rows] == label.values[rows[0]]).all():
-        return skills
-    for place, (column, values) in enumerate(zip(columns, column_values, strict=True)):
-        if column.kind in ("constant", "missing"):
-            continue
-        features: NDArray[Any] = _tree_features(values, rows)
-        if column.kind == "text":
-            features = encode(dataset.frame.iloc[rows, [place]], np.arange(len(rows)))
-        model = DecisionTreeRegressor if label.numeric else DecisionTreeClassifier
-        skills[place] = _skill(model(min_samples_leaf=LEAF, random_state=0), features, label, rows)
-        numbers = features[:, 0]
-        if label.numeric and column.kind == "numeric" and not np.isnan(numbers).any():
-            skills[place] = max(skills[place], float(spearmanr(numbers, label.values[rows]).statistic) ** 2)
-    return skills
-
-
-def _tree_features(values: Values, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(rows, 2) the number, and the word's alphabetical rank: trees need only an order."""
-    place = np.empty(len(values.words))
-    place[np.argsort(values.words.astype(str))] = np.arange(len(values.words))
-    return np.stack([values.numbers[rows], np.append(place, np.nan)[values.codes[rows]]], 1)
-
-
-def _skill(model: Any, features: NDArray[Any], label: _Label, rows: NDArray[np.int64]) -> float:
-    """Share of a baseline's errors, or squared errors, that a model avoids out of sample; at least 0."""
-    targets = label.values[rows]
-    if label.numeric:
-        folds: Any = KFold(FOLDS, shuffle=True, random_state=0)
-        errors = float(np.square(cross_val_predict(model, features, targets, cv=folds) - targets).sum())
-        baseline_errors = float(np.square(targets - targets.mean()).sum())
-    else:
-        counts = np.bincount(targets)
-        baseline_errors = float(counts.sum() - counts.max())
-        if not baseline_errors:
-            return 0.0
-        # Stratified folds warn of classes with fewer samples than folds.
-        too_rare = counts[counts > 0].min() < FOLDS
-        folds = (KFold if too_rare else StratifiedKFold)(FOLDS, shuffle=True, random_state=0)
-        errors = float((cross_val_predict(model, features, targets, cv=folds) != targets).sum())
-    return max(0.0, 1 - errors / baseline_errors) if baseline_errors > 0 else 0.0
-
-
 def _leaks(
-    dataset: Dataset, columns: tuple[Column, ...], column_values: list[Values], rows: NDArray[np.int64], label: _Label,
+    dataset: Dataset, columns: tuple[Column, ...], column_values: list[Values], rows: NDArray[np.int64], label: Label,
     skills: dict[int, float],
 ) -> Iterator[Finding]:  # fmt: skip
     usable = {place: skill for place, skill in skills.items() if columns[place].kind != "id"}
-    bijective = {place for place in usable if not label.numeric and _is_bijective(column_values[place], label, rows)}
+    bijective = {place for place in usable if not label.numeric and is_bijective(column_values[place], label, rows)}
     telling = {place for place, skill in usable.items() if skill >= MIN_SKILL} | bijective
     if not telling:
         return
-    other_places = [place for place in usable if place not in telling]
-    joint_skill = _joint_skill(dataset, other_places, label, rows)
+    remaining = [place for place in usable if place not in telling]
+    skill_of_others = joint_skill(dataset, remaining, label, rows)
     easy = len(telling - bijective) > len(usable) / 2
     for place in sorted(telling, key=lambda place: -usable[place]):
         error_share = max(1 - usable[place], 1e-3)
-        if place not in bijective and (easy or 1 - joint_skill < TIMES_THE_ERRORS * error_share):
+        if place not in bijective and (easy or 1 - skill_of_others < TIMES_THE_ERRORS * error_share):
             continue
         name = columns[place].name
         label_words = f"label {label.name!r}" if label.name else "label"
         claim_words = "has one value for each" if place in bijective else f"alone predicts the {label_words} with"
         measure = f"R² {usable[place]:.3f}" if label.numeric else f"{usable[place]:.1%} of a guesser's errors avoided"
         words = f"{claim_words} {label_words}" if place in bijective else f"{claim_words} {measure}"
-        comparison = f"; the {len(other_places)} other columns together reach {joint_skill:.1%}" if other_places else ""
+        comparison = f"; the {len(remaining)} other columns together reach {skill_of_others:.1%}" if remaining else ""
         evidence = {
             "column": name,
             "column_kind": columns[place].kind,
             "skill": usable[place],
-            "skill_of_all_others": joint_skill,
+            "skill_of_all_others": skill_of_others,
             "one_value_a_label": place in bijective,
             "rows": len(rows),
         }
         claim = f"{words}{comparison}: is it known before the label is?"
         yield _finding("label_leak", Severity.HIGH, usable[place], name, claim, evidence, label.name)
-
-
-def _is_bijective(values: Values, label: _Label, rows: NDArray[np.int64]) -> bool:
-    """Whether labels and values correspond one to one."""
-    pairs = pd.DataFrame({"number": values.numbers[rows], "word": values.codes[rows], "label": label.values[rows]})
-    distinct = pairs.drop_duplicates()
-    labels = distinct["label"].nunique()
-    return labels > 1 and len(distinct) == labels == len(distinct[["number", "word"]].drop_duplicates())
-
-
-def _joint_skill(dataset: Dataset, places: list[int], label: _Label, rows: NDArray[np.int64]) -> float:
-    if not places:
-        return 0.0
-    features = encode(dataset.frame.iloc[rows, places], np.arange(len(rows)))
-    model = ExtraTreesRegressor if label.numeric else ExtraTreesClassifier
-    return _skill(model(TREES, min_samples_leaf=2, random_state=0), features, label, rows)
 
 
 def _structural_findings(
@@ -295,7 +209,7 @@ def _missingness_findings(
                 candidates.append(_missing_by_split(column, missing, train, rows, split))
         if 0 < column.missing < len(train):
             candidates += [
-                _missing_by_label(column, missing[train], train, label, dataset) for label in _labels(dataset)
+                _missing_by_label(column, missing[train], train, label, dataset) for label in labels_of(dataset)
             ]
     accepted, _ = accepted_by_fdr(np.array([p for p, *_ in candidates]), FALSE_DISCOVERY_RATE)
     for (_, large, finding), differs in zip(candidates, accepted, strict=True):
@@ -318,7 +232,7 @@ def _missing_by_split(
 
 
 def _missing_by_label(
-    column: Column, missing: NDArray[np.bool_], train: NDArray[np.int64], label: _Label, dataset: Dataset
+    column: Column, missing: NDArray[np.bool_], train: NDArray[np.int64], label: Label, dataset: Dataset
 ) -> tuple[float, bool, Finding]:
     """The same for the label, by training rows."""
     targets = label.values[train]

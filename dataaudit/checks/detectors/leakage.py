@@ -40,9 +40,9 @@ Remove the copy from one of the splits. If the two labels differ, one of them is
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,9 +52,10 @@ from ...findings import Finding, Pair, Remedy, Severity, Verification, fingerpri
 from ...training.pool import Pool, log_odds
 from ...training.retraining import Retraining
 from ..detection import Calibration, CheckContext, Detection
-from ..matching.choice import matcher_for
-from ..matching.copies import MIN_SIMILARITY, Null, Pairs, bh_threshold, connected, labels_agree
+from ..matching.copies import MIN_SIMILARITY, Pairs, bh_threshold, connected, labels_agree
+from ..matching.copy_influence import CopyInfluence, influence_of_copies
 from ..matching.matcher import Matcher, search
+from ..matching.split_copies import search_copies
 from ..proof import effect_over_seeds, effect_verification, random_like
 
 KINDS = {"leakage": "Samples with a copy in another split"}
@@ -63,18 +64,8 @@ LOWEST_BAR = 0.6
 LOST_SHARE = 0.05
 """Share of the planted copies that the bar set from them may cost."""
 PLANTED = 60
-NULL_QUERIES = 1000
 SHOWN = 5
-N_INFLUENCERS = 3
 SET_NAMES = {"train": "training", "val": "validation", "test": "test"}
-
-
-class Searched(NamedTuple):
-    """The matcher, all candidate pairs, and the null distribution of scores."""
-
-    matcher: Matcher[Any]
-    pairs: Pairs
-    null: Null
 
 
 def detect(context: CheckContext) -> Detection:
@@ -82,7 +73,7 @@ def detect(context: CheckContext) -> Detection:
     dataset = context.dataset
     matcher, pairs, _ = context.once(search_copies)
     accepted, q_values = pairs.judged(_similarity_bar(context))
-    influence = _influence(context, pairs, accepted)
+    influence = influence_of_copies(context, pairs, accepted)
     kinds = np.where(pairs.exact, "exact", np.where(accepted, "near-duplicate", "candidate"))
     shown = (dataset.splits[pairs.query] == dataset.target_split) & (accepted | (pairs.rank <= SHOWN))
     findings = tuple(
@@ -207,84 +198,9 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     return replace(detection, findings=findings, notes=(*detection.notes, *notes))
 
 
-def search_copies(context: CheckContext) -> Searched:
-    """Match target samples with training samples, and validation samples with both."""
-    dataset = context.dataset
-    matcher, train = matcher_for(dataset), dataset.rows("train")
-    sample = np.sort(np.random.default_rng(context.seed).permutation(train)[:NULL_QUERIES])
-    unrelated = search(matcher, sample, train, context.track, "leakage null")
-    null = Null.of(unrelated, dataset.strata[sample], matcher.alike)
-    target, val = dataset.rows(dataset.target_split), dataset.rows("val")
-    pairs = _match(context, matcher, target, train, null)
-    if dataset.target_split == "test" and len(val):
-        pairs = pairs.joined(_match(context, matcher, val, np.union1d(train, target), null))
-    return Searched(matcher, pairs, null)
-
-
-def _match(
-    context: CheckContext, matcher: Matcher[Any], queries: NDArray[np.int64], base: NDArray[np.int64], null: Null
-) -> Pairs:
-    dataset = context.dataset
-    matches = search(matcher, queries, base, context.track, f"leakage of {dataset.splits[queries[0]]}")
-    p_values = null.p_values(matches.score, dataset.strata[queries])
-    return Pairs.of(queries, matches, p_values).with_exact(dataset.contents, base, matcher.coincidence)
-
-
 def _similarity_bar(context: CheckContext) -> float:
     calibrated = None if context.calibration is None else context.calibration.threshold
     return MIN_SIMILARITY if calibrated is None else calibrated
-
-
-@dataclass(frozen=True)
-class _Influence:
-    """Influence of training samples on the target samples they may be copies of; NaN and 0 for pairs of other splits.
-
-    score        (m,) of each pair's training sample
-    deviations   (m,) how far it stands out of all scores on the target sample, in robust deviations; copies only
-    rank         (m,) 1 for the target sample's largest score; copies only
-    largest      the largest scores of each target sample that has a copy
-    """
-
-    score: NDArray[np.float64]
-    deviations: NDArray[np.float64]
-    rank: NDArray[np.int64]
-    largest: Mapping[int, list[dict[str, Any]]]
-
-    def of_copy(self, i: int) -> dict[str, Any]:
-        """A finding's evidence on one pair."""
-        if not self.rank[i]:
-            return {}
-        return {
-            "influence": float(self.score[i]),
-            "influence_deviations": float(self.deviations[i]),
-            "influence_place": int(self.rank[i]),
-        }
-
-
-def _influence(context: CheckContext, pairs: Pairs, accepted: NDArray[np.bool_]) -> _Influence:
-    dataset = context.dataset
-    train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
-    score, deviations = np.full((2, len(accepted)), np.nan)
-    rank = np.zeros(len(accepted), np.int64)
-    largest: dict[int, list[dict[str, Any]]] = {}
-    scored = np.isin(pairs.query, target) & np.isin(pairs.base, train)
-    columns, lines = np.searchsorted(target, pairs.query), np.searchsorted(train, pairs.base)
-    for start, block in context.attribution.blocks():
-        in_block = np.flatnonzero(scored & (columns >= start) & (columns < start + block.shape[1]))
-        score[in_block] = block[lines[in_block], columns[in_block] - start]
-        copies = in_block[accepted[in_block]]
-        for column in np.unique(columns[copies]):
-            scores = block[:, column - start]
-            median = np.median(scores)
-            outlying = (scores - median) / max(1.4826 * float(np.median(np.abs(scores - median))), 1e-12)
-            target_copies = copies[columns[copies] == column]
-            deviations[target_copies] = outlying[lines[target_copies]]
-            rank[target_copies] = [1 + (scores > value).sum() for value in scores[lines[target_copies]]]
-            largest[int(target[column])] = [
-                {"id": dataset.ids[train[i]], "influence": float(scores[i]), "influence_deviations": float(outlying[i])}
-                for i in np.argsort(-scores)[:N_INFLUENCERS]
-            ]
-    return _Influence(score, deviations, rank, largest)
 
 
 def _finding(
@@ -293,7 +209,7 @@ def _finding(
     pairs: Pairs,
     group: NDArray[np.int64],
     q_values: NDArray[np.float64],
-    influence: _Influence,
+    influence: CopyInfluence,
 ) -> Finding:
     group = group[np.lexsort((group, -pairs.score[group]))]
     copies = [

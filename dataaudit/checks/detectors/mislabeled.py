@@ -25,21 +25,21 @@ Look at the sample. Relabel it, remove it, or keep it if it is merely hard.
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, log_softmax, logit
-from sklearn.metrics.pairwise import cosine_similarity
+from scipy.special import expit, log_softmax
 
 from ...dataset import Dataset
 from ...findings import Finding, Remedy, Severity, fingerprint
 from ...training.pool import Pool
 from ...training.retraining import Retraining
 from ..detection import Calibration, CheckContext, Detection
-from ..labels.label_noise import LabelNoise, Verdicts, cautious_shift, fit_noise, judge, log_views, surest
-from ..labels.label_views import descriptors, linear_probabilities, nearest_training, neighbour_probabilities
+from ..labels.label_noise import cautious_shift, log_odds_shift, surest
+from ..labels.label_opinion import MIN_LABEL_COUNT, LabelOpinion, label_opinion, opinions_by_label
+from ..labels.supporting_samples import supporting_samples
 from ..planting.labels import plant
 from ..proof import effect_over_seeds_and_samples, preference_verification, random_like
 
@@ -50,30 +50,7 @@ with warnings.catch_warnings():  # cleanlab silences the importing program's war
 KINDS = {"mislabeled": "Labels more likely wrong than right"}
 TASKS = ("classification", "multilabel")
 NEEDS_POOL = True
-MIN_LABEL_COUNT = 5
-"""Training samples with a label, below which no sample's label of that kind is judged."""
-N_SUPPORTING = 3
-MAX_BY_INFLUENCE = 60
-"""Findings whose supporting samples are chosen by influence, at a gradient each; later ones' by similarity."""
 MEASURE = "margin of the suggested label over the given one, in logits, of models trained without the suspects"
-
-
-@dataclass(frozen=True)
-class _Opinion:
-    """A dataset's labels as judged by each view and by all together.
-
-    assessable   (n,) labels that enough training samples carry for the views to judge
-    """
-
-    features: NDArray[np.float32]
-    views: dict[str, NDArray[np.float64]]
-    noise: LabelNoise
-    verdicts: Verdicts
-    assessable: NDArray[np.bool_]
-
-    def wrong(self, shift: float = 0.0) -> NDArray[np.float64]:
-        """(n,) probability that the label is wrong, zero where it is not assessable."""
-        return np.where(self.assessable, self.verdicts.wrong(shift), 0.0)
 
 
 def detect(context: CheckContext) -> Detection:
@@ -83,7 +60,7 @@ def detect(context: CheckContext) -> Detection:
         return _detect_multilabel(context)
     opinion = context.once(_opinion_of_given_labels)
     rival = opinion.verdicts.rival
-    wrong = opinion.wrong(_log_odds_shift(context.calibration))
+    wrong = opinion.wrong(log_odds_shift(context.calibration))
     rows, q = surest(wrong)
     columns = {
         "label_quality": np.where(opinion.assessable, 1 - wrong, np.nan),
@@ -91,7 +68,7 @@ def detect(context: CheckContext) -> Detection:
         "self_confidence": get_label_quality_scores(labels, context.pool.probabilities, method="self_confidence"),
         **_influence(context),
     }
-    supporting = _supporting_samples(context, opinion, rows)
+    supporting = supporting_samples(context, opinion.features, rival, rows)
     findings = tuple(
         _finding(dataset, int(row), opinion, columns, float(q_value), for_label, for_suggested)
         for row, q_value, (for_label, for_suggested) in zip(rows, q, supporting, strict=True)
@@ -123,7 +100,7 @@ def calibrate(context: CheckContext, retrained: Callable[[NDArray[np.int64]], Po
         "Probabilities were corrected so that they add up to the wrong labels there are, on the safe side of chance. "
         "At the same false-discovery rate, fewer are found where fewer are wrong."
     )
-    after = _opinion_of_pool(retrained(planted.labels), context.seed)
+    after = label_opinion(retrained(planted.labels), context.seed)
     probability_wrong = before.wrong()
     probability_wrong[planted_rows] = 1.0
     assessed = train[before.assessable[train] & after.assessable[train]]
@@ -164,54 +141,15 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     return replace(detection, findings=findings, notes=notes)
 
 
-def _opinion_of_given_labels(context: CheckContext) -> _Opinion:
+def _opinion_of_given_labels(context: CheckContext) -> LabelOpinion:
     """The opinion of the labels as they are given."""
-    return _opinion_of_pool(context.pool, context.seed)
-
-
-def _opinion_of_pool(pool: Pool, seed: int) -> _Opinion:
-    dataset, train, features = pool.dataset, pool.dataset.rows("train"), descriptors(pool.dataset)
-    views = _views(dataset, pool.probabilities, features, nearest_training(dataset, features), seed)
-    noise = fit_noise(log_views(list(views.values()))[:, train], dataset.targets[train])
-    return _opinion(dataset, features, views, noise)
-
-
-def _views(
-    dataset: Dataset, probabilities: NDArray[np.float64], features: NDArray[np.float32],
-    neighbours: NDArray[np.int64], seed: int,
-) -> dict[str, NDArray[np.float64]]:  # fmt: skip
-    return {
-        "pool": probabilities,
-        "linear": linear_probabilities(dataset, features, seed),
-        "neighbours": neighbour_probabilities(dataset, neighbours),
-    }
-
-
-def _opinion(
-    dataset: Dataset, features: NDArray[np.float32], views: dict[str, NDArray[np.float64]], noise: LabelNoise
-) -> _Opinion:
-    counts = np.bincount(dataset.targets[dataset.rows("train")], minlength=len(dataset.class_names))
-    verdicts = judge(noise, log_views(list(views.values())), dataset.targets)
-    return _Opinion(features, views, noise, verdicts, counts[dataset.targets] >= MIN_LABEL_COUNT)
+    return label_opinion(context.pool, context.seed)
 
 
 def _detect_multilabel(context: CheckContext) -> Detection:
-    """`detect` for sets of labels: every label is judged by itself, as two classes, with and without it.
-
-    All labels share one noise model.
-    """
-    dataset, train, features = context.dataset, context.dataset.rows("train"), descriptors(context.dataset)
-    neighbours = nearest_training(dataset, features)
-    binaries = [_as_binary(dataset, label) for label in range(len(dataset.class_names))]
-    views = [
-        _views(binary, np.stack([1 - positive, positive], 1), features, neighbours, context.seed)
-        for binary, positive in zip(binaries, context.pool.probabilities.T, strict=True)
-    ]
-    logs = np.concatenate([log_views(list(label_views.values()))[:, train] for label_views in views], 1)
-    noise = fit_noise(logs, dataset.targets[train].T.ravel().astype(np.int64))
-    opinions = [
-        _opinion(binary, features, label_views, noise) for binary, label_views in zip(binaries, views, strict=True)
-    ]
+    """`detect` for sets of labels: every label is judged by itself."""
+    dataset = context.dataset
+    opinions = opinions_by_label(dataset, context.pool.probabilities, context.seed)
     wrong = np.stack([opinion.wrong() for opinion in opinions], 1)
     assessable = np.stack([opinion.assessable for opinion in opinions], 1)
     flagged, q = surest(wrong.ravel())
@@ -229,7 +167,7 @@ def _detect_multilabel(context: CheckContext) -> Detection:
     for position, q_value in zip(flagged, q, strict=True):
         row, label = divmod(int(position), len(dataset.class_names))
         label_columns = {**columns, **influence, "label_quality": 1 - wrong[:, label]}
-        finding = _finding(binaries[label], row, opinions[label], label_columns, float(q_value), [], [])
+        finding = _finding(opinions[label].dataset, row, opinions[label], label_columns, float(q_value), [], [])
         findings.append(
             replace(
                 finding,
@@ -237,28 +175,12 @@ def _detect_multilabel(context: CheckContext) -> Detection:
                 remedies=tuple(_set_remedies(dataset, row, label, reported[row])),
             )
         )
-    note = f"estimated share of wrong training labels, each label of a set counted: {noise.share:.1%}"
+    share = opinions[0].noise.share
+    note = f"estimated share of wrong training labels, each label of a set counted: {share:.1%}"
     skipped = "" if assessable.any() else f"no label has {MIN_LABEL_COUNT} training samples with it and as many without"
     return Detection(
         tuple(findings), int(assessable.any(1).sum()), len(dataset), columns, notes=(note,), skipped=skipped
     )
-
-
-def _as_binary(dataset: Dataset, label: int) -> Dataset:
-    name = dataset.class_names[label]
-    return replace(
-        dataset,
-        targets=dataset.targets[:, label].astype(np.int64),
-        class_names=(f"without {name}", f"with {name}"),
-        task="classification",
-    )
-
-
-def _log_odds_shift(calibration: Calibration | None) -> float:
-    """Shift of the log-odds that turns the calibrated threshold into an even chance."""
-    if calibration is None or calibration.threshold is None:
-        return 0.0
-    return -float(logit(calibration.threshold))
 
 
 def _influence(context: CheckContext) -> dict[str, NDArray[np.float64]]:
@@ -271,41 +193,8 @@ def _influence(context: CheckContext) -> dict[str, NDArray[np.float64]]:
     return {"self_influence": self_influence, "mean_influence": mean_influence}
 
 
-def _supporting_samples(
-    context: CheckContext, opinion: _Opinion, rows: NDArray[np.int64]
-) -> Iterator[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
-    """For each row the training samples that most support its given and its suggested label."""
-    given, suggested = context.dataset.targets, opinion.verdicts.rival
-    train, first = context.dataset.rows("train"), rows[:MAX_BY_INFLUENCE]
-    if context.influences is not None and len(first):
-        scores = context.influences(np.tile(first, 2), np.concatenate([given[first], suggested[first]]))
-        for i, row in enumerate(first):
-            yield (
-                _top_samples(context.dataset, row, given[row], "influence", scores[:, i]),
-                _top_samples(context.dataset, row, suggested[row], "influence", scores[:, len(first) + i]),
-            )
-        rows = rows[MAX_BY_INFLUENCE:]
-    for row in rows:
-        similarity = cosine_similarity(opinion.features[train], opinion.features[[row]])[:, 0]
-        yield (
-            _top_samples(context.dataset, row, given[row], "similarity", similarity),
-            _top_samples(context.dataset, row, suggested[row], "similarity", similarity),
-        )
-
-
-def _top_samples(
-    dataset: Dataset, row: np.int64, label: np.int64, measure: str, scores: NDArray[np.float32]
-) -> list[dict[str, Any]]:
-    """The other training samples of this label with the largest scores (n_train,), best first."""
-    train = dataset.rows("train")
-    candidates = np.flatnonzero((dataset.targets[train] == label) & (train != row))
-    order = candidates[np.argsort(-scores[candidates], kind="stable")][:N_SUPPORTING]
-    name = dataset.class_names[label]
-    return [{"id": dataset.ids[train[i]], "label": name, measure: float(scores[i])} for i in order]
-
-
 def _finding(
-    dataset: Dataset, row: int, opinion: _Opinion, columns: dict[str, NDArray[Any]], q: float,
+    dataset: Dataset, row: int, opinion: LabelOpinion, columns: dict[str, NDArray[Any]], q: float,
     for_label: list[dict[str, Any]], for_suggested: list[dict[str, Any]],
 ) -> Finding:  # fmt: skip
     label, rival = int(dataset.targets[row]), int(opinion.verdicts.rival[row])

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize
-from scipy.special import expit, log_softmax, softmax
+from scipy.special import expit, log_softmax, logit, softmax
+
+from ..detection import Calibration
 
 EXPECTED_FALSE = 0.2
 """Share of the reported labels that may be right after all."""
@@ -121,6 +123,13 @@ def cautious_shift(log_odds: NDArray[np.float64], wrong: NDArray[np.float64]) ->
     return float(
         np.clip(shift - ONE_SIDED / np.sqrt((fitted * (1 - fitted)).sum() + 1e-12), -LARGEST_SHIFT, LARGEST_SHIFT)
     )
+
+
+def log_odds_shift(calibration: Calibration | None) -> float:
+    """Shift of the log-odds that turns the calibrated threshold into an even chance."""
+    if calibration is None or calibration.threshold is None:
+        return 0.0
+    return -float(logit(calibration.threshold))
 
 
 def _joint(noise: LabelNoise, views: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
