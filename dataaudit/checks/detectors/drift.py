@@ -115,10 +115,10 @@ def _target_distribution(dataset: Dataset, split: Split) -> Candidate:
 
 
 def _label_share(dataset: Dataset, split: Split, place: int, name: str) -> Candidate:
-    given = [dataset.targets[dataset.rows(part), place] for part in ("train", split)]
-    counts = [int(part.sum()) for part in given]
-    table = [[count, len(part) - count] for count, part in zip(counts, given, strict=True)]
-    shares = [float(part.mean()) for part in given]
+    indicators = [dataset.targets[dataset.rows(part), place] for part in ("train", split)]
+    counts = [int(part.sum()) for part in indicators]
+    table = [[count, len(part) - count] for count, part in zip(counts, indicators, strict=True)]
+    shares = [float(part.mean()) for part in indicators]
     message = f"label {name!r} is given to {shares[0]:.1%} of train and {shares[1]:.1%} of {split}"
     evidence = {"what": "label share", "label": name, "shares": {"train": shares[0], split: shares[1]}}
     p, difference = float(fisher_exact(table).pvalue), abs(shares[0] - shares[1])
