@@ -27,8 +27,9 @@ from sklearn.metrics import average_precision_score
 
 from dataaudit.checks.detection import CheckContext
 from dataaudit.checks.detectors import duplicates, leakage
-from dataaudit.checks.matching.copies import MIN_SIMILARITY, level
+from dataaudit.checks.matching.copies import MIN_SIMILARITY, bh_threshold
 from dataaudit.checks.matching.near_duplicates import matching_pixels, search
+from dataaudit.checks.matching.split_copies import search_copies
 from dataaudit.checks.planting.images import alterations
 from dataaudit.dataset import Dataset, Layout, silent
 
@@ -182,16 +183,16 @@ def plant(drawn: Drawn, make: Make, seed: int) -> Outcome:
         queries, places = N_TRAIN + rng.permutation(N_TEST)[: len(sorts)], rng.permutation(N_TRAIN)[: len(sorts)]
         for query, place, sort in zip(queries, places, sorts, strict=True):
             inputs[place] = make(inputs[query], sort, rng)
-        pairs = leakage.search_copies(case_of(drawn.split(inputs), seed)).pairs
+        pairs = search_copies(case_of(drawn.split(inputs), seed)).pairs
         columns = ("query", "base", "p_value", "similarity", "exact", "rank")
         found = pd.DataFrame({name: getattr(pairs, name) for name in columns}).assign(round=number)
         others = found[~found["query"].isin(queries)]
         alone = others[others["rank"] == 1].p_value.to_numpy()
         found = found.merge(pd.DataFrame({"query": queries, "place": places, "sort": sorts}))
         found["planted"] = found.base == found.place
-        sure = np.array([p <= level(np.append(alone, p)) for p in found.p_value])
+        sure = np.array([p <= bh_threshold(np.append(alone, p)) for p in found.p_value])
         found["reported"] = found.exact | (sure & (found.similarity >= MIN_SIMILARITY))
-        sure = others.p_value <= level(alone)
+        sure = others.p_value <= bh_threshold(alone)
         clean.append(others.assign(reported=others.exact | (sure & (others.similarity >= MIN_SIMILARITY))))
         copies.append(found)
     return Outcome(pd.concat(copies), pd.concat(clean))

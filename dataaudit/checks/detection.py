@@ -16,7 +16,7 @@ from ..training.retraining import Retraining
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a detector made of faults of its kind that were planted into a copy of the data.
+    """How a detector did on faults of its kind that were planted into a copy of the data.
 
     planted, found     how many of each sort there were, and how many of them it reported
     reported, right    how many reports there were in all, and how many of them were planted faults; what it also
@@ -44,14 +44,14 @@ class Calibration:
 
 @dataclass(frozen=True)
 class CheckContext:
-    """What a check has to go by. Scores are for the dataset's training rows on the rows of its target split, in order.
+    """The input of a check. Scores are for the dataset's training rows on the rows of its target split, in order.
 
     pool          without runs where a user's own trained models are audited and nothing may be trained
     influences    (rows, labels) -> scores (n_train, len(rows)) of the training rows on the margins of these labels,
                   from a few of the pool's models; for rows of any split
     predictions   how many predictions a detector may examine by retraining
     calibration   this detector's, once it has one
-    kept          see `once`
+    computed      results of `once`, by function
     """
 
     dataset: Dataset
@@ -62,19 +62,19 @@ class CheckContext:
     influences: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float32]] | None = None
     predictions: int = 0
     calibration: Calibration | None = None
-    kept: dict[Callable[..., Any], Any] = field(default_factory=dict, repr=False)
+    computed: dict[Callable[..., Any], Any] = field(default_factory=dict, repr=False)
 
     def once(self, compute: Callable[["CheckContext"], Item]) -> Item:
         """`compute(self)`, done once for all stages of a check: calibration does not change what it depends on."""
-        if compute not in self.kept:
-            self.kept[compute] = compute(self)
-        value: Item = self.kept[compute]
+        if compute not in self.computed:
+            self.computed[compute] = compute(self)
+        value: Item = self.computed[compute]
         return value
 
 
 @dataclass(frozen=True)
 class Detection:
-    """What one detector has to say.
+    """What one detector reports.
 
     examined   samples looked at, of `total`
     columns    figures for every row of the dataset, for samples.csv, by column name

@@ -45,21 +45,23 @@ def effect_over_seeds_and_samples(changes: NDArray[np.floating]) -> Effect:
     return _interval(float(changes.mean()), variance, float(parts.sum()) ** 2 / weight if weight > 0 else seeds - 1)
 
 
-def _interval(mean: float, variance: float, freedom: float) -> Effect:
+def _interval(mean: float, variance: float, degrees_of_freedom: float) -> Effect:
     error = variance**0.5
-    half = float(t.ppf((1 + LEVEL) / 2, freedom)) * error
-    return Effect(mean, mean - half, mean + half, float(t.sf(mean / error, freedom)) if error > 0 else float(mean <= 0))
+    half = float(t.ppf((1 + LEVEL) / 2, degrees_of_freedom)) * error
+    return Effect(
+        mean, mean - half, mean + half, float(t.sf(mean / error, degrees_of_freedom)) if error > 0 else float(mean <= 0)
+    )
 
 
-def more_often(happened: int, of: int, random: int, of_random: int) -> float:
+def more_often(hits: int, n: int, random_hits: int, n_random: int) -> float:
     """One-sided p-value that something happens more often than after a random removal (Fisher's exact test)."""
-    return float(fisher_exact([[happened, of - happened], [random, of_random - random]], alternative="greater").pvalue)
+    return float(fisher_exact([[hits, n - hits], [random_hits, n_random - random_hits]], alternative="greater").pvalue)
 
 
-def proportion_interval(part: int, whole: int) -> tuple[float, float]:
+def proportion_interval(hits: int, n: int) -> tuple[float, float]:
     """95 % interval of a share (Wilson 1927)."""
-    found = binomtest(part, whole).proportion_ci(LEVEL, "wilson")
-    return float(found.low), float(found.high)
+    interval = binomtest(hits, n).proportion_ci(LEVEL, "wilson")
+    return float(interval.low), float(interval.high)
 
 
 def accepted_by_fdr(p_values: NDArray[np.float64], rate: float) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
@@ -79,16 +81,16 @@ def random_like(
     Where a class has too few others left, all of these are taken.
     """
     rng = np.random.default_rng(seed)
-    others = np.setdiff1d(rows, removed)
+    candidates = np.setdiff1d(rows, removed)
     chosen = [
-        rng.permutation(others[labels[others] == label])[:count]
+        rng.permutation(candidates[labels[candidates] == label])[:count]
         for label, count in zip(*np.unique(labels[removed], return_counts=True), strict=True)
     ]
     return np.sort(np.concatenate([*chosen, np.zeros(0, np.int64)]))
 
 
-def preferred(measure: str, margins: NDArray[np.floating], random: float) -> Verification:
-    """Whether margins (seeds,) are above zero: a level, and not a change. `random` is shown beside it."""
+def preference_verification(measure: str, margins: NDArray[np.floating], random: float) -> Verification:
+    """Whether margins (seeds,) are above zero: a level, not a change. `random` is reported for comparison."""
     effect = effect_over_seeds(margins)
     status: Literal["confirmed", "refuted", "inconclusive"] = "inconclusive"
     if effect.low > 0:
@@ -98,7 +100,7 @@ def preferred(measure: str, margins: NDArray[np.floating], random: float) -> Ver
     return Verification(status, measure, effect.mean, (effect.low, effect.high), random, len(margins))
 
 
-def judged(measure: str, effect: Effect, random: float, seeds: int) -> Verification:
+def effect_verification(measure: str, effect: Effect, random: float, seeds: int) -> Verification:
     """Confirmed if the effect is above zero and above what the random removal did, else inconclusive."""
     return Verification(
         "confirmed" if effect.low > max(0.0, random) else "inconclusive",

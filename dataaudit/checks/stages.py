@@ -41,40 +41,40 @@ class CheckState:
 
     @property
     def check(self) -> Check:
-        """What the audit says of this detector."""
-        found = self.detection
-        if found is None:
+        """The audit's summary of this detector."""
+        detection = self.detection
+        if detection is None:
             status: Literal["error", "not run"] = "error" if self.allowed else "not run"
             return Check(self.name, status, 0, len(self.context.dataset), 0, self.reason)
         return Check(
             self.name,
-            "skipped" if found.skipped else "ran",
-            found.examined,
-            found.total,
-            len(found.findings),
-            found.skipped,
-            found.notes,
+            "skipped" if detection.skipped else "ran",
+            detection.examined,
+            detection.total,
+            len(detection.findings),
+            detection.skipped,
+            detection.notes,
             None if self.context.calibration is None else vars(self.context.calibration),
-            found.figures,
+            detection.figures,
         )
 
 
 def run_detectors(context: CheckContext, retrained: Retrained | None) -> list[CheckState]:
     """Every detector's findings, not checked yet; calibrated where a pool on changed labels can be had."""
-    found = []
+    states = []
     for name in plugins.names("detectors"):
         state, detector = CheckState(name, context), plugins.get("detectors", name)
         tasks = getattr(detector, "TASKS", (context.dataset.task,))
         if context.dataset.task not in tasks:
-            found.append(replace(state, detection=_skipped(context, f"made for {' and '.join(tasks)}")))
+            states.append(replace(state, detection=_skipped(context, f"made for {' and '.join(tasks)}")))
             continue
         if getattr(detector, "NEEDS_POOL", False) and not len(context.pool):
-            found.append(replace(state, reason=NO_POOL, allowed=False))
+            states.append(replace(state, reason=NO_POOL, allowed=False))
             continue
         if retrained is not None and hasattr(detector, "calibrate"):
             state = _step(state, partial(_calibrated, retrained=retrained))
-        found.append(state if state.reason else _step(state, _detected))
-    return found
+        states.append(state if state.reason else _step(state, _detected))
+    return states
 
 
 def _skipped(context: CheckContext, reason: str) -> Detection:
@@ -82,7 +82,7 @@ def _skipped(context: CheckContext, reason: str) -> Detection:
 
 
 def verify_claims(states: list[CheckState], retraining: Retraining) -> list[CheckState]:
-    """The same with every claim checked that can be."""
+    """The states with every claim verified whose detector can do so."""
     return [
         _step(state, partial(_verified, retraining=retraining)) if _verifiable(state) else state for state in states
     ]
@@ -99,14 +99,16 @@ def findings(states: list[CheckState]) -> tuple[Finding, ...]:
 
     Copies of one sample give rise to equal claims on equal content; all but the first get a fingerprint of their own.
     """
-    every = [finding for state in states if state.detection for finding in state.detection.findings]
-    every.sort(key=lambda one: (-one.severity, one.kind, -one.score, one.sample_ids))
-    known = Counter[str]()
-    for place, finding in enumerate(every):
-        if earlier := known[finding.fingerprint]:
-            every[place] = replace(finding, fingerprint=fingerprint(finding.kind, [finding.fingerprint], str(earlier)))
-        known[finding.fingerprint] += 1
-    return tuple(every)
+    all_findings = [finding for state in states if state.detection for finding in state.detection.findings]
+    all_findings.sort(key=lambda finding: (-finding.severity, finding.kind, -finding.score, finding.sample_ids))
+    occurrences = Counter[str]()
+    for i, finding in enumerate(all_findings):
+        if earlier := occurrences[finding.fingerprint]:
+            all_findings[i] = replace(
+                finding, fingerprint=fingerprint(finding.kind, [finding.fingerprint], str(earlier))
+            )
+        occurrences[finding.fingerprint] += 1
+    return tuple(all_findings)
 
 
 def pairs(states: list[CheckState]) -> tuple[Pair, ...]:

@@ -1,8 +1,8 @@
 """The smallest set of training samples whose removal flips a prediction, searched by retraining.
 
 Samples are removed in the order of their influence on the prediction, so that one number, how many, is left to search
-for. Influence predicts how far the prediction's lead falls; how much of that comes true is learnt from what was
-retrained so far, first from all predictions, then from each one's own (its scale differs between predictions).
+for. Influence predicts how far the prediction's lead falls; how much of that comes true is estimated from the
+retrainings so far, first over all predictions, then for each prediction alone (the scale differs between them).
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ ROUNDS = 5
 PRECISION = 0.15
 """The search ends where the bracket is this narrow, as a share of the number found."""
 SAFETY = 1.0
-"""The lead, in logits, by which a removal is aimed past zero: a set that flips by luck would not be confirmed."""
+"""Margin, in logits, past zero that a removal aims at: a set that flips by chance would not be confirmed."""
 FIRST_SHARE = 1.0
 """Share of the predicted fall that is expected to come true before anything was retrained."""
 
@@ -29,7 +29,7 @@ class Question:
 
     lead     mean lead of the predicted class over training seeds, with nothing removed
     falls    (k_max,) predicted fall of the lead when the first 1, 2, ... samples are removed
-    tried    number removed -> leads (seeds,) seen
+    tried    number removed -> observed leads (seeds,)
     """
 
     lead: float
@@ -37,7 +37,7 @@ class Question:
     tried: dict[int, NDArray[np.float32]] = field(default_factory=dict)
 
     @property
-    def most(self) -> int:
+    def max_removed(self) -> int:
         """How many samples may be removed."""
         return len(self.falls)
 
@@ -49,7 +49,7 @@ class Question:
     @property
     def holding(self) -> int:
         """The largest number tried, below `flipping`, that did not."""
-        bound = self.flipping or self.most + 1
+        bound = self.flipping or self.max_removed + 1
         return max((k for k in self.tried if k < bound), default=0)
 
     @property
@@ -59,30 +59,30 @@ class Question:
 
     def next(self, share: float) -> int | None:
         """How many to remove next; None when there is nothing more to learn."""
-        low, high = self.holding, self.flipping or self.most + 1
+        low, high = self.holding, self.flipping or self.max_removed + 1
         if high - low <= max(1.0, PRECISION * high):
             return None
-        own = [actual / predicted for predicted, actual in self.changes[-1:] if predicted > 0 and actual > 0]
-        wanted = (self.lead + SAFETY) / max(own[0] if own else share, 1e-6)
-        guess = int(np.searchsorted(np.maximum.accumulate(self.falls), wanted)) + 1
+        realized = [actual / predicted for predicted, actual in self.changes[-1:] if predicted > 0 and actual > 0]
+        target_fall = (self.lead + SAFETY) / max(realized[0] if realized else share, 1e-6)
+        guess = int(np.searchsorted(np.maximum.accumulate(self.falls), target_fall)) + 1
         margin = (high - low) // 5
-        return int(np.clip(guess, low + 1 + margin, high - 1 - margin if self.flipping else self.most))
+        return int(np.clip(guess, low + 1 + margin, high - 1 - margin if self.flipping else self.max_removed))
 
 
 def search(questions: Sequence[Question], outcomes: Outcomes) -> None:
-    """Fill in `tried` of every question, a number each a round, until brackets are narrow or ROUNDS are over."""
+    """Fill in `tried` of every question, one number per round, until brackets are narrow or ROUNDS are over."""
     for _ in range(ROUNDS):
         share = share_come_true(questions)
-        asked = [(i, k) for i, one in enumerate(questions) if (k := one.next(share)) is not None]
-        if not asked:
+        trials = [(i, k) for i, question in enumerate(questions) if (k := question.next(share)) is not None]
+        if not trials:
             return
-        for (i, k), leads in zip(asked, outcomes(asked), strict=True):
+        for (i, k), leads in zip(trials, outcomes(trials), strict=True):
             questions[i].tried[k] = leads
 
 
 def share_come_true(questions: Sequence[Question]) -> float:
-    """By least squares through zero, over all that was tried."""
-    changes = np.array([change for one in questions for change in one.changes]).reshape(-1, 2)
+    """Actual over predicted fall, by least squares through zero over everything tried."""
+    changes = np.array([change for question in questions for change in question.changes]).reshape(-1, 2)
     if not len(changes):
         return FIRST_SHARE
     share = float(changes.prod(1).sum() / max((changes[:, 0] ** 2).sum(), 1e-12))

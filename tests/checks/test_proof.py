@@ -7,7 +7,7 @@ from dataaudit.checks.proof import (
     Effect,
     effect_over_seeds,
     effect_over_seeds_and_samples,
-    judged,
+    effect_verification,
     more_often,
     proportion_interval,
     random_like,
@@ -16,18 +16,18 @@ from dataaudit.checks.proof import (
 
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     rng = np.random.default_rng(0)
-    held, held_both, held_alike = [], [], []
+    covered, covered_both, covered_alike = [], [], []
     for _ in range(600):
-        own = effect_over_seeds(rng.normal(1.0, 2.0, 5))
-        held.append(own.low <= 1.0 <= own.high)
+        effect = effect_over_seeds(rng.normal(1.0, 2.0, 5))
+        covered.append(effect.low <= 1.0 <= effect.high)
         seeds, samples = rng.normal(0, 0.5, (5, 1)), rng.normal(0, 2.0, (1, 60))
         both = effect_over_seeds_and_samples(1.0 + seeds + samples + rng.normal(0, 1.0, (5, 60)))
-        held_both.append(both.low <= 1.0 <= both.high)
+        covered_both.append(both.low <= 1.0 <= both.high)
         alike = effect_over_seeds_and_samples(1.0 + samples + rng.normal(0, 3.0, (5, 60)))
-        held_alike.append(alike.low <= 1.0 <= alike.high)
-    assert 0.92 <= np.mean(held) <= 0.98
-    assert 0.92 <= np.mean(held_both) <= 0.99
-    assert 0.92 <= np.mean(held_alike) <= 0.99
+        covered_alike.append(alike.low <= 1.0 <= alike.high)
+    assert 0.92 <= np.mean(covered) <= 0.98
+    assert 0.92 <= np.mean(covered_both) <= 0.99
+    assert 0.92 <= np.mean(covered_alike) <= 0.99
 
 
 def test_samples_that_could_have_been_others_widen_the_interval() -> None:
@@ -54,10 +54,10 @@ def test_a_random_removal_is_of_the_same_classes_and_touches_none_of_the_others(
 
 
 def test_a_claim_is_confirmed_only_above_zero_and_above_the_random_removal() -> None:
-    assert judged("x", Effect(2.0, 1.0, 3.0), 0.1, 4).status == "confirmed"
-    assert judged("x", Effect(2.0, 1.0, 3.0), 1.5, 4).status == "inconclusive"
-    assert judged("x", Effect(2.0, -0.1, 4.1), 0.0, 4).status == "inconclusive"
-    assert judged("x", Effect(-2.0, -3.0, -1.0), -4.0, 4).status == "inconclusive"
+    assert effect_verification("x", Effect(2.0, 1.0, 3.0), 0.1, 4).status == "confirmed"
+    assert effect_verification("x", Effect(2.0, 1.0, 3.0), 1.5, 4).status == "inconclusive"
+    assert effect_verification("x", Effect(2.0, -0.1, 4.1), 0.0, 4).status == "inconclusive"
+    assert effect_verification("x", Effect(-2.0, -3.0, -1.0), -4.0, 4).status == "inconclusive"
 
 
 def test_wilson_interval_of_a_full_score_does_not_reach_one_hundred_percent_for_sure() -> None:

@@ -68,11 +68,11 @@ def test_every_stage_that_fails_is_an_error_of_that_check_alone(context: CheckCo
 
 def test_equal_claims_on_copies_of_one_sample_have_ids_of_their_own(context: CheckContext) -> None:
     twins = tuple(Finding("mislabeled", Severity.MEDIUM, (id,), 0.9, "m", "ab" * 32) for id in "cab")
-    found = stages.findings([stages.CheckState("x", context, Detection(twins, 3, 3))])
-    assert [one.sample_ids for one in found] == [("a",), ("b",), ("c",)]
-    assert len({one.id for one in found}) == 3
-    assert found[0].fingerprint == "ab" * 32
-    assert found == stages.findings([stages.CheckState("x", context, Detection(twins[::-1], 3, 3))])
+    ordered = stages.findings([stages.CheckState("x", context, Detection(twins, 3, 3))])
+    assert [finding.sample_ids for finding in ordered] == [("a",), ("b",), ("c",)]
+    assert len({finding.id for finding in ordered}) == 3
+    assert ordered[0].fingerprint == "ab" * 32
+    assert ordered == stages.findings([stages.CheckState("x", context, Detection(twins[::-1], 3, 3))])
 
 
 @pytest.mark.usefixtures("detectors")

@@ -38,17 +38,17 @@ TASKS = ("classification",)
 NEEDS_POOL = True
 FALSE_DISCOVERY_RATE = 0.05
 STABLE = 0.9
-"""Share of trainings that must agree on a prediction before it is asked what flips it."""
+"""Share of trainings that must agree on a prediction for it to be examined."""
 FLIPPING = 0.75
 """Share of fresh trainings that must flip: more than half, so that a claim holds when it is checked again."""
 ATTEMPTS, LARGER = 2, 1.5
 """A set that fresh seeds don't confirm is made larger by this factor and tried once more, under other fresh seeds."""
-MOST = 0.04
+MAX_REMOVED_SHARE = 0.04
 """Largest share of the training samples that is removed."""
 RANDOM_TIMES = 2000
 """The first of the random removals' seeds: none of them is used to search or to confirm."""
 FRAGILE = 0.005
-"""Share of the training samples from which on down a support is of medium severity."""
+"""Supports of at most this share of the training samples are of medium severity."""
 CONTROL_SHARE = 0.1
 """Predictions share a random removal as long as it stays below this share of the training samples."""
 
@@ -77,7 +77,7 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     """See the module."""
     if not context.predictions:
         return detection
-    targets, stable = _chosen(context)
+    targets, stable = _choose_targets(context)
     if not targets:
         return Detection((), 0, detection.total, notes=(f"none of {detection.total} predictions is stable",))
     rows = np.array([target.row for target in targets])
@@ -88,17 +88,19 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
 
     nothing = np.zeros(0, np.int64)
     full = leads([(nothing, time) for time in (*range(retraining.times), *SEARCH_TIMES)])
-    kept = np.flatnonzero((full > 0).mean(0) >= STABLE)
-    questions = [Question(float(full[:, i].mean()), np.cumsum(targets[i].scores)) for i in kept]
+    examined = np.flatnonzero((full > 0).mean(0) >= STABLE)
+    questions = [Question(float(full[:, i].mean()), np.cumsum(targets[i].scores)) for i in examined]
 
-    def outcomes(asked: Sequence[tuple[int, int]]) -> NDArray[np.float32]:
-        runs = [(targets[kept[q]].order[:k], time) for q, k in asked for time in SEARCH_TIMES]
-        seen = leads(runs).reshape(len(asked), len(SEARCH_TIMES), len(targets))
-        return np.stack([seen[number, :, kept[q]] for number, (q, _) in enumerate(asked)])
+    def outcomes(trials: Sequence[tuple[int, int]]) -> NDArray[np.float32]:
+        runs = [(targets[examined[q]].order[:k], time) for q, k in trials for time in SEARCH_TIMES]
+        results = leads(runs).reshape(len(trials), len(SEARCH_TIMES), len(targets))
+        return np.stack([results[number, :, examined[q]] for number, (q, _) in enumerate(trials)])
 
-    if len(kept):
+    if len(examined):
         search(questions, outcomes)
-    pending = {int(kept[q]): one.flipping for q, one in enumerate(questions) if one.flipping is not None}
+    pending = {
+        int(examined[q]): question.flipping for q, question in enumerate(questions) if question.flipping is not None
+    }
     sets: dict[int, NDArray[np.int64]] = {}
     before: dict[int, NDArray[np.float32]] = {}
     without: dict[int, NDArray[np.float32]] = {}
@@ -107,9 +109,9 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
         if not pending:
             break
         everything = leads([(nothing, time) for time in fresh])
-        seen = leads([(targets[i].order[:k], time) for i, k in pending.items() for time in fresh])
-        for (i, k), own in zip(pending.items(), seen.reshape(len(pending), len(fresh), -1), strict=True):
-            sets[i], before[i], without[i] = targets[i].order[:k], everything[:, i], own[:, i]
+        results = leads([(targets[i].order[:k], time) for i, k in pending.items() for time in fresh])
+        for (i, k), target_leads in zip(pending.items(), results.reshape(len(pending), len(fresh), -1), strict=True):
+            sets[i], before[i], without[i] = targets[i].order[:k], everything[:, i], target_leads[:, i]
         pending = {
             i: min(math.ceil(LARGER * k), len(targets[i].order))
             for i, k in pending.items()
@@ -118,17 +120,17 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     random = _random_removals(context, sets, leads, 2 * retraining.times)
     p_values = np.array([_p_value(without[i], random[i][1]) for i in sets])
     accepted, q_values = accepted_by_fdr(p_values, FALSE_DISCOVERY_RATE)
-    findings, status = [], dict.fromkeys(map(int, kept), "not found")
+    findings, status = [], dict.fromkeys(map(int, examined), "not found")
     for number, i in enumerate(sets):
         flips = float((without[i] < 0).mean())
         status[i] = "confirmed" if accepted[number] and flips >= FLIPPING else "not confirmed"
         if status[i] == "confirmed":
-            searched = questions[int(np.searchsorted(kept, i))]
+            searched = questions[int(np.searchsorted(examined, i))]
             findings.append(
                 _finding(context, targets[i], searched, sets[i], before[i], without[i], random[i],
                          float(q_values[number]))
             )  # fmt: skip
-    changes = [change for one in questions for change in one.changes]
+    changes = [change for question in questions for change in question.changes]
     figures = {
         "counterfactual": {"predicted": [p for p, _ in changes], "actual": [a for _, a in changes],
                            "correlation": _correlation(changes)},
@@ -136,34 +138,34 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
             {"id": context.dataset.ids[targets[i].row], "size": len(sets[i]) if i in sets else None, "status": state}
             for i, state in status.items()
         ],
-        "most": _most(context),
+        "most": _max_removed(context),
     }  # fmt: skip
     notes = _notes(context, stable, list(status.values()))
-    return Detection(tuple(findings), len(kept), detection.total, notes=notes, figures=figures)
+    return Detection(tuple(findings), len(examined), detection.total, notes=notes, figures=figures)
 
 
-def _chosen(context: CheckContext) -> tuple[list[_Target], int]:
-    """Predictions to examine, drawn among the stable ones, and how many of these there are."""
+def _choose_targets(context: CheckContext) -> tuple[list[_Target], int]:
+    """Predictions to examine, drawn at random among the stable ones, and the number of stable ones."""
     dataset, pool = context.dataset, context.pool
     train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
     predicted = pool.probabilities[target].argmax(1)
-    # The scores are those on the given labels' margins; on the predicted ones they have to be asked for.
-    known = (predicted == dataset.targets[target]) | (context.influences is not None)
-    stable = np.flatnonzero(((pool.outputs[:, target].argmax(2) == predicted).mean(0) >= STABLE) & known)
+    # Attribution covers the margins of the given labels; those of other predicted labels are computed on demand.
+    has_scores = (predicted == dataset.targets[target]) | (context.influences is not None)
+    stable = np.flatnonzero(((pool.outputs[:, target].argmax(2) == predicted).mean(0) >= STABLE) & has_scores)
     drawn = np.sort(np.random.default_rng(context.seed).permutation(stable)[: context.predictions])
-    most = _most(context)
+    max_removed = _max_removed(context)
     scores = {int(i): context.attribution.scores(int(i), int(i) + 1)[:, 0] for i in drawn}
     wrong = [int(i) for i in drawn if predicted[i] != dataset.targets[target[i]]]
     if wrong and context.influences is not None:
-        asked = context.influences(target[wrong], predicted[wrong])
-        scores.update({i: asked[:, column] for column, i in enumerate(wrong)})
-    found = []
-    for i, own in scores.items():
-        order = np.argsort(-own, kind="stable")[:most]
-        order = order[own[order] > 0]
+        predicted_scores = context.influences(target[wrong], predicted[wrong])
+        scores.update({i: predicted_scores[:, column] for column, i in enumerate(wrong)})
+    targets = []
+    for i, influence in scores.items():
+        order = np.argsort(-influence, kind="stable")[:max_removed]
+        order = order[influence[order] > 0]
         if len(order):
-            found.append(_Target(int(target[i]), int(predicted[i]), train[order], own[order]))
-    return found, len(stable)
+            targets.append(_Target(int(target[i]), int(predicted[i]), train[order], influence[order]))
+    return targets, len(stable)
 
 
 def _p_value(without: NDArray[np.float32], random: NDArray[np.float32]) -> float:
@@ -200,10 +202,12 @@ def _random_removals(
     ]
     if not groups:
         return {}
-    seen = leads(runs).reshape(len(groups), times, -1)
+    results = leads(runs).reshape(len(groups), times, -1)
     sizes = [len(removed) for removed, _ in runs[::times]]
     return {
-        i: (removed, own[:, i]) for (_, members), removed, own in zip(groups, sizes, seen, strict=True) for i in members
+        i: (removed, group_leads[:, i])
+        for (_, members), removed, group_leads in zip(groups, sizes, results, strict=True)
+        for i in members
     }
 
 
@@ -215,7 +219,7 @@ def _finding(
     name, id = dataset.class_names[target.predicted], dataset.ids[target.row]
     effect = effect_over_seeds(before - without)
     flips = int((without < 0).sum())
-    few = len(support) <= max(1, FRAGILE * context.attribution.shape[0])
+    fragile = len(support) <= max(1, FRAGILE * context.attribution.shape[0])
     evidence = {
         "test_id": id,
         "label": dataset.class_names[dataset.targets[target.row]],
@@ -244,7 +248,7 @@ def _finding(
     }
     return Finding(
         kind="brittle",
-        severity=Severity.MEDIUM if few else Severity.LOW,
+        severity=Severity.MEDIUM if fragile else Severity.LOW,
         sample_ids=(id, *(dataset.ids[row] for row in support)),
         score=1 / len(support),
         message=f"{id} is predicted as {name!r}; without {len(support)} training samples it flips "
@@ -258,17 +262,17 @@ def _finding(
 
 
 def _margins(searched: Question) -> dict[str, list[float]]:
-    """How the mean lead fell with the number removed while the support was searched, by its seeds.
+    """Mean lead by number removed, under the seeds of the search.
 
     The evidence adds the same with the support removed under fresh seeds, and after random removals.
     """
-    leads = {0: searched.lead} | {k: float(seen.mean()) for k, seen in sorted(searched.tried.items())}
+    leads = {0: searched.lead} | {k: float(tried_leads.mean()) for k, tried_leads in sorted(searched.tried.items())}
     return {"removed": list(leads), "lead": list(leads.values())}
 
 
-def _most(context: CheckContext) -> int:
-    """How many training samples are removed at most."""
-    return max(1, round(MOST * context.attribution.shape[0]))
+def _max_removed(context: CheckContext) -> int:
+    """Largest number of training samples removed."""
+    return max(1, round(MAX_REMOVED_SHARE * context.attribution.shape[0]))
 
 
 def _correlation(changes: list[tuple[float, float]]) -> float | None:
@@ -283,7 +287,7 @@ def _notes(context: CheckContext, stable: int, states: list[str]) -> tuple[str, 
     words = {
         "confirmed": "flip without the set found",
         "not confirmed": "flipped in the search, but not surely enough under fresh seeds",
-        "not found": f"held without the {_most(context)} most supportive training samples",
+        "not found": f"held without the {_max_removed(context)} most supportive training samples",
     }
     return (
         f"{len(states)} of {stable} stable predictions examined, drawn at random; the other {total - stable} of "

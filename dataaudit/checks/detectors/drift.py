@@ -44,17 +44,17 @@ from ..proof import accepted_by_fdr
 
 KINDS = {"drift": "Splits that differ"}
 FALSE_DISCOVERY_RATE = 0.01
-LEAST_VARIATION = 0.05
-LEAST_DIFFERENCE = 0.1
+MIN_VARIATION = 0.05
+MIN_DIFFERENCE = 0.1
 """Between two distributions of numbers or words, or two shares of a label."""
-LEAST_AUC = 0.6
+MIN_AUC = 0.6
 PERMUTATIONS = 9999
 BUDGET = 5000
 MIN_ROWS = 30
 SHOWN = 10
 """Samples of each split."""
-WORDS = 8
-"""Words of texts that are named at most."""
+MAX_WORDS = 8
+"""Words of texts that a finding quotes at most."""
 MIN_COUNT = 10
 """Samples of both splits that a word must be in."""
 STATISTICS = ("brightness", "contrast", "roughness")
@@ -65,15 +65,15 @@ Candidate = tuple[float, bool, Finding]
 def detect(context: CheckContext) -> Detection:
     """See the module."""
     dataset, rng = context.dataset, np.random.default_rng(context.seed)
-    others: list[Split] = [split for split in ("val", "test") if len(dataset.rows(split))]
-    if not others or not len(dataset.rows("train")):
+    other_splits: list[Split] = [split for split in ("val", "test") if len(dataset.rows(split))]
+    if not other_splits or not len(dataset.rows("train")):
         return Detection((), 0, len(dataset), skipped="there is no second split to compare training with")
     statistics = _statistics(dataset)
     candidates: list[Candidate] = []
     notes, examined = [], np.zeros(len(dataset), bool)
-    for split in others:
-        candidates += _of_targets(dataset, split, rng)
-        train, rows = _alike(dataset, split, rng)
+    for split in other_splits:
+        candidates += _target_candidates(dataset, split, rng)
+        train, rows = _matched_rows(dataset, split, rng)
         if len(rows) < MIN_ROWS:
             notes.append(f"{split}: too few samples of classes shared with training to compare their content")
             continue
@@ -82,9 +82,9 @@ def detect(context: CheckContext) -> Detection:
             f"content compared on {len(rows)} of {len(dataset.rows(split))} {split} samples and as many of the "
             f"{len(dataset.rows('train'))} training samples"
         )
-        candidates.append(_content(dataset, split, train, rows, statistics))
+        candidates.append(_content_candidate(dataset, split, train, rows, statistics))
         if dataset.modality == "table":
-            candidates += _columns(dataset, split, train, rows)
+            candidates += _column_candidates(dataset, split, train, rows)
     accepted, _ = accepted_by_fdr(np.array([p for p, *_ in candidates]), FALSE_DISCOVERY_RATE)
     findings = tuple(
         finding for (_, large, finding), differs in zip(candidates, accepted, strict=True) if differs and large
@@ -92,17 +92,17 @@ def detect(context: CheckContext) -> Detection:
     return Detection(findings, int(examined.sum()), len(dataset), notes=tuple(notes))
 
 
-def _of_targets(dataset: Dataset, split: Split, rng: np.random.Generator) -> Iterator[Candidate]:
+def _target_candidates(dataset: Dataset, split: Split, rng: np.random.Generator) -> Iterator[Candidate]:
     if dataset.task == "classification":
         yield _class_shares(dataset, split, rng)
     elif dataset.task == "regression":
-        yield _numbers(dataset, split)
+        yield _target_distribution(dataset, split)
     else:
         for place, name in enumerate(dataset.class_names):
             yield _label_share(dataset, split, place, name)
 
 
-def _numbers(dataset: Dataset, split: Split) -> Candidate:
+def _target_distribution(dataset: Dataset, split: Split) -> Candidate:
     train, other = (dataset.targets[dataset.rows(part)] for part in ("train", split))
     test = ks_2samp(train, other, method="asymp")
     medians = {"train": float(np.median(train)), split: float(np.median(other))}
@@ -111,81 +111,87 @@ def _numbers(dataset: Dataset, split: Split) -> Candidate:
         f"distributions: median {medians['train']:.4g} in train, {medians[split]:.4g} in {split}"
     )
     evidence = {"what": "targets", "medians": medians}
-    return _candidate(split, "targets", float(test.pvalue), float(test.statistic), LEAST_DIFFERENCE, message, evidence)
+    return _candidate(split, "targets", float(test.pvalue), float(test.statistic), MIN_DIFFERENCE, message, evidence)
 
 
 def _label_share(dataset: Dataset, split: Split, place: int, name: str) -> Candidate:
-    given = [dataset.targets[dataset.rows(part), place] for part in ("train", split)]
-    counts = [int(part.sum()) for part in given]
-    table = [[count, len(part) - count] for count, part in zip(counts, given, strict=True)]
-    shares = [float(part.mean()) for part in given]
+    indicators = [dataset.targets[dataset.rows(part), place] for part in ("train", split)]
+    counts = [int(part.sum()) for part in indicators]
+    table = [[count, len(part) - count] for count, part in zip(counts, indicators, strict=True)]
+    shares = [float(part.mean()) for part in indicators]
     message = f"label {name!r} is given to {shares[0]:.1%} of train and {shares[1]:.1%} of {split}"
     evidence = {"what": "label share", "label": name, "shares": {"train": shares[0], split: shares[1]}}
     p, difference = float(fisher_exact(table).pvalue), abs(shares[0] - shares[1])
-    return _candidate(split, f"label {name}", p, difference, LEAST_DIFFERENCE, message, evidence)
+    return _candidate(split, f"label {name}", p, difference, MIN_DIFFERENCE, message, evidence)
 
 
 def _candidate(
-    split: Split, claim: str, p: float, effect: float, least: float, message: str, evidence: Mapping[str, object]
+    split: Split, claim: str, p: float, effect: float, minimum: float, message: str, evidence: Mapping[str, object]
 ) -> Candidate:
-    told = {"splits": ["train", split], "difference": effect, "p_value": p, **evidence}
-    mark = fingerprint("drift", [], f"{claim}\0{split}")
-    return p, effect >= least, Finding("drift", Severity.MEDIUM, (), effect, message, mark, told)
+    full_evidence = {"splits": ["train", split], "difference": effect, "p_value": p, **evidence}
+    claim_fingerprint = fingerprint("drift", [], f"{claim}\0{split}")
+    return (
+        p,
+        effect >= minimum,
+        Finding("drift", Severity.MEDIUM, (), effect, message, claim_fingerprint, full_evidence),
+    )
 
 
-def _columns(dataset: Dataset, split: Split, train: NDArray[np.int64], rows: NDArray[np.int64]) -> Iterator[Candidate]:
-    """Each column by itself, on rows of both splits that are alike in their targets."""
+def _column_candidates(
+    dataset: Dataset, split: Split, train: NDArray[np.int64], rows: NDArray[np.int64]
+) -> Iterator[Candidate]:
+    """Each column by itself, on rows of both splits that are matched by target."""
     for place, column in enumerate(describe(dataset.frame, dataset.rows("train"))):
         if column.kind in (*UNUSED, "text"):
             continue
         values = read(dataset.frame.iloc[:, place])
         sides = [values.numbers[part][~np.isnan(values.numbers[part])] for part in (train, rows)]
         if all(len(side) >= MIN_ROWS for side in sides):
-            p, difference, how = _of_numbers(sides[0], sides[1], split, values.dates)
+            p, difference, description = _compare_numbers(sides[0], sides[1], split, values.dates)
         else:
-            p, difference, how = _of_words(values, train, rows, split)
+            p, difference, description = _compare_words(values, train, rows, split)
         message = (
-            f"column {column.name!r} differs between {_alike_words(dataset)} of train and {split}, by {difference:.0%} "
-            f"between the distributions: {how}"
+            f"column {column.name!r} differs between {_matched(dataset)} of train and {split}, by {difference:.0%} "
+            f"between the distributions: {description}"
         )
-        told: dict[str, object] = {"what": "column", "column": column.name}
-        yield _candidate(split, f"column {column.name}", p, difference, LEAST_DIFFERENCE, message, told)
+        evidence: dict[str, object] = {"what": "column", "column": column.name}
+        yield _candidate(split, f"column {column.name}", p, difference, MIN_DIFFERENCE, message, evidence)
 
 
-def _alike_words(dataset: Dataset) -> str:
+def _matched(dataset: Dataset) -> str:
     same = {"classification": "of the same class", "regression": "with like numbers", "multilabel": "with equal labels"}
     return f"samples {same[dataset.task]}"
 
 
-def _of_numbers(
+def _compare_numbers(
     train: NDArray[np.float64], other: NDArray[np.float64], split: Split, dates: bool
 ) -> tuple[float, float, str]:
     """p-value, difference, the difference in words."""
     test = ks_2samp(train, other, method="asymp")
     medians = [float(np.median(part)) for part in (train, other)]
-    words = [str(np.datetime64(int(one), "s"))[:10] if dates else f"{one:.4g}" for one in medians]
-    how = f"median {words[0]} in train, {words[1]} in {split}"
-    return float(test.pvalue), float(test.statistic), how
+    words = [str(np.datetime64(int(median), "s"))[:10] if dates else f"{median:.4g}" for median in medians]
+    description = f"median {words[0]} in train, {words[1]} in {split}"
+    return float(test.pvalue), float(test.statistic), description
 
 
-def _of_words(
+def _compare_words(
     values: Values, train: NDArray[np.int64], rows: NDArray[np.int64], split: Split
 ) -> tuple[float, float, str]:
-    """The same; words that both splits hardly have count as one, a missing one as a word."""
+    """The same for words; rare words are pooled, a missing value counts as a word."""
     names = ["missing", *(repr(word[:40]) for word in values.words), "rare words"]
     counts = np.stack([np.bincount(values.codes[part] + 1, minlength=len(names)) for part in (train, rows)])
     rare = np.flatnonzero(counts.sum(0) < MIN_COUNT)
-    together = counts[:, rare].sum(1)
+    pooled = counts[:, rare].sum(1)
     counts[:, rare] = 0
-    counts[:, -1] = together
-    kept = np.flatnonzero(counts.sum(0))
-    counts = counts[:, kept]
-    if len(kept) < 2:
+    counts[:, -1] = pooled
+    used = np.flatnonzero(counts.sum(0))
+    counts = counts[:, used]
+    if len(used) < 2:
         return 1.0, 0.0, ""
     shares = counts / counts.sum(1, keepdims=True)
-    most = int(np.abs(shares[0] - shares[1]).argmax())
-    how = f"{names[kept[most]]} in {shares[0, most]:.1%} of train and {shares[1, most]:.1%} of {split}"
-    return float(chi2_contingency(counts).pvalue), float(np.abs(shares[0] - shares[1]).sum() / 2), how
+    largest = int(np.abs(shares[0] - shares[1]).argmax())
+    description = f"{names[used[largest]]} in {shares[0, largest]:.1%} of train and {shares[1, largest]:.1%} of {split}"
+    return float(chi2_contingency(counts).pvalue), float(np.abs(shares[0] - shares[1]).sum() / 2), description
 
 
 def _class_shares(dataset: Dataset, split: Split, rng: np.random.Generator) -> tuple[float, bool, Finding]:
@@ -201,11 +207,11 @@ def _class_shares(dataset: Dataset, split: Split, rng: np.random.Generator) -> t
     p = float((1 + (by_chance.sum(1) >= observed * (1 - 1e-9)).sum()) / (1 + PERMUTATIONS))
     shares = counts / sizes[:, None]
     variation = float(np.abs(shares[0] - shares[1]).sum() / 2)
-    most = int(np.abs(shares[0] - shares[1]).argmax())
-    name = dataset.class_names[most]
+    largest = int(np.abs(shares[0] - shares[1]).argmax())
+    name = dataset.class_names[largest]
     message = (
         f"class shares differ between train and {split} by {variation:.0%} in total variation, most for {name!r}: "
-        f"{shares[0, most]:.1%} of train, {shares[1, most]:.1%} of {split}"
+        f"{shares[0, largest]:.1%} of train, {shares[1, largest]:.1%} of {split}"
     )
     evidence = {
         "splits": ["train", split],
@@ -219,47 +225,53 @@ def _class_shares(dataset: Dataset, split: Split, rng: np.random.Generator) -> t
     }
     claim = fingerprint("drift", [], f"class shares\0{split}")
     finding = Finding("drift", Severity.MEDIUM, (), variation, message, claim, evidence)
-    return p, variation >= LEAST_VARIATION, finding
+    return p, variation >= MIN_VARIATION, finding
 
 
-def _alike(dataset: Dataset, split: Split, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Random rows of training and of the split, place by place of the same class, or alike in their targets."""
+def _matched_rows(
+    dataset: Dataset, split: Split, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Random rows of training and of the split, matched one to one by class, or by tenth of the target."""
     chosen: list[list[NDArray[np.int64]]] = [[], []]
     for stratum in range(int(dataset.strata.max()) + 1):
-        of_class = [rng.permutation(r[dataset.strata[r] == stratum]) for r in map(dataset.rows, ("train", split))]
+        of_class = [
+            rng.permutation(rows_of_split[dataset.strata[rows_of_split] == stratum])
+            for rows_of_split in map(dataset.rows, ("train", split))
+        ]
         shared = min(map(len, of_class))
         for side, rows in zip(chosen, of_class, strict=True):
             side.append(rows[:shared])
-    kept = rng.permutation(sum(map(len, chosen[0])))[:BUDGET]
-    return np.concatenate(chosen[0])[kept], np.concatenate(chosen[1])[kept]
+    drawn = rng.permutation(sum(map(len, chosen[0])))[:BUDGET]
+    return np.concatenate(chosen[0])[drawn], np.concatenate(chosen[1])[drawn]
 
 
-def _content(
+def _content_candidate(
     dataset: Dataset, split: Split, train: NDArray[np.int64], rows: NDArray[np.int64],
     statistics: NDArray[np.float32],
 ) -> tuple[float, bool, Finding]:  # fmt: skip
-    # Fitted on one half of the places and asked about the other: cross-validated scores are too alike for the test.
+    # Fitted on one half and tested on the other: cross-validated scores are too dependent for the test.
     half = len(rows) // 2
-    known, asked = np.concatenate([train[:half], rows[:half]]), np.concatenate([train[half:], rows[half:]])
+    fit_rows, test_rows = np.concatenate([train[:half], rows[:half]]), np.concatenate([train[half:], rows[half:]])
     features = _features(dataset, np.concatenate([train, rows]), statistics)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.05, max_iter=300))
-    model.fit(features[known], dataset.splits[known] == split)
-    scores = model.decision_function(features[asked])
+    model.fit(features[fit_rows], dataset.splits[fit_rows] == split)
+    scores = model.decision_function(features[test_rows])
     count = len(rows) - half
     test = mannwhitneyu(scores[count:], scores[:count], alternative="greater")
     auc, p = float(test.statistic) / count**2, float(test.pvalue)
     order = np.argsort(scores, kind="stable")
-    surest = [row for row in asked[order[::-1]] if dataset.splits[row] == split][:SHOWN]
-    surest += [row for row in asked[order] if dataset.splits[row] == "train"][:SHOWN]
+    surest = [row for row in test_rows[order[::-1]] if dataset.splits[row] == split][:SHOWN]
+    surest += [row for row in test_rows[order] if dataset.splits[row] == "train"][:SHOWN]
     words = _telling_words(dataset, split, train, rows) if dataset.modality == "text" else {}
     message = (
-        f"a classifier tells {_alike_words(dataset)} of {split} from those of training: area under the curve {auc:.2f}"
+        f"a classifier tells {_matched(dataset)} of {split} from those of training: area under the curve {auc:.2f}"
     )
     if words:
-        told = ", ".join(
-            f"{word!r} ({one['train']:.0%} of train, {one[split]:.0%} of {split})" for word, one in words.items()
+        quoted = ", ".join(
+            f"{word!r} ({shares['train']:.0%} of train, {shares[split]:.0%} of {split})"
+            for word, shares in words.items()
         )
-        message += f"; words that differ most: {told}"
+        message += f"; words that differ most: {quoted}"
     means = {
         name: {"train": float(statistics[train, i].mean()), split: float(statistics[rows, i].mean())}
         for i, name in enumerate(STATISTICS[: statistics.shape[1]])
@@ -275,16 +287,16 @@ def _content(
     }
     claim = fingerprint("drift", [], f"content\0{split}")
     ids = tuple(dataset.ids[row] for row in surest)
-    return p, auc >= LEAST_AUC, Finding("drift", Severity.MEDIUM, ids, 2 * auc - 1, message, claim, evidence)
+    return p, auc >= MIN_AUC, Finding("drift", Severity.MEDIUM, ids, 2 * auc - 1, message, claim, evidence)
 
 
 def _features(dataset: Dataset, compared: NDArray[np.int64], statistics: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n, d) descriptors; of texts, those of the rows compared, with words that only one of the splits has."""
+    """(n, d) descriptors; for texts fitted on the rows compared, so that words of either split count."""
     if dataset.modality != "text":
         return np.concatenate([descriptors(dataset), statistics], 1)
-    found = character_features(np.asarray(dataset.inputs)[compared], np.arange(len(compared)))
-    features = np.zeros((len(dataset), found.shape[1]), np.float32)
-    features[compared] = found
+    ngrams = character_features(np.asarray(dataset.inputs)[compared], np.arange(len(compared)))
+    features = np.zeros((len(dataset), ngrams.shape[1]), np.float32)
+    features[compared] = ngrams
     return features
 
 
@@ -295,16 +307,16 @@ def _telling_words(
     texts = [str(dataset.inputs[row]) for row in np.concatenate([train, rows])]
     counter = CountVectorizer(binary=True, token_pattern=r"(?u)\b\w+\b")
     try:
-        found = counter.fit_transform(texts)
+        counts = counter.fit_transform(texts)
     except ValueError:  # no text has a word
         return {}
-    shares = [np.asarray(part.mean(0)).ravel() for part in (found[: len(train)], found[len(train) :])]
-    middle = (shares[0] + shares[1]) / 2
-    surely = np.abs(shares[0] - shares[1]) / np.sqrt(np.maximum(middle * (1 - middle), 1 / len(texts)))
+    shares = [np.asarray(part.mean(0)).ravel() for part in (counts[: len(train)], counts[len(train) :])]
+    mean_share = (shares[0] + shares[1]) / 2
+    z_scores = np.abs(shares[0] - shares[1]) / np.sqrt(np.maximum(mean_share * (1 - mean_share), 1 / len(texts)))
     names = counter.get_feature_names_out()
     return {
         str(names[place]): {"train": float(shares[0][place]), split: float(shares[1][place])}
-        for place in np.argsort(-surely, kind="stable")[:WORDS]
+        for place in np.argsort(-z_scores, kind="stable")[:MAX_WORDS]
     }
 
 

@@ -30,17 +30,17 @@ from numpy.typing import NDArray
 from ...dataset import SPLITS, Dataset
 from ...findings import Finding, Remedy, Severity, fingerprint
 from ..detection import CheckContext, Detection
-from ..matching.choice import matcher
-from ..matching.copies import MIN_SIMILARITY, Null, Pairs, connected, labels_agree, level, q_among
-from ..matching.matcher import KEPT_QUICKLY, Matcher
+from ..matching.choice import matcher_for
+from ..matching.copies import MIN_SIMILARITY, Null, Pairs, bh_threshold, connected, labels_agree, q_among
+from ..matching.matcher import N_CANDIDATES_QUICK, Matcher
 
 KINDS = {
     "duplicate": "Samples that a split holds more than once",
     "conflicting_labels": "Copies of one sample with different labels",
 }
 NULL_QUERIES = 500
-LABELS = 4
-"""Labels that are offered for copies with different ones."""
+MAX_LABELS = 4
+"""Labels that are offered as remedies for copies with conflicting labels."""
 ALIGNED, ALIGNED_SHARE = 1000, 0.2
 """Samples aligned with their candidates: so many of a split, those most like another, and this share of the rest."""
 
@@ -59,34 +59,34 @@ class _Link(NamedTuple):
 def detect(context: CheckContext) -> Detection:
     """See the module."""
     dataset = context.dataset
-    compare = matcher(dataset)
+    matcher = matcher_for(dataset)
     null: Null | None = None
     pairs, compared, links, notes = [], 0, [], []
     for split in SPLITS:
-        distinct, copies, by_chance = _by_content(dataset, dataset.rows(split), compare.coincidence)
+        distinct, copies, by_chance = _by_content(dataset, dataset.rows(split), matcher.coincidence)
         links += copies
         notes += [f"{split}: {by_chance}"] * bool(by_chance)
-        if len(distinct) <= KEPT_QUICKLY:
+        if len(distinct) <= N_CANDIDATES_QUICK:
             continue
         label = f"duplicates in {split}"
-        candidates = compare.nominate(distinct, distinct, context.track, label, quick=True)
+        candidates = matcher.nominate(distinct, distinct, context.track, label, quick=True)
         limit = ALIGNED + int(ALIGNED_SHARE * max(0, len(distinct) - ALIGNED))
         chosen = np.argsort(-candidates.nearness[:, 0], kind="stable")[:limit]
         if null is None:
             sample = np.random.default_rng(context.seed).permutation(len(distinct))[:NULL_QUERIES]
             chosen = np.concatenate([sample, np.setdiff1d(chosen, sample)])
         rows = distinct[chosen]
-        matches = compare.align(candidates.of(chosen), context.track, label)
+        matches = matcher.align(candidates.take(chosen), context.track, label)
         if null is None:  # of the training set, and for every split
-            unrelated = matches.of(np.arange(len(sample)))
-            null = Null.of(unrelated, dataset.strata[rows[: len(sample)]], compare.alike)
+            unrelated = matches.take(np.arange(len(sample)))
+            null = Null.of(unrelated, dataset.strata[rows[: len(sample)]], matcher.alike)
         pairs.append(Pairs.of(rows, matches, null.p_values(matches.score, dataset.strata[rows])))
         compared += len(distinct)
         if len(distinct) > limit:
             notes.append(f"{split}: of {len(distinct)} samples the {limit} most like another one were aligned")
-    links += _near(pairs, compared)
+    links += _near_duplicates(pairs, compared)
     first, second = np.array([link[:2] for link in links], np.int64).reshape(-1, 2).T
-    findings = tuple(_finding(dataset, compare, [links[i] for i in group]) for group in connected(first, second))
+    findings = tuple(_finding(dataset, matcher, [links[i] for i in group]) for group in connected(first, second))
     return Detection(findings, len(dataset), len(dataset), notes=tuple(notes))
 
 
@@ -94,21 +94,23 @@ def _by_content(
     dataset: Dataset, rows: NDArray[np.int64], coincidence: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], list[_Link], str]:
     """The first row of every content, the further rows linked to it, and how many equal rows chance explains."""
-    of_content: dict[str, list[int]] = {}
+    rows_by_content: dict[str, list[int]] = {}
     for row in rows:
-        of_content.setdefault(dataset.contents[row], []).append(int(row))
-    distinct = np.array([own[0] for own in of_content.values()], np.int64)
-    repeated = np.array([len(own) > 1 for own in of_content.values()], bool)
+        rows_by_content.setdefault(dataset.contents[row], []).append(int(row))
+    distinct = np.array([group[0] for group in rows_by_content.values()], np.int64)
+    repeated = np.array([len(group) > 1 for group in rows_by_content.values()], bool)
     p_values = np.where(repeated, (coincidence[distinct] * len(rows)).clip(max=1), 1.0)
-    surprising = repeated & (p_values <= level(p_values))
+    surprising = repeated & (p_values <= bh_threshold(p_values))
     q_values = q_among(p_values, p_values)
     links = [
-        _Link(own[0], row, True, 1.0, False, float(q))
-        for own, q, told in zip(of_content.values(), q_values, surprising, strict=True)
-        for row in own[1:]
-        if told
+        _Link(group[0], row, True, 1.0, False, float(q))
+        for group, q, reported in zip(rows_by_content.values(), q_values, surprising, strict=True)
+        for row in group[1:]
+        if reported
     ]
-    explained = sum(len(own) - 1 for own, told in zip(of_content.values(), surprising, strict=True) if not told)
+    explained = sum(
+        len(group) - 1 for group, reported in zip(rows_by_content.values(), surprising, strict=True) if not reported
+    )
     if not explained:
         return distinct, links, ""
     by_chance = -np.expm1(-coincidence[rows] * np.arange(len(rows))).sum()
@@ -116,7 +118,7 @@ def _by_content(
     return distinct, links, f"{note}{by_chance:.0f} would, of so few values"
 
 
-def _near(parts: list[Pairs], compared: int) -> list[_Link]:
+def _near_duplicates(parts: list[Pairs], compared: int) -> list[_Link]:
     """Near-duplicates of all splits, judged together; a pair that both of its samples accept is linked once."""
     if not parts:
         return []
@@ -128,11 +130,11 @@ def _near(parts: list[Pairs], compared: int) -> list[_Link]:
     for i in np.flatnonzero(accepted):
         a, b = sorted((int(pairs.query[i]), int(pairs.base[i])))
         link = _Link(a, b, False, float(pairs.similarity[i]), bool(pairs.mirrored[i]), float(q_values[i]))
-        links[a, b] = max(link, links.get((a, b), link), key=lambda one: one.similarity)
+        links[a, b] = max(link, links.get((a, b), link), key=lambda candidate: candidate.similarity)
     return list(links.values())
 
 
-def _finding(dataset: Dataset, compare: Matcher[Any], links: list[_Link]) -> Finding:
+def _finding(dataset: Dataset, matcher: Matcher[Any], links: list[_Link]) -> Finding:
     rows = sorted({row for link in links for row in link[:2]})
     split, labels = str(dataset.splits[rows[0]]), [dataset.label(row) for row in rows]
     conflicting, exact = not labels_agree(dataset, rows), all(link.exact for link in links)
@@ -161,7 +163,7 @@ def _finding(dataset: Dataset, compare: Matcher[Any], links: list[_Link]) -> Fin
                     "similarity": link.similarity,
                     "mirrored": link.mirrored,
                     "q_value": link.q_value,
-                    "differences": [] if link.exact else compare.differences(link.first, link.second),
+                    "differences": [] if link.exact else matcher.differences(link.first, link.second),
                 }
                 for link in sorted(links)
             ],
@@ -171,16 +173,16 @@ def _finding(dataset: Dataset, compare: Matcher[Any], links: list[_Link]) -> Fin
 
 
 def _remedies(dataset: Dataset, rows: list[int], conflicting: bool) -> tuple[Remedy, ...]:
-    """Of equal labels one copy is enough; of others all are in doubt, unless most agree."""
+    """With equal labels one copy is enough; with conflicting ones all are in doubt, unless most agree."""
     ids = tuple(dataset.ids[row] for row in rows)
     if not conflicting:
         return (Remedy("remove", ids[1:]),)
     removed, labels = Remedy("remove", ids), [dataset.label(row) for row in rows]
     if dataset.task != "classification":
         return (removed,)
-    counts = Counter(labels).most_common(LABELS)
+    counts = Counter(labels).most_common(MAX_LABELS)
     agreed = [
-        Remedy("relabel", tuple(id for id, own in zip(ids, labels, strict=True) if own != label), (label,))
+        Remedy("relabel", tuple(id for id, assigned in zip(ids, labels, strict=True) if assigned != label), (label,))
         for label, _ in counts
     ]
     return (agreed[0], removed, *agreed[1:]) if counts[0][1] > len(rows) / 2 else (removed, *agreed)

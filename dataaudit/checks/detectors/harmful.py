@@ -39,8 +39,8 @@ KINDS = {"harmful": "Training samples that the model is better without"}
 TASKS = ("classification", "regression")
 NEEDS_POOL = True
 SHARES = (0.01, 0.03, 0.1)
-LEAST_CONFIRMING = 20
-"""Fewer held-out samples than this can't confirm anything."""
+MIN_CONFIRMING = 20
+"""Held-out samples needed to confirm a claim."""
 
 
 @dataclass(frozen=True)
@@ -77,17 +77,17 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     dataset = context.dataset
     train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
     selecting = _selecting(context)
-    if (~selecting).sum() < LEAST_CONFIRMING:
-        few = f"{(~selecting).sum()} held-out samples are too few to confirm harm on, expected {LEAST_CONFIRMING}"
-        return Detection((), 0, len(train), detection.columns, skipped=few)
+    if (~selecting).sum() < MIN_CONFIRMING:
+        reason = f"{(~selecting).sum()} held-out samples are too few to confirm harm on, expected {MIN_CONFIRMING}"
+        return Detection((), 0, len(train), detection.columns, skipped=reason)
     harm = detection.columns["harm"][train]
-    order = np.argsort(-(rankdata(harm) + rankdata(_doubts(context))), kind="stable")
+    order = np.argsort(-(rankdata(harm) + rankdata(_doubt(context))), kind="stable")
     groups = [train[order[:size]] for size in dict.fromkeys(max(1, round(share * len(train))) for share in SHARES)]
     nothing = np.zeros(0, np.int64)
     scores = _errors(dataset, retraining.outputs([nothing, *groups], SEARCH_TIMES, target), target)
     gains = (scores[0] - scores[1:])[:, :, selecting].mean((1, 2))
     group = groups[int(gains.argmax())]
-    searched = ", ".join(f"{gain:+.4f} for {len(one)}" for one, gain in zip(groups, gains, strict=True))
+    searched = ", ".join(f"{gain:+.4f} for {len(candidate)}" for candidate, gain in zip(groups, gains, strict=True))
     note = f"fall of the selecting half's mean {_error_name(dataset)}, by size of group: {searched}"
     if gains.max() <= 0:
         notes = (note, "no group's removal helped, so nothing was put to the proof")
@@ -97,12 +97,13 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     scores = _errors(dataset, outputs, target[~selecting])
     measures = [_Measure(f"{_error_name(dataset)}, turned to positive for better", -scores)]
     if dataset.task == "classification":
-        right = outputs.argmax(3) == dataset.targets[target[~selecting]]
-        measures.append(_Measure("accuracy", right.astype(np.float64)))
+        correct = outputs.argmax(3) == dataset.targets[target[~selecting]]
+        measures.append(_Measure("accuracy", correct.astype(np.float64)))
     proof = f"removal of {len(group)}, under fresh seeds, on the confirming half: " + "; ".join(
-        f"{one.name} {_words(one.gain)}, {_words(one.than_random)} more than by a random removal" for one in measures
+        f"{measure.name} {_formatted(measure.gain)}, {_formatted(measure.than_random)} more than by a random removal"
+        for measure in measures
     )
-    proven = min(measures, key=lambda one: one.p_value)
+    proven = min(measures, key=lambda measure: measure.p_value)
     if proven.p_value > (1 - LEVEL) / 2 / len(measures):
         proof += ": harm is not claimed"
         return Detection((), len(train), len(train), detection.columns, notes=(note, proof))
@@ -110,7 +111,7 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     return Detection((finding,), len(train), len(train), detection.columns, notes=(note, proof))
 
 
-def _words(effect: Effect) -> str:
+def _formatted(effect: Effect) -> str:
     return f"{effect.mean:+.4f} ({effect.low:+.4f} to {effect.high:+.4f})"
 
 
@@ -120,8 +121,8 @@ def _selecting(context: CheckContext) -> NDArray[np.bool_]:
     return stratified_split(context.dataset.strata[target], 0.5, context.seed)
 
 
-def _doubts(context: CheckContext) -> NDArray[np.float64]:
-    """(n_train,) how much models that never saw a sample doubt its target."""
+def _doubt(context: CheckContext) -> NDArray[np.float64]:
+    """(n_train,) out-of-sample doubt of each sample's target: 1 - p, or the absolute error."""
     dataset, train = context.dataset, context.dataset.rows("train")
     if dataset.task == "regression":
         return np.asarray(np.abs(context.pool.predictions[train] - dataset.targets[train]))
@@ -139,8 +140,8 @@ def _harm(context: CheckContext) -> NDArray[np.float64]:
     if dataset.task == "regression":
         gains = 2 * (dataset.targets[target] - context.pool.predictions[target])
     else:
-        right = context.pool.probabilities[target, dataset.targets[target]]
-        gains = right * (1 - right)
+        p_given = context.pool.probabilities[target, dataset.targets[target]]
+        gains = p_given * (1 - p_given)
     weights = np.where(selecting, gains, 0.0) / max(1, selecting.sum())
     harm = np.zeros(context.attribution.shape[0])
     for start, block in context.attribution.blocks():
@@ -174,23 +175,23 @@ def _finding(
 ) -> Finding:
     dataset = context.dataset
     classes = Counter(dataset.label(row) for row in group) if dataset.class_names else Counter[str]()
-    own = harm[np.searchsorted(dataset.rows("train"), group)]
+    group_harm = harm[np.searchsorted(dataset.rows("train"), group)]
     evidence = {
         "size": len(group),
         "classes": {name: classes[name] for name in dataset.class_names if classes[name]},
         "measures": {
-            one.name: {
-                "with": float(one.values[0].mean()),
-                "without": float(one.values[1].mean()),
-                "after_random_removal": float(one.values[2].mean()),
-                "gain": [one.gain.mean, one.gain.low, one.gain.high],
-                "more_than_random": [one.than_random.mean, one.than_random.low, one.than_random.high],
+            measure.name: {
+                "with": float(measure.values[0].mean()),
+                "without": float(measure.values[1].mean()),
+                "after_random_removal": float(measure.values[2].mean()),
+                "gain": [measure.gain.mean, measure.gain.low, measure.gain.high],
+                "more_than_random": [measure.than_random.mean, measure.than_random.low, measure.than_random.high],
             }
-            for one in measures
+            for measure in measures
         },
         "members": [
             {"train_id": dataset.ids[row], "label": dataset.label(row), "harm": float(value)}
-            for row, value in zip(group, own, strict=True)
+            for row, value in zip(group, group_harm, strict=True)
         ],
     }
     gain, random = proven.gain, float((proven.values[2] - proven.values[0]).mean())

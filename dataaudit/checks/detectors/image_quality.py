@@ -71,7 +71,7 @@ CHECKS = (
     _Check("blurred", "sharpness", -1, 0.1, 0.02, "is blurred: detail of pixel size is {:.1%} of its contrast"),
 )
 ALIKE = {"dark", "bright", "low_contrast"}
-"""Of these an image gets the first only: a dark one is low in contrast too."""
+"""An image gets only the first of these: a dark one is low in contrast too."""
 
 
 def detect(context: CheckContext) -> Detection:
@@ -84,18 +84,18 @@ def detect(context: CheckContext) -> Detection:
         _finding(dataset, int(row), "blank", 1.0, "is blank: its pixels are all alike", {})
         for row in np.flatnonzero(blank)
     ]
-    seen = np.flatnonzero(~blank)
-    classes = dataset.strata[seen]
-    taken = np.zeros(len(dataset), bool)
+    nonblank = np.flatnonzero(~blank)
+    classes = dataset.strata[nonblank]
+    reported = np.zeros(len(dataset), bool)
     for check in CHECKS:
-        values = measures[check.measure][seen]
+        values = measures[check.measure][nonblank]
         bad = check.sign * (values - check.bar) > 0
         deviations, q_values = _far_out(check.sign * values, classes, check.floor)
         for place in np.flatnonzero(bad & (q_values <= FALSE_DISCOVERY_RATE)):
-            row, value = int(seen[place]), float(values[place])
-            if check.kind in ALIKE and taken[row]:
+            row, value = int(nonblank[place]), float(values[place])
+            if check.kind in ALIKE and reported[row]:
                 continue
-            taken[row] |= check.kind in ALIKE
+            reported[row] |= check.kind in ALIKE
             evidence = {
                 check.measure: value,
                 "usual": float(np.median(values)),
@@ -120,15 +120,15 @@ def _measures(dataset: Dataset) -> tuple[dict[str, NDArray[np.float32]], NDArray
     blank = np.empty(n, bool)
     step = max(1, BLOCK_BYTES // max(1, 4 * int(np.prod(dataset.pixels.shape[1:]))))
     for start in range(0, n, step):
-        block, here = dataset.pixels[start : start + step], slice(start, start + step)
+        block, span = dataset.pixels[start : start + step], slice(start, start + step)
         low, high = block.min((2, 3)).astype(np.int64), block.max((2, 3)).astype(np.int64)
-        blank[here] = (high - low <= BLANK_RANGE).all(1)
+        blank[span] = (high - low <= BLANK_RANGE).all(1)
         grey = block.mean(1, dtype=np.float32) / 255
-        least, dark, most = np.percentile(grey.reshape(len(grey), -1), [1, 5, 99], axis=1)
-        measures["brightest"][here] = most
-        measures["darkest"][here] = dark
-        measures["contrast"][here] = most - least
-        measures["sharpness"][here] = _sharpness(grey)
+        p1, p5, p99 = np.percentile(grey.reshape(len(grey), -1), [1, 5, 99], axis=1)
+        measures["brightest"][span] = p99
+        measures["darkest"][span] = p5
+        measures["contrast"][span] = p99 - p1
+        measures["sharpness"][span] = _sharpness(grey)
     return measures, blank
 
 
@@ -157,34 +157,34 @@ def _far_out(
 def _deviations(values: NDArray[np.floating], floor: float) -> NDArray[np.float64]:
     if not len(values):
         return np.zeros(0)
-    middle, high = np.quantile(values, [0.5, 0.9])
-    return np.asarray((values - middle) / max(float(high - middle) / norm.ppf(0.9), floor), np.float64)
+    median, high = np.quantile(values, [0.5, 0.9])
+    return np.asarray((values - median) / max(float(high - median) / norm.ppf(0.9), floor), np.float64)
 
 
 def _sizes(dataset: Dataset) -> NDArray[np.float64]:
     """(n, 2) width and height as the files state them; NaN where they do not."""
-    found = [header(source) for source in dataset.sources] or [None] * len(dataset)
-    return np.array([size[0] if size else (np.nan, np.nan) for size in found], np.float64).reshape(-1, 2)
+    sizes = [header(source) for source in dataset.sources] or [None] * len(dataset)
+    return np.array([size[0] if size else (np.nan, np.nan) for size in sizes], np.float64).reshape(-1, 2)
 
 
 def _odd_sizes(dataset: Dataset, sizes: NDArray[np.float64]) -> list[Finding]:
-    known = np.flatnonzero(~np.isnan(sizes[:, 0]))
-    if not len(known):
+    readable = np.flatnonzero(~np.isnan(sizes[:, 0]))
+    if not len(readable):
         return []
-    width, height = sizes[known].T
-    classes = dataset.strata[known]
-    odd = np.zeros(len(known))
-    least_q = np.ones(len(known))
+    width, height = sizes[readable].T
+    classes = dataset.strata[readable]
+    odd = np.zeros(len(readable))
+    least_q = np.ones(len(readable))
     for measure, bar in ((np.log(width * height), np.log(10)), (np.log(width / height), np.log(2))):
         for values in (measure, -measure):
             deviations, q_values = _far_out(values, classes, float(np.log(1.1)))
             far = (values - np.median(values) >= bar - 1e-9) & (q_values <= FALSE_DISCOVERY_RATE)
             odd = np.where(far, np.maximum(odd, deviations), odd)
             least_q = np.where(far, np.minimum(least_q, q_values), least_q)
-    usual = [int(value) for value in np.median(sizes[known], axis=0)]
+    usual = [int(value) for value in np.median(sizes[readable], axis=0)]
     return [
         _finding(
-            dataset, int(known[place]), "odd_size", float(odd[place]),
+            dataset, int(readable[place]), "odd_size", float(odd[place]),
             f"is of odd size: {width[place]:.0f} x {height[place]:.0f} pixels, usual are {usual[0]} x {usual[1]}",
             {
                 "width": int(width[place]), "height": int(height[place]), "usual": usual,

@@ -30,67 +30,70 @@ from ..proof import accepted_by_fdr
 KINDS = {"class_imbalance": "Classes that are rare in training"}
 TASKS = ("classification", "multilabel")
 FALSE_DISCOVERY_RATE = 0.05
-LEAST_SHARE = 0.1
+MIN_SHARE = 0.1
 """Of an equal share, that of all labels divided by the number of classes."""
 
 
 def detect(context: CheckContext) -> Detection:
     """See the module."""
     dataset, train = context.dataset, context.dataset.rows("train")
-    given = _carried(dataset, dataset.targets)
-    counts = given[train].sum(0)
-    bar = LEAST_SHARE * counts.sum() / len(counts)
-    rare = np.flatnonzero((counts > 0) & (counts < bar))
+    labels = _label_matrix(dataset, dataset.targets)
+    counts = labels[train].sum(0)
+    min_count = MIN_SHARE * counts.sum() / len(counts)
+    rare = np.flatnonzero((counts > 0) & (counts < min_count))
     rare = rare[np.argsort(counts[rare], kind="stable")]
-    recalls = _recalls(context, given, rare) if len(context.pool) else [{}] * len(rare)
+    recalls = _recalls(context, labels, rare) if len(context.pool) else [{}] * len(rare)
     findings = tuple(
-        _finding(dataset, int(target), counts, float(bar), recall) for target, recall in zip(rare, recalls, strict=True)
+        _finding(dataset, int(target), counts, float(min_count), recall)
+        for target, recall in zip(rare, recalls, strict=True)
     )
     return Detection(findings, len(dataset), len(dataset))
 
 
-def _carried(dataset: Dataset, targets: NDArray[Any]) -> NDArray[np.bool_]:
-    """(n, c) which labels targets stand for."""
+def _label_matrix(dataset: Dataset, targets: NDArray[Any]) -> NDArray[np.bool_]:
+    """(n, c) indicator matrix of targets."""
     if dataset.task == "multilabel":
         return targets.astype(bool)
     return np.asarray(targets[:, None] == np.arange(len(dataset.class_names)))
 
 
-def _recalls(context: CheckContext, given: NDArray[np.bool_], rare: NDArray[np.int64]) -> list[dict[str, float]]:
+def _recalls(context: CheckContext, labels: NDArray[np.bool_], rare: NDArray[np.int64]) -> list[dict[str, float]]:
     """Recall of each rare class, in figures for the report."""
-    hit = given & _carried(context.dataset, context.pool.predictions)
-    sizes, hits = given.sum(0)[rare], hit.sum(0)[rare]
-    p_values = np.asarray(hypergeom.cdf(hits, given.sum(), hit.sum(), sizes), np.float64)
+    correct = labels & _label_matrix(context.dataset, context.pool.predictions)
+    sizes, hits = labels.sum(0)[rare], correct.sum(0)[rare]
+    p_values = np.asarray(hypergeom.cdf(hits, labels.sum(), correct.sum(), sizes), np.float64)
     _, q_values = accepted_by_fdr(p_values, FALSE_DISCOVERY_RATE)
     return [
         {
             "samples": int(size),
-            "recall": float(found / size),
-            "recall_of_others": float((hit.sum() - found) / max(1, given.sum() - size)),
+            "recall": float(n_hits / size),
+            "recall_of_others": float((correct.sum() - n_hits) / max(1, labels.sum() - size)),
             "recall_q_value": float(q),
         }
-        for size, found, q in zip(sizes, hits, q_values, strict=True)
+        for size, n_hits, q in zip(sizes, hits, q_values, strict=True)
     ]
 
 
-def _finding(dataset: Dataset, target: int, counts: NDArray[np.int64], bar: float, recall: dict[str, float]) -> Finding:
+def _finding(
+    dataset: Dataset, target: int, counts: NDArray[np.int64], min_count: float, recall: dict[str, float]
+) -> Finding:
     name, count, total = dataset.class_names[target], int(counts[target]), len(dataset.rows("train"))
     learnt = not recall or recall["recall_q_value"] > FALSE_DISCOVERY_RATE
-    told = ""
+    recall_words = ""
     if recall:
-        told = f"; recall out of sample {recall['recall']:.0%}, of all others {recall['recall_of_others']:.0%}"
+        recall_words = f"; recall out of sample {recall['recall']:.0%}, of all others {recall['recall_of_others']:.0%}"
     return Finding(
         kind="class_imbalance",
         severity=Severity.LOW if learnt else Severity.MEDIUM,
         sample_ids=(),
-        score=float(1 - count / bar),
-        message=f"class {name!r} has {count} of {total} training samples ({count / total:.2%}){told}",
+        score=float(1 - count / min_count),
+        message=f"class {name!r} has {count} of {total} training samples ({count / total:.2%}){recall_words}",
         fingerprint=fingerprint("class_imbalance", [], name),
         evidence={
             "class": name,
             "train_samples": count,
             "train_share": count / total,
-            "least_share": bar / total,
+            "least_share": min_count / total,
             **recall,
         },
     )

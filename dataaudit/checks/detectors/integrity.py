@@ -42,10 +42,10 @@ LEFT_OUT = (
     ("unlisted_images", Severity.LOW, NOT_LISTED, "images that no metadata file lists, left out"),
     ("hidden_files", Severity.INFO, HIDDEN, "hidden files or folders, left out"),
 )
-"""(kind, severity, reason that a format gave for ignoring a path, words) of what is reported once for all paths."""
+"""(kind, severity, reason that a format gave for ignoring a path, description) of findings that list several paths."""
 
 MANY = 5
-"""Samples of one split, unreadable for one reason, that are findings of their own; more are one."""
+"""Samples of one split, unreadable for one reason, that are separate findings; more are one finding."""
 
 
 def detect(context: CheckContext) -> Detection:
@@ -53,25 +53,29 @@ def detect(context: CheckContext) -> Detection:
     dataset = context.dataset
     findings = list(_unreadable(dataset))
     counts = dataset.counts()
-    for split, of_class in counts.items():
-        missing = [name for name, count in of_class.items() if count == 0]
+    for split, class_counts in counts.items():
+        missing = [name for name, count in class_counts.items() if count == 0]
         for name in missing:
-            unseen = split == "train"
-            where = ", ".join(other for other, there in counts.items() if there[name])
+            in_train = split == "train"
+            where = ", ".join(other_split for other_split, other_counts in counts.items() if other_counts[name])
             nowhere = " or any other" + (": none of its files can be read" if dataset.modality == "image" else "")
             findings.append(
                 Finding(
                     kind="missing_class",
-                    severity=Severity.HIGH if unseen and where else Severity.MEDIUM,
+                    severity=Severity.HIGH if in_train and where else Severity.MEDIUM,
                     sample_ids=(),
-                    score=float(sum(there[name] for there in counts.values())),
+                    score=float(sum(other_counts[name] for other_counts in counts.values())),
                     message=f"class {name!r} has no sample in the {split} split"
                     + (f", only in {where}" if where else nowhere),
                     fingerprint=fingerprint("missing_class", [], f"{split}\0{name}"),
-                    evidence={"class": name, "split": split, "counts": {s: there[name] for s, there in counts.items()}},
+                    evidence={
+                        "class": name,
+                        "split": split,
+                        "counts": {s: other_counts[name] for s, other_counts in counts.items()},
+                    },
                 )
             )
-    for kind, severity, reason, what in LEFT_OUT:
+    for kind, severity, reason, description in LEFT_OUT:
         paths = [item.path for item in dataset.layout.ignored if item.reason == reason]
         if paths:
             findings.append(
@@ -80,7 +84,7 @@ def detect(context: CheckContext) -> Detection:
                     severity=severity,
                     sample_ids=(),
                     score=float(len(paths)),
-                    message=f"{len(paths)} {what}, such as {paths[0]}",
+                    message=f"{len(paths)} {description}, such as {paths[0]}",
                     fingerprint=fingerprint(kind, [], "\0".join(paths)),
                     evidence={"count": len(paths), "examples": paths[:20]},
                 )
@@ -90,10 +94,10 @@ def detect(context: CheckContext) -> Detection:
 
 
 def _unreadable(dataset: Dataset) -> Iterator[Finding]:
-    alike: defaultdict[tuple[str, str], list[UnreadableSample]] = defaultdict(list)
+    by_reason: defaultdict[tuple[str, str], list[UnreadableSample]] = defaultdict(list)
     for sample in dataset.rejected:
-        alike[sample.split, sample.reason].append(sample)
-    for (split, reason), samples in alike.items():
+        by_reason[sample.split, sample.reason].append(sample)
+    for (split, reason), samples in by_reason.items():
         if len(samples) > MANY:
             yield Finding(
                 kind="unreadable",
@@ -102,7 +106,7 @@ def _unreadable(dataset: Dataset) -> Iterator[Finding]:
                 score=float(len(samples)),
                 message=f"{len(samples):,} samples of {split} are left out, {reason}: such as {samples[0].id}",
                 fingerprint=fingerprint(
-                    "unreadable", [_content(dataset, one) for one in samples], f"{split}\0{reason}"
+                    "unreadable", [_content(dataset, sample) for sample in samples], f"{split}\0{reason}"
                 ),
                 evidence={"split": split, "reason": reason, "count": len(samples), "shown": MANY},
                 remedies=(Remedy("remove", tuple(sample.id for sample in samples)),),
@@ -123,7 +127,7 @@ def _unreadable(dataset: Dataset) -> Iterator[Finding]:
 
 
 def _content(dataset: Dataset, sample: UnreadableSample) -> str:
-    """A digest of what there is of a sample; its id, if there is nothing."""
+    """A digest of the sample's content; its id, if it has none."""
     if sample.content:
         return sample.content
     try:

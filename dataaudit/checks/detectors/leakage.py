@@ -40,9 +40,9 @@ Remove the copy from one of the splits. If the two labels differ, one of them is
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,41 +52,32 @@ from ...findings import Finding, Pair, Remedy, Severity, Verification, fingerpri
 from ...training.pool import Pool, log_odds
 from ...training.retraining import Retraining
 from ..detection import Calibration, CheckContext, Detection
-from ..matching.choice import matcher
-from ..matching.copies import MIN_SIMILARITY, Null, Pairs, connected, labels_agree, level
+from ..matching.copies import MIN_SIMILARITY, Pairs, bh_threshold, connected, labels_agree
+from ..matching.copy_influence import CopyInfluence, influence_of_copies
 from ..matching.matcher import Matcher, search
-from ..proof import effect_over_seeds, judged, random_like
+from ..matching.split_copies import search_copies
+from ..proof import effect_over_seeds, effect_verification, random_like
 
 KINDS = {"leakage": "Samples with a copy in another split"}
-LEAST_SIMILARITY = 0.6
-"""What planted copies may lower the similarity to that a pair must have."""
-LOST = 0.05
+LOWEST_BAR = 0.6
+"""Lowest similarity bar that the planted copies may set."""
+LOST_SHARE = 0.05
 """Share of the planted copies that the bar set from them may cost."""
 PLANTED = 60
-NULL_QUERIES = 1000
 SHOWN = 5
-INFLUENCERS = 3
 SET_NAMES = {"train": "training", "val": "validation", "test": "test"}
-
-
-class Searched(NamedTuple):
-    """What was searched, all candidate pairs, and how high pairs score that are none."""
-
-    matcher: Matcher[Any]
-    pairs: Pairs
-    null: Null
 
 
 def detect(context: CheckContext) -> Detection:
     """See the module."""
     dataset = context.dataset
-    compare, pairs, _ = context.once(search_copies)
+    matcher, pairs, _ = context.once(search_copies)
     accepted, q_values = pairs.judged(_similarity_bar(context))
-    influence = _influence(context, pairs, accepted)
+    influence = influence_of_copies(context, pairs, accepted)
     kinds = np.where(pairs.exact, "exact", np.where(accepted, "near-duplicate", "candidate"))
     shown = (dataset.splits[pairs.query] == dataset.target_split) & (accepted | (pairs.rank <= SHOWN))
     findings = tuple(
-        _finding(dataset, compare, pairs, np.flatnonzero(accepted)[group], q_values, influence)
+        _finding(dataset, matcher, pairs, np.flatnonzero(accepted)[group], q_values, influence)
         for group in connected(pairs.query[accepted], pairs.base[accepted])
     )
     examined = len(np.unique(pairs.query))
@@ -96,10 +87,10 @@ def detect(context: CheckContext) -> Detection:
         examined,
         pairs=tuple(
             Pair(dataset.ids[pairs.query[i]], dataset.ids[pairs.base[i]], float(pairs.similarity[i]),
-                 float(influence.own[i]), float(pairs.score[i]), str(kinds[i]), int(pairs.rank[i]))
+                 float(influence.score[i]), float(pairs.score[i]), str(kinds[i]), int(pairs.rank[i]))
             for i in np.flatnonzero(shown)
         ),
-        notes=_notes(context, compare, pairs, accepted),
+        notes=_notes(context, matcher, pairs, accepted),
     )  # fmt: skip
 
 
@@ -107,40 +98,41 @@ def calibrate(context: CheckContext, retrained: Callable[[NDArray[np.int64]], Po
     """Put altered copies of some target samples in place of random training samples, and look for each alone.
 
     Each planted copy is judged as the only one added to the data as it is: among many others Benjamini-Hochberg would
-    ask less of it. As many samples without a planted copy are looked for too. None where the data has no room for any.
+    be more lenient. As many samples without a planted copy are searched too. None where the data has no room for any.
     """
     dataset, rng = context.dataset, np.random.default_rng([context.seed, PLANTED])
     as_is = context.once(search_copies)
-    known = as_is.pairs.where(as_is.pairs.judged(MIN_SIMILARITY)[0])
-    free = rng.permutation(np.setdiff1d(dataset.rows(dataset.target_split), known.query))
-    places = rng.permutation(np.setdiff1d(dataset.rows("train"), known.base))
-    count = min(PLANTED, len(free) // 2, len(places) // 4)
+    copies_as_is = as_is.pairs.where(as_is.pairs.judged(MIN_SIMILARITY)[0])
+    unmatched = rng.permutation(np.setdiff1d(dataset.rows(dataset.target_split), copies_as_is.query))
+    places = rng.permutation(np.setdiff1d(dataset.rows("train"), copies_as_is.base))
+    count = min(PLANTED, len(unmatched) // 2, len(places) // 4)
     if not count:
         return None
-    asked, places = free[: 2 * count], places[:count]
-    with_copies, sorts = as_is.matcher.with_copies(asked[:count], places, rng)
-    matches = search(with_copies, asked, dataset.rows("train"), context.track, "leakage calibration")
-    pairs = Pairs.of(asked, matches, as_is.null.p_values(matches.score, dataset.strata[asked]))
+    query_rows, places = unmatched[: 2 * count], places[:count]
+    with_copies, sorts = as_is.matcher.with_copies(query_rows[:count], places, rng)
+    matches = search(with_copies, query_rows, dataset.rows("train"), context.track, "leakage calibration")
+    pairs = Pairs.of(query_rows, matches, as_is.null.p_values(matches.score, dataset.strata[query_rows]))
 
-    copy_of = dict(zip(asked[:count], places, strict=True))
+    copy_of = dict(zip(query_rows[:count], places, strict=True))
     planted = np.array([copy_of.get(q) == b for q, b in zip(pairs.query, pairs.base, strict=True)], bool)
-    queries, p_values = as_is.pairs.tested(LEAST_SIMILARITY)
+    queries, p_values = as_is.pairs.tested(LOWEST_BAR)
     best = pairs.where(pairs.rank == 1)
-    alone = {
-        query: level(np.append(p_values[queries != query], own))
-        for query, own in zip(best.query, best.p_value, strict=True)
+    threshold_without = {
+        query: bh_threshold(np.append(p_values[queries != query], p_value))
+        for query, p_value in zip(best.query, best.p_value, strict=True)
     }
-    sure = pairs.p_value <= np.array([alone[query] for query in pairs.query])
-    alike = pairs.similarity[sure & planted]
-    bar = min(MIN_SIMILARITY, max(LEAST_SIMILARITY, float(np.quantile(alike, LOST)))) if len(alike) else MIN_SIMILARITY
-    before = set(zip(known.query, known.base, strict=True))
-    new = np.array([(q, b) not in before for q, b in zip(pairs.query, pairs.base, strict=True)], bool)
-    reported = sure & (pairs.similarity >= bar)
-    seen = set(pairs.query[reported & planted])
-    found = Counter(sort for sort, query in zip(sorts, asked, strict=False) if query in seen)
+    significant = pairs.p_value <= np.array([threshold_without[query] for query in pairs.query])
+    bar, similarity = MIN_SIMILARITY, pairs.similarity[significant & planted]
+    if len(similarity):
+        bar = min(MIN_SIMILARITY, max(LOWEST_BAR, float(np.quantile(similarity, LOST_SHARE))))
+    pairs_as_is = set(zip(copies_as_is.query, copies_as_is.base, strict=True))
+    new = np.array([(q, b) not in pairs_as_is for q, b in zip(pairs.query, pairs.base, strict=True)], bool)
+    reported = significant & (pairs.similarity >= bar)
+    queries_found = set(pairs.query[reported & planted])
+    found_by_sort = Counter(sort for sort, query in zip(sorts, query_rows, strict=False) if query in queries_found)
     return Calibration(
         planted=dict(Counter(sorts)),
-        found={sort: found[sort] for sort in sorts},
+        found={sort: found_by_sort[sort] for sort in sorts},
         reported=int((reported & new).sum()),
         right=int((reported & planted).sum()),
         procedure=f"altered copies of {count} {dataset.target_split} samples in place of random training samples, "
@@ -152,20 +144,20 @@ def calibrate(context: CheckContext, retrained: Callable[[NDArray[np.int64]], Po
 def verify(context: CheckContext, detection: Detection, retraining: Retraining) -> Detection:
     """Train without the training samples that have a copy in another split, and without as many random ones.
 
-    Of classes only: what else a model predicts has no margin.
+    For classes only: other targets have no margin.
     """
     dataset = context.dataset
     if dataset.task != "classification":
         note = "what the copies do to the model was not tried by retraining: that is done for classes only"
         return replace(detection, notes=(*detection.notes, note)) if detection.findings else detection
-    row = {id: i for i, id in enumerate(dataset.ids)}
+    row_of = {id: i for i, id in enumerate(dataset.ids)}
     copied = [
-        np.unique([row[copy["test_id"]] for copy in finding.evidence["copies"] if copy["splits"][1] == "train"])
+        np.unique([row_of[copy["test_id"]] for copy in finding.evidence["copies"] if copy["splits"][1] == "train"])
         for finding in detection.findings
     ]
     removed = np.unique(
         [
-            row[copy["train_id"]]
+            row_of[copy["train_id"]]
             for finding in detection.findings
             for copy in finding.evidence["copies"]
             if copy["splits"][1] == "train"
@@ -178,17 +170,17 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     rows = np.union1d(dataset.rows(dataset.target_split), np.concatenate(copied)).astype(np.int64)
     nothing = np.zeros(0, np.int64)
     outputs = retraining.outputs([nothing, removed, random], range(retraining.times), rows)
-    margins = np.stack([log_odds(of_set, dataset.targets[rows]) for of_set in outputs])
+    margins = np.stack([log_odds(set_outputs, dataset.targets[rows]) for set_outputs in outputs])
     drop, random_drop = margins[0] - margins[1], margins[0] - margins[2]
-    right = outputs.argmax(-1) == dataset.targets[rows]
+    correct = outputs.argmax(-1) == dataset.targets[rows]
 
     def verification(samples: NDArray[np.int64]) -> Verification:
         if not len(samples):
             return Verification()
-        own = np.searchsorted(rows, samples)
-        effect = effect_over_seeds(drop[:, own].mean(1))
+        columns = np.searchsorted(rows, samples)
+        effect = effect_over_seeds(drop[:, columns].mean(1))
         measure = "drop of the margin of the given label when the copies are removed"
-        return judged(measure, effect, float(random_drop[:, own].mean()), retraining.times)
+        return effect_verification(measure, effect, float(random_drop[:, columns].mean()), retraining.times)
 
     findings = tuple(
         replace(finding, verification=verification(samples))
@@ -197,36 +189,13 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     target = dataset.splits[rows] == dataset.target_split
     affected = np.isin(rows, np.concatenate(copied)) & target
     notes = [
-        f"mean accuracy of {retraining.times} retrained models on {what}: {everything:.1%} with the copies, "
+        f"mean accuracy of {retraining.times} retrained models on {description}: {everything:.1%} with the copies, "
         f"{without:.1%} without them, {at_random:.1%} without {len(random)} random samples of the same classes"
-        for what, chosen in (("the samples with a copy", affected), (f"all {target.sum()} samples", target))
+        for description, chosen in (("the samples with a copy", affected), (f"all {target.sum()} samples", target))
         if chosen.any()
-        for everything, without, at_random in [right[:, :, chosen].mean((1, 2))]
+        for everything, without, at_random in [correct[:, :, chosen].mean((1, 2))]
     ]
     return replace(detection, findings=findings, notes=(*detection.notes, *notes))
-
-
-def search_copies(context: CheckContext) -> Searched:
-    """Every target sample's best training samples, and every validation sample's best of both splits beside it."""
-    dataset = context.dataset
-    compare, train = matcher(dataset), dataset.rows("train")
-    sample = np.sort(np.random.default_rng(context.seed).permutation(train)[:NULL_QUERIES])
-    unrelated = search(compare, sample, train, context.track, "leakage null")
-    null = Null.of(unrelated, dataset.strata[sample], compare.alike)
-    target, val = dataset.rows(dataset.target_split), dataset.rows("val")
-    pairs = _matched(context, compare, target, train, null)
-    if dataset.target_split == "test" and len(val):
-        pairs = pairs.joined(_matched(context, compare, val, np.union1d(train, target), null))
-    return Searched(compare, pairs, null)
-
-
-def _matched(
-    context: CheckContext, compare: Matcher[Any], queries: NDArray[np.int64], base: NDArray[np.int64], null: Null
-) -> Pairs:
-    dataset = context.dataset
-    matches = search(compare, queries, base, context.track, f"leakage of {dataset.splits[queries[0]]}")
-    p_values = null.p_values(matches.score, dataset.strata[queries])
-    return Pairs.of(queries, matches, p_values).with_exact(dataset.contents, base, compare.coincidence)
 
 
 def _similarity_bar(context: CheckContext) -> float:
@@ -234,65 +203,13 @@ def _similarity_bar(context: CheckContext) -> float:
     return MIN_SIMILARITY if calibrated is None else calibrated
 
 
-@dataclass(frozen=True)
-class _Influence:
-    """What training samples did to the target samples that they may be copies of; NaN and 0 for pairs of other splits.
-
-    own          (m,) score of each pair's training sample
-    deviations   (m,) how far it stands out of the target sample's own scores, in robust deviations; copies only
-    place        (m,) 1 for the target sample's largest score; copies only
-    largest      the largest scores of each target sample that has a copy
-    """
-
-    own: NDArray[np.float64]
-    deviations: NDArray[np.float64]
-    place: NDArray[np.int64]
-    largest: Mapping[int, list[dict[str, Any]]]
-
-    def of_copy(self, i: int) -> dict[str, Any]:
-        """A finding's evidence on one pair."""
-        if not self.place[i]:
-            return {}
-        return {
-            "influence": float(self.own[i]),
-            "influence_deviations": float(self.deviations[i]),
-            "influence_place": int(self.place[i]),
-        }
-
-
-def _influence(context: CheckContext, pairs: Pairs, accepted: NDArray[np.bool_]) -> _Influence:
-    dataset = context.dataset
-    train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
-    own, deviations = np.full((2, len(accepted)), np.nan)
-    place = np.zeros(len(accepted), np.int64)
-    largest: dict[int, list[dict[str, Any]]] = {}
-    known = np.isin(pairs.query, target) & np.isin(pairs.base, train)
-    column, line = np.searchsorted(target, pairs.query), np.searchsorted(train, pairs.base)
-    for start, block in context.attribution.blocks():
-        here = np.flatnonzero(known & (column >= start) & (column < start + block.shape[1]))
-        own[here] = block[line[here], column[here] - start]
-        copies = here[accepted[here]]
-        for at in np.unique(column[copies]):
-            scores = block[:, at - start]
-            middle = np.median(scores)
-            outlying = (scores - middle) / max(1.4826 * float(np.median(np.abs(scores - middle))), 1e-12)
-            mine = copies[column[copies] == at]
-            deviations[mine] = outlying[line[mine]]
-            place[mine] = [1 + (scores > value).sum() for value in scores[line[mine]]]
-            largest[int(target[at])] = [
-                {"id": dataset.ids[train[i]], "influence": float(scores[i]), "influence_deviations": float(outlying[i])}
-                for i in np.argsort(-scores)[:INFLUENCERS]
-            ]
-    return _Influence(own, deviations, place, largest)
-
-
 def _finding(
     dataset: Dataset,
-    compare: Matcher[Any],
+    matcher: Matcher[Any],
     pairs: Pairs,
     group: NDArray[np.int64],
     q_values: NDArray[np.float64],
-    influence: _Influence,
+    influence: CopyInfluence,
 ) -> Finding:
     group = group[np.lexsort((group, -pairs.score[group]))]
     copies = [
@@ -308,7 +225,7 @@ def _finding(
             "mirrored": bool(pairs.mirrored[i]),
             "score": float(pairs.score[i]),
             "q_value": float(q_values[i]),
-            "differences": compare.differences(int(query), int(base)),
+            "differences": matcher.differences(int(query), int(base)),
             **influence.of_copy(int(i)),
         }
         for i in group
@@ -317,8 +234,8 @@ def _finding(
     rows = list(dict.fromkeys(row for i in group for row in (pairs.query[i], pairs.base[i])))
     agree, labels = labels_agree(dataset, rows), sorted({dataset.label(row) for row in rows})
     best = copies[0]
-    how = "an exact copy" if best["exact"] else "a near-duplicate"
-    message = f"{best['test_id']} has {how} in the {SET_NAMES[best['splits'][1]]} set, {best['train_id']}"
+    description = "an exact copy" if best["exact"] else "a near-duplicate"
+    message = f"{best['test_id']} has {description} in the {SET_NAMES[best['splits'][1]]} set, {best['train_id']}"
     if len(rows) > 2:
         message += f"; {len(rows) - 2} more of the same sample"
     if not agree:
@@ -340,35 +257,37 @@ def _finding(
 
 
 def _remedies(dataset: Dataset, queries: NDArray[np.int64], bases: NDArray[np.int64]) -> tuple[Remedy, ...]:
-    """Without the copies under test, without those that models learn from, or with all of them on that side."""
-    tested, known = (tuple(dataset.ids[row] for row in dict.fromkeys(rows.tolist())) for rows in (queries, bases))
-    remedies = [Remedy("remove", tested), Remedy("remove", known)]
+    """Remove the tested copies, remove those trained on, or move all of them to one split."""
+    tested, learnt = (tuple(dataset.ids[row] for row in dict.fromkeys(rows.tolist())) for rows in (queries, bases))
+    remedies = [Remedy("remove", tested), Remedy("remove", learnt)]
     splits = set(dataset.splits[bases].tolist())
     if len(splits) == 1 and not dataset.layout.splits_drawn:
         remedies.append(Remedy("move", tested, (str(splits.pop()),)))
     return tuple(remedies)
 
 
-def _notes(context: CheckContext, compare: Matcher[Any], pairs: Pairs, accepted: NDArray[np.bool_]) -> tuple[str, ...]:
+def _notes(context: CheckContext, matcher: Matcher[Any], pairs: Pairs, accepted: NDArray[np.bool_]) -> tuple[str, ...]:
     dataset, notes = context.dataset, []
     for split in SPLITS[:0:-1]:
         rows = np.intersect1d(dataset.rows(split), pairs.query)
         copied = np.isin(rows, pairs.query[accepted])
-        others = "the training set" if split == dataset.target_split else "the training or the test set"
+        searched = "the training set" if split == dataset.target_split else "the training or the test set"
         if copied.any():
-            notes.append(f"{copied.sum()} of {len(rows)} {split} samples ({copied.mean():.1%}) have a copy in {others}")
+            notes.append(
+                f"{copied.sum()} of {len(rows)} {split} samples ({copied.mean():.1%}) have a copy in {searched}"
+            )
         if copied.any() and not copied.all() and context.pool and dataset.task == "classification":
-            every, without = context.pool.accuracies(rows).mean(), context.pool.accuracies(rows[~copied]).mean()
-            notes.append(f"mean accuracy of the pool's models: {every:.1%} on all of them, {without:.1%} without those")
+            overall, clean = context.pool.accuracies(rows).mean(), context.pool.accuracies(rows[~copied]).mean()
+            notes.append(f"mean accuracy of the pool's models: {overall:.1%} on all of them, {clean:.1%} without those")
         coincident = np.setdiff1d(pairs.query[pairs.exact], pairs.query[accepted & pairs.exact])
         count = np.isin(rows, coincident).sum()
         if count:
             searched_in = dataset.splits == "train"
             if split != dataset.target_split:
                 searched_in |= dataset.splits == dataset.target_split
-            by_chance = -np.expm1(-compare.coincidence[rows] * searched_in.sum()).sum()
+            by_chance = -np.expm1(-matcher.coincidence[rows] * searched_in.sum()).sum()
             notes.append(
-                f"{count} of {len(rows)} {split} samples equal one in {others} and are not reported: by chance alone "
+                f"{count} of {len(rows)} {split} samples equal one in {searched} and are not reported: by chance alone "
                 f"about {by_chance:.0f} would, of so few values"
             )
     return tuple(notes)

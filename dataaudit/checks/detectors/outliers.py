@@ -37,7 +37,7 @@ FALSE_DISCOVERY_RATE = 0.05
 NEIGHBOURS = 10
 COMPONENTS = 100
 MIN_ROWS = 50
-"""With fewer training rows there is no bulk to be outside of."""
+"""Training rows needed to estimate the bulk."""
 TAILS = np.array([0.9, 0.95])
 """Quantiles that the spread is read from, the wider of the two; one sample in twenty may be an outlier."""
 REFERENCE = 20_000
@@ -48,8 +48,8 @@ def detect(context: CheckContext) -> Detection:
     """See the module."""
     dataset, train = context.dataset, context.dataset.rows("train")
     if len(train) < MIN_ROWS:
-        few = f"{len(train)} training samples are too few to say what is usual, {MIN_ROWS} are needed"
-        return Detection((), 0, len(dataset), skipped=few)
+        reason = f"{len(train)} training samples are too few to say what is usual, {MIN_ROWS} are needed"
+        return Detection((), 0, len(dataset), skipped=reason)
     reference = np.sort(np.random.default_rng(context.seed).permutation(train)[:REFERENCE])
     features = descriptors(dataset)
     distance, nearest = _distances(features, reference)
@@ -57,8 +57,8 @@ def detect(context: CheckContext) -> Detection:
     deviations = {view: _deviations(np.log(distance + 1e-9))}
     tails = [norm.logsf(deviations[view])]
     if dataset.modality == "image":
-        pixels, rough = _pixel_views(dataset, reference)
-        deviations |= {"pixels": _deviations(pixels), "roughness": _deviations(rough)}
+        pixels, roughness = _pixel_views(dataset, reference)
+        deviations |= {"pixels": _deviations(pixels), "roughness": _deviations(roughness)}
         tails += [norm.logsf(deviations["pixels"]), np.log(2) + norm.logsf(np.abs(deviations["roughness"]))]
     # The cube root of a sum of log p-values is close to normal (Wilson & Hilferty 1931).
     score = _deviations(np.cbrt(-np.sum(tails, axis=0)))
@@ -80,27 +80,29 @@ def _distances(
     k = min(NEIGHBOURS, len(reference) - 1)
     search = NearestNeighbors(n_neighbors=k + 1, algorithm="brute").fit(features[reference])
     distances, places = search.kneighbors(features)
-    own = reference[places] == np.arange(len(features))[:, None]
-    own[~own.any(1), -1] = True  # no reference row, or one hidden by copies of itself: drop the farthest instead
-    others = reference[places][~own].reshape(len(features), k)
-    return distances[~own].reshape(len(features), k).mean(1), others[:, 0]
+    is_self = reference[places] == np.arange(len(features))[:, None]
+    is_self[~is_self.any(1), -1] = (
+        True  # no reference row, or one hidden by copies of itself: drop the farthest instead
+    )
+    neighbours = reference[places][~is_self].reshape(len(features), k)
+    return distances[~is_self].reshape(len(features), k).mean(1), neighbours[:, 0]
 
 
 def _pixel_views(dataset: Dataset, reference: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(n,) log squared distance of whitened pixels to the neighbours plus the unexplained rest; (n,) log roughness."""
     images = matching_pixels(dataset.pixels).numpy()
     flat = images.reshape(len(images), -1)
-    known = flat[reference]
+    reference_pixels = flat[reference]
     with np.errstate(invalid="ignore"):  # images that are all alike have no variance to take shares of
-        pca = PCA(min(COMPONENTS, *known.shape), random_state=0).fit(known)
+        pca = PCA(min(COMPONENTS, *reference_pixels.shape), random_state=0).fit(reference_pixels)
     projected = pca.transform(flat)
     centred = np.square(flat - pca.mean_).sum(1)
-    rest = np.maximum(centred - np.square(projected).sum(1), 0)
+    residual = np.maximum(centred - np.square(projected).sum(1), 0)
     # Directions of less than average variance are not blown up, they are mostly noise.
     floor = max(float(centred[reference].mean()) / flat.shape[1], 1e-9)
     whitened = np.asarray(projected / np.sqrt(pca.explained_variance_ + floor), np.float32)
     distance = np.square(_distances(whitened, reference)[0])
-    unexplained = rest / (float(rest[reference].mean()) / flat.shape[1] + floor)
+    unexplained = residual / (float(residual[reference].mean()) / flat.shape[1] + floor)
 
     grain = (0.5 / 255) ** 2
     steps = np.square(np.diff(images, axis=2)).mean((1, 2, 3)) + np.square(np.diff(images, axis=3)).mean((1, 2, 3))
@@ -109,11 +111,11 @@ def _pixel_views(dataset: Dataset, reference: NDArray[np.int64]) -> tuple[NDArra
 
 def _deviations(values: NDArray[np.floating]) -> NDArray[np.float64]:
     """Distances from the median in units of a normal's deviation, each side by its own TAILS; 0 without a spread."""
-    middle, normal = np.median(values), norm.ppf(TAILS)
-    above = ((np.quantile(values, TAILS) - middle) / normal).max()
-    below = ((middle - np.quantile(values, 1 - TAILS)) / normal).max()
-    spread = np.where(values > middle, above, below)
-    return np.where(spread > 1e-6, (values - middle) / np.maximum(spread, 1e-6), 0.0)
+    median, normal = np.median(values), norm.ppf(TAILS)
+    above = ((np.quantile(values, TAILS) - median) / normal).max()
+    below = ((median - np.quantile(values, 1 - TAILS)) / normal).max()
+    spread = np.where(values > median, above, below)
+    return np.where(spread > 1e-6, (values - median) / np.maximum(spread, 1e-6), 0.0)
 
 
 def _finding(

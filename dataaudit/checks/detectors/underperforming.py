@@ -37,7 +37,7 @@ from ..proof import accepted_by_fdr
 KINDS = {"underperforming_group": "Groups that models get wrong"}
 NEEDS_POOL = True
 FALSE_DISCOVERY_RATE = 0.05
-LEAST_SHORTFALL = 0.1
+MIN_SHORTFALL = 0.1
 MIN_SIZE = 20
 MAX_CLUSTERS = 50
 SHOWN = 50
@@ -50,7 +50,7 @@ class _Group:
     """A class or a cluster.
 
     right      (rows,) which of its samples are predicted right
-    expected   share of them that should be
+    expected   share of them that is expected to be
     """
 
     name: str
@@ -66,14 +66,14 @@ def detect(context: CheckContext) -> Detection:
     dataset = context.dataset
     features = descriptors(dataset)
     # About three times the square root of the number of samples in each cluster.
-    wanted = int(np.clip(np.sqrt(len(dataset)) / 3, 1, MAX_CLUSTERS)) if features.any() else 1
-    clusters = KMeans(wanted, n_init=1, random_state=context.seed).fit_predict(features)
+    n_clusters = int(np.clip(np.sqrt(len(dataset)) / 3, 1, MAX_CLUSTERS)) if features.any() else 1
+    clusters = KMeans(n_clusters, n_init=1, random_state=context.seed).fit_predict(features)
     groups = [*_classes(dataset, context.pool.predictions), *_clusters(dataset, context.pool.predictions, clusters)]
     accepted, q_values = accepted_by_fdr(np.array([group.p_value for group in groups]), FALSE_DISCOVERY_RATE)
     findings = [
         _finding(dataset, features, group, float(q))
         for group, worse, q in zip(groups, accepted, q_values, strict=True)
-        if worse and group.right.mean() <= group.expected - LEAST_SHORTFALL
+        if worse and group.right.mean() <= group.expected - MIN_SHORTFALL
     ]
     findings.sort(key=lambda finding: -finding.score)
     return Detection(tuple(findings), len(dataset), len(dataset), {"cluster": clusters})
@@ -84,15 +84,15 @@ def _classes(dataset: Dataset, predicted: NDArray[Any]) -> Iterator[_Group]:
     if dataset.task == "regression":
         return
     numbers = np.arange(len(dataset.class_names))
-    given = dataset.targets if dataset.task == "multilabel" else dataset.targets[:, None] == numbers
-    right = given & (predicted if dataset.task == "multilabel" else predicted[:, None] == numbers)
-    sizes, hits = given.sum(0), right.sum(0)
+    labels = dataset.targets if dataset.task == "multilabel" else dataset.targets[:, None] == numbers
+    right = labels & (predicted if dataset.task == "multilabel" else predicted[:, None] == numbers)
+    sizes, hits = labels.sum(0), right.sum(0)
     for number, name in enumerate(dataset.class_names):
         if MIN_SIZE <= sizes[number] < sizes.sum():
-            rows = np.flatnonzero(given[:, number])
-            others = (hits.sum() - hits[number]) / (sizes.sum() - sizes[number])
+            rows = np.flatnonzero(labels[:, number])
+            recall_of_others = (hits.sum() - hits[number]) / (sizes.sum() - sizes[number])
             p = hypergeom.cdf(hits[number], sizes.sum(), hits.sum(), sizes[number])
-            yield _Group(f"class {name!r}", True, rows, right[rows, number], float(others), float(p))
+            yield _Group(f"class {name!r}", True, rows, right[rows, number], float(recall_of_others), float(p))
 
 
 def _clusters(dataset: Dataset, predicted: NDArray[Any], clusters: NDArray[np.int64]) -> Iterator[_Group]:
@@ -106,7 +106,7 @@ def _clusters(dataset: Dataset, predicted: NDArray[Any], clusters: NDArray[np.in
 
 
 def _right(dataset: Dataset, predicted: NDArray[Any]) -> NDArray[np.bool_]:
-    """(n,) samples that are predicted as they should be."""
+    """(n,) samples that are predicted right."""
     if dataset.task == "regression":
         errors = np.abs(predicted - dataset.targets)
         return np.asarray(errors <= np.quantile(errors, NEAR))
@@ -115,12 +115,12 @@ def _right(dataset: Dataset, predicted: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def _expected(right: NDArray[np.bool_], strata: NDArray[np.int64], inside: NDArray[np.bool_]) -> float:
-    """Accuracy of samples of a group's classes, in its proportions: of those outside, of all where these are few."""
+    """Accuracy on the group's classes in its proportions, outside the group, or overall where few are outside."""
     total = 0.0
     for number in np.unique(strata[inside]):
-        mine = strata == number
-        outside = mine & ~inside
-        total += (mine & inside).sum() * right[outside if outside.sum() >= MIN_SIZE else mine].mean()
+        in_class = strata == number
+        outside = in_class & ~inside
+        total += (in_class & inside).sum() * right[outside if outside.sum() >= MIN_SIZE else in_class].mean()
     return float(total / inside.sum())
 
 
@@ -128,20 +128,22 @@ def _finding(dataset: Dataset, features: NDArray[np.float32], group: _Group, q: 
     accuracy, wrong = float(group.right.mean()), group.rows[~group.right]
     typical = np.linalg.norm(features[wrong] - features[group.rows].mean(0), axis=1)
     shown = wrong[np.argsort(typical, kind="stable")][:SHOWN]
-    targets = _targets(dataset, group.rows)
-    most = next(iter(targets), "") if dataset.task == "classification" else ""
-    alike = f"a cluster of {len(group.rows)} look-alikes" + (f", most of class {most!r}," if most else "")
-    what = group.name if group.is_class else alike
-    beside = "of all other samples" if group.is_class else "expected of samples of their classes"
+    targets = _target_counts(dataset, group.rows)
+    commonest = next(iter(targets), "") if dataset.task == "classification" else ""
+    cluster_words = f"a cluster of {len(group.rows)} look-alikes" + (
+        f", most of class {commonest!r}," if commonest else ""
+    )
+    group_words = group.name if group.is_class else cluster_words
+    comparison = "of all other samples" if group.is_class else "expected of samples of their classes"
     if dataset.task == "regression":
-        beside = "expected of samples with numbers like theirs"
+        comparison = "expected of samples with numbers like theirs"
     contents = [] if group.is_class else [dataset.contents[row] for row in shown]
     return Finding(
         kind="underperforming_group",
         severity=Severity.LOW,
         sample_ids=tuple(dataset.ids[row] for row in shown),
         score=group.expected - accuracy,
-        message=f"models are right on {accuracy:.0%} of {what} against {group.expected:.0%} {beside}",
+        message=f"models are right on {accuracy:.0%} of {group_words} against {group.expected:.0%} {comparison}",
         fingerprint=fingerprint("underperforming_group", contents, group.name if group.is_class else "cluster"),
         evidence={
             "group": group.name,
@@ -156,11 +158,13 @@ def _finding(dataset: Dataset, features: NDArray[np.float32], group: _Group, q: 
     )
 
 
-def _targets(dataset: Dataset, rows: NDArray[np.int64]) -> dict[str, int]:
+def _target_counts(dataset: Dataset, rows: NDArray[np.int64]) -> dict[str, int]:
     """Samples of each class or label among the rows, the commonest first; none where the targets are numbers."""
     if dataset.task == "regression":
         return {}
-    given = dataset.targets[rows]
-    counts = given.sum(0) if dataset.task == "multilabel" else np.bincount(given, minlength=len(dataset.class_names))
+    targets = dataset.targets[rows]
+    counts = (
+        targets.sum(0) if dataset.task == "multilabel" else np.bincount(targets, minlength=len(dataset.class_names))
+    )
     order = np.argsort(-counts, kind="stable")
     return {dataset.class_names[number]: int(counts[number]) for number in order if counts[number]}

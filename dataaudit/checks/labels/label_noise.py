@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize
-from scipy.special import expit, log_softmax, softmax
+from scipy.special import expit, log_softmax, logit, softmax
+
+from ..detection import Calibration
 
 EXPECTED_FALSE = 0.2
 """Share of the reported labels that may be right after all."""
@@ -64,30 +66,30 @@ def fit_noise(views: NDArray[np.float64], labels: NDArray[np.int64]) -> LabelNoi
     """Of log-probabilities (k, n, c) and given labels (n,)."""
     step = -(-len(labels) // FIT_ROWS)
     views, labels = views[:, ::step], labels[::step]
-    count, _, classes = views.shape
+    n_views, _, classes = views.shape
     at_random = (1 - np.eye(classes)) / max(1, classes - 1)
-    alike = _alike(views, labels)
+    confusable = _confusability(views, labels)
 
-    def model(point: NDArray[np.float64]) -> LabelNoise:
-        chances = np.exp(point[count:])
+    def model(parameters: NDArray[np.float64]) -> LabelNoise:
+        chances = np.exp(parameters[n_views:])
         chances /= 1 + chances.sum()
-        mixed = chances[0] * at_random + chances[1] * alike
-        return LabelNoise(np.exp(point[:count]), mixed + np.diag(1 - mixed.sum(1)))
+        mixed = chances[0] * at_random + chances[1] * confusable
+        return LabelNoise(np.exp(parameters[:n_views]), mixed + np.diag(1 - mixed.sum(1)))
 
-    def loss(point: NDArray[np.float64]) -> float:
-        return float(-np.log(_joint(model(point), views, labels).sum(1) + 1e-300).mean())
+    def loss(parameters: NDArray[np.float64]) -> float:
+        return float(-np.log(_joint(model(parameters), views, labels).sum(1) + 1e-300).mean())
 
-    start = np.r_[np.full(count, np.log(0.4)), -3.0, -3.0]
-    bounds = [(-8.0, 0.0)] * count + [(LEAST_CHANCE, 1.0)] * 2
+    start = np.r_[np.full(n_views, np.log(0.4)), -3.0, -3.0]
+    bounds = [(-8.0, 0.0)] * n_views + [(LEAST_CHANCE, 1.0)] * 2
     return model(minimize(loss, start, method="L-BFGS-B", bounds=bounds).x)
 
 
 def judge(noise: LabelNoise, views: NDArray[np.float64], labels: NDArray[np.int64]) -> Verdicts:
-    """What the model says of labels (n,), given log-probabilities (k, n, c)."""
+    """The fitted model's verdicts on labels (n,), given log-probabilities (k, n, c)."""
     joint, rows = _joint(noise, views, labels), np.arange(len(labels))
-    own = joint[rows, labels]
+    p_given = joint[rows, labels]
     joint[rows, labels] = 0.0
-    return Verdicts(np.log(joint.sum(1) + 1e-300) - np.log(own + 1e-300), joint.argmax(1))
+    return Verdicts(np.log(joint.sum(1) + 1e-300) - np.log(p_given + 1e-300), joint.argmax(1))
 
 
 def surest(wrong: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -103,7 +105,7 @@ def surest(wrong: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.fl
 
 
 def cautious_shift(log_odds: NDArray[np.float64], wrong: NDArray[np.float64]) -> float:
-    """By how much log-odds fall short of what is known of the labels: a calibration's intercept, on the safe side.
+    """By how much log-odds must be raised to agree with the labels known: a conservative calibration intercept.
 
     wrong   (n,) 1 for a planted error, else the probability that the label was wrong already
 
@@ -123,17 +125,24 @@ def cautious_shift(log_odds: NDArray[np.float64], wrong: NDArray[np.float64]) ->
     )
 
 
+def log_odds_shift(calibration: Calibration | None) -> float:
+    """Shift of the log-odds that turns the calibrated threshold into an even chance."""
+    if calibration is None or calibration.threshold is None:
+        return 0.0
+    return -float(logit(calibration.threshold))
+
+
 def _joint(noise: LabelNoise, views: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """(n, c) chance of each true class together with the given label."""
     true = np.exp(log_softmax(np.tensordot(noise.weights, views, 1), axis=1))
     return np.asarray(true * noise.mixing[:, labels].T)
 
 
-def _alike(views: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(c, c) what else the samples labelled as the row's class look like, on average; rows sum to one."""
-    looks, classes = softmax(views.mean(0), axis=1), views.shape[2]
+def _confusability(views: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(c, c) mean probability of each other class for samples labelled as the row's class; rows sum to one."""
+    probabilities, classes = softmax(views.mean(0), axis=1), views.shape[2]
     mean = np.ones((classes, classes))
     for label in np.unique(labels):
-        mean[label] = looks[labels == label].mean(0)
+        mean[label] = probabilities[labels == label].mean(0)
     np.fill_diagonal(mean, 0.0)
     return np.asarray(mean / np.maximum(mean.sum(1, keepdims=True), 1e-300))

@@ -1,4 +1,4 @@
-"""Out-of-sample class probabilities from unlike views of the same data, for telling wrong labels from hard samples."""
+"""Out-of-sample class probabilities from different views of the same data, to tell wrong labels from hard samples."""
 
 import numpy as np
 import torch
@@ -33,23 +33,23 @@ def _descriptors(dataset: Dataset) -> NDArray[np.float32]:
     train = dataset.rows("train")
     if dataset.modality == "image":
         parts = torch.split(matching_pixels(dataset.pixels), 4096)
-        return _scaled(principal(torch.cat([hog(part, CELLS) for part in parts]).numpy(), train))
+        return _scaled(principal_components(torch.cat([hog(part, CELLS) for part in parts]).numpy(), train))
     if dataset.modality == "text":
         features = character_features(np.asarray(dataset.inputs), train)
         return _scaled(features - features[train].mean(0))
     if dataset.modality == "table":
-        return _scaled(principal(encode(dataset.frame, train), train))
+        return _scaled(principal_components(encode(dataset.frame, train), train))
     flat = np.nan_to_num(np.asarray(dataset.inputs).reshape(len(dataset), -1).astype(np.float32))
     deviation = flat[train].std(0)
-    return _scaled(principal((flat - flat[train].mean(0)) / np.where(deviation > 0, deviation, 1), train))
+    return _scaled(principal_components((flat - flat[train].mean(0)) / np.where(deviation > 0, deviation, 1), train))
 
 
-def principal(features: NDArray[np.float32], train: NDArray[np.int64]) -> NDArray[np.float32]:
+def principal_components(features: NDArray[np.float32], train: NDArray[np.int64]) -> NDArray[np.float32]:
     """(n, d) principal components of the training rows, at most COMPONENTS; one of zeros where these are all alike."""
-    known = features[train]
-    if len(known) < 2 or not (known != known[0]).any():
+    train_features = features[train]
+    if len(train_features) < 2 or not (train_features != train_features[0]).any():
         return np.zeros((len(features), 1), np.float32)
-    pca = PCA(min(COMPONENTS, *known.shape), random_state=0).fit(known)
+    pca = PCA(min(COMPONENTS, *train_features.shape), random_state=0).fit(train_features)
     return np.asarray(pca.transform(features), np.float32)
 
 
@@ -66,13 +66,13 @@ def linear_probabilities(dataset: Dataset, features: NDArray[np.float32], seed: 
     folds = splitter(min(FOLDS, len(train)), shuffle=True, random_state=seed)
     tasks = [(train[inside], train[outside]) for inside, outside in folds.split(train, dataset.targets[train])]
     tasks.append((train, np.setdiff1d(np.arange(len(dataset)), train)))
-    for fitted, asked in tasks:
-        classes = np.unique(dataset.targets[fitted])
+    for fit_rows, predicted_rows in tasks:
+        classes = np.unique(dataset.targets[fit_rows])
         if len(classes) == 1:
-            probabilities[asked, classes[0]] = 1.0
-        elif len(asked):
-            model = LogisticRegression(C=0.05, max_iter=300).fit(features[fitted], dataset.targets[fitted])
-            probabilities[np.ix_(asked, classes)] = model.predict_proba(features[asked])
+            probabilities[predicted_rows, classes[0]] = 1.0
+        elif len(predicted_rows):
+            model = LogisticRegression(C=0.05, max_iter=300).fit(features[fit_rows], dataset.targets[fit_rows])
+            probabilities[np.ix_(predicted_rows, classes)] = model.predict_proba(features[predicted_rows])
     return probabilities
 
 
@@ -81,9 +81,9 @@ def nearest_training(dataset: Dataset, features: NDArray[np.float32]) -> NDArray
     train = dataset.rows("train")
     k = min(NEIGHBOURS, len(train) - 1)
     nearest = NearestNeighbors(n_neighbors=k + 1).fit(features[train]).kneighbors(features, return_distance=False)
-    own = train[nearest] == np.arange(len(dataset))[:, None]
-    own[~own.any(1), -1] = True  # not a training row: drop the farthest instead
-    return np.asarray(train[nearest][~own].reshape(len(dataset), k), np.int64)
+    is_self = train[nearest] == np.arange(len(dataset))[:, None]
+    is_self[~is_self.any(1), -1] = True  # not a training row: drop the farthest instead
+    return np.asarray(train[nearest][~is_self].reshape(len(dataset), k), np.int64)
 
 
 def neighbour_probabilities(dataset: Dataset, neighbours: NDArray[np.int64]) -> NDArray[np.float64]:

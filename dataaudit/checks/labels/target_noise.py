@@ -3,7 +3,7 @@
 The model: a given number is the prediction plus noise, or with some chance it has nothing to do with the sample. Noise
 is Student's t in units of a local spread, its two sides apart, so that heavy tails, skewness and spreads that grow with
 the prediction are noise and not errors. A wrong number is drawn from the given ones, or from a Cauchy distribution
-three times as wide, as slips of the decimal point or the sign are. All is of maximum likelihood.
+three times as wide, as slips of the decimal point or the sign are. All parameters are fitted by maximum likelihood.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ LEAST_SPREAD = 0.1
 """Of the spread overall."""
 CENTRES = 100
 LEAST_RATIO = 10.0
-"""Twice the gain in log-likelihood by wrong numbers, below which none are claimed: p = 0.002 were it chi-square."""
+"""Least likelihood-ratio statistic at which wrong numbers are claimed: p = 0.002 if it were chi-square."""
 LEAST_CHANCE, MOST_CHANCE = -9.0, -1.1
 """Log-odds of a wrong number. A quarter of them can't be told from noise that has no mean."""
 FREEDOM = (0.75, 50.0)
@@ -46,7 +46,7 @@ class TargetNoise:
     ratio: float
 
     @property
-    def told(self) -> bool:
+    def has_errors(self) -> bool:
         """Whether the data show that numbers are wrong, rather than that tails are heavy."""
         return self.ratio >= LEAST_RATIO and self.chance < expit(MOST_CHANCE)
 
@@ -68,12 +68,12 @@ class TargetVerdicts:
 def judge_targets(
     targets: NDArray[np.float64], predicted: NDArray[np.float64], train: NDArray[np.int64]
 ) -> TargetVerdicts:
-    """What the model, fitted on training rows, says of numbers (n,), given out-of-sample predictions (n,)."""
+    """Verdicts of the model, fitted on training rows, on numbers (n,), given out-of-sample predictions (n,)."""
     spread = _local_spread(targets, predicted, train)
     deviations = (targets - predicted) / spread
     if_wrong = _log_density_if_wrong(targets, targets[train]) + np.log(spread)
-    fitted = train[:: -(-len(train) // FIT_ROWS)]
-    noise = _fit(deviations[fitted], if_wrong[fitted])
+    fit_rows = train[:: -(-len(train) // FIT_ROWS)]
+    noise = _fit(deviations[fit_rows], if_wrong[fit_rows])
     if_right = _log_density_if_right(deviations, *noise.spreads, *noise.freedoms)
     log_odds = np.log(noise.chance) - np.log1p(-noise.chance) + if_wrong - if_right
     return TargetVerdicts(noise, log_odds, deviations, spread)
@@ -86,20 +86,20 @@ def _local_spread(
     order = train[np.argsort(predicted[train], kind="stable")]
     residuals = pd.Series(np.abs(targets[order] - predicted[order]))
     window = max(FEWEST, len(train) // WINDOW)
-    near = residuals.rolling(window, center=True, min_periods=-(-min(window, len(train)) // 3)).median()
+    local = residuals.rolling(window, center=True, min_periods=-(-min(window, len(train)) // 3)).median()
     least = max(LEAST_SPREAD * float(residuals.median()), 1e-9 * float(np.abs(targets[train]).max()), 1e-300)
-    near = near.bfill().ffill().clip(lower=least)
-    return np.asarray(np.interp(predicted, predicted[order], near) / 0.6745)
+    local = local.bfill().ffill().clip(lower=least)
+    return np.asarray(np.interp(predicted, predicted[order], local) / 0.6745)
 
 
-def _log_density_if_wrong(targets: NDArray[np.float64], given: NDArray[np.float64]) -> NDArray[np.float64]:
-    low, middle, high = np.quantile(given, [0.25, 0.5, 0.75])
-    spread = float(high - low) / 1.349 or float(given.std()) or 1.0
+def _log_density_if_wrong(targets: NDArray[np.float64], train_targets: NDArray[np.float64]) -> NDArray[np.float64]:
+    low, median, high = np.quantile(train_targets, [0.25, 0.5, 0.75])
+    spread = float(high - low) / 1.349 or float(train_targets.std()) or 1.0
     kernel = spread / 3
     drawn = np.zeros(len(targets))
-    for centre in np.quantile(given, np.linspace(0.005, 0.995, CENTRES)):
+    for centre in np.quantile(train_targets, np.linspace(0.005, 0.995, CENTRES)):
         drawn += t.pdf((targets - centre) / kernel, 3) / kernel / CENTRES
-    wide = cauchy.pdf(targets, middle, 3 * spread)
+    wide = cauchy.pdf(targets, median, 3 * spread)
     return np.asarray(np.log((drawn + wide) / 2 + 1e-300))
 
 
@@ -115,17 +115,17 @@ def _log_density_if_right(
 
 
 def _fit(deviations: NDArray[np.float64], if_wrong: NDArray[np.float64]) -> TargetNoise:
-    def loss(point: NDArray[np.float64], log_odds: float) -> float:
-        if_right = _log_density_if_right(deviations, *np.exp(point[:4]))
+    def loss(parameters: NDArray[np.float64], log_odds: float) -> float:
+        if_right = _log_density_if_right(deviations, *np.exp(parameters[:4]))
         chance = expit(log_odds)
         return float(-np.logaddexp(np.log1p(-chance) + if_right, np.log(chance) + if_wrong).sum())
 
     bounds: list[Any] = [(-3.0, 3.0)] * 2 + [tuple(np.log(FREEDOM))] * 2
-    without = minimize(loss, [0.0, 0.0, 1.0, 1.0], args=(-50.0,), method="L-BFGS-B", bounds=bounds)
+    no_errors = minimize(loss, [0.0, 0.0, 1.0, 1.0], args=(-50.0,), method="L-BFGS-B", bounds=bounds)
     bounds.append((LEAST_CHANCE, MOST_CHANCE))
-    start = [*without.x[:2], 2.0, 2.0, -3.0]
-    found = minimize(lambda point: loss(point, point[4]), start, method="L-BFGS-B", bounds=bounds)
-    ratio = max(0.0, 2 * float(without.fun - found.fun))
-    best = np.append(without.x, LEAST_CHANCE) if ratio < LEAST_RATIO else found.x
-    below, above, freedom_below, freedom_above = (float(one) for one in np.exp(best[:4]))
+    start = [*no_errors.x[:2], 2.0, 2.0, -3.0]
+    with_errors = minimize(lambda parameters: loss(parameters, parameters[4]), start, method="L-BFGS-B", bounds=bounds)
+    ratio = max(0.0, 2 * float(no_errors.fun - with_errors.fun))
+    best = np.append(no_errors.x, LEAST_CHANCE) if ratio < LEAST_RATIO else with_errors.x
+    below, above, freedom_below, freedom_above = (float(value) for value in np.exp(best[:4]))
     return TargetNoise(float(expit(best[4])), (below, above), (freedom_below, freedom_above), ratio)

@@ -17,6 +17,6 @@ MATCHERS: Mapping[Modality, Callable[[Dataset], Matcher[Any]]] = {
 }
 
 
-def matcher(dataset: Dataset) -> Matcher[Any]:
+def matcher_for(dataset: Dataset) -> Matcher[Any]:
     """The matcher of a dataset's samples."""
     return MATCHERS[dataset.modality](dataset)

@@ -1,4 +1,4 @@
-"""Which matched samples are copies: pairs with p-values, learnt from samples that are none, and groups of pairs."""
+"""Which matched samples are copies: pairs with p-values, from a null of samples without copies, and groups of pairs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -14,10 +14,10 @@ from .matcher import Matches
 
 MIN_NULL = 25
 TAILS = ((0.75, 0.93), (0.5, 0.85))
-"""Quantiles between which the null's tail is fitted; what lies above may be duplicates and is not looked at."""
+"""Quantiles between which the null's tail is fitted; what lies above may be duplicates and is left out."""
 FALSE_DISCOVERY_RATE = 0.05
 MIN_SIMILARITY = 0.8
-"""How alike a near-duplicate must be once aligned, beside being too alike to be none."""
+"""How alike a near-duplicate must be once aligned, in addition to a significant score."""
 SAME_NUMBER = 1e-9
 """Targets no farther apart than this, relative to their size, are equal."""
 EXACT_SCORE = 25.0
@@ -35,8 +35,8 @@ class Null:
     def of(cls, matches: Matches, classes: NDArray[np.int64], alike: float) -> "Null":
         """From queries of these classes (q,), what is as similar as `alike` left out; see Matcher."""
         scores = matches.unrelated(alike)
-        known = ~np.isnan(scores)
-        return cls(scores[known], classes[known])
+        valid = ~np.isnan(scores)
+        return cls(scores[valid], classes[valid])
 
     def p_values(self, scores: NDArray[np.float32], classes: NDArray[np.int64]) -> NDArray[np.float64]:
         """For scores (q, k) of queries of these classes (q,); 1 for all where there is nothing to learn from."""
@@ -94,14 +94,16 @@ class Pairs:
         by_content: dict[str, list[int]] = {}
         for row in base:
             by_content.setdefault(contents[row], []).append(int(row))
-        found = [(int(q), b) for q in np.unique(self.query) for b in by_content.get(contents[q], []) if b != q]
-        query, copies = np.array(found, np.int64).reshape(-1, 2).T
-        n = len(query)
-        one, sure = np.ones(n, np.float32), np.full(n, EXACT_SCORE, np.float32)
+        equal_pairs = [(int(q), b) for q in np.unique(self.query) for b in by_content.get(contents[q], []) if b != q]
+        query, copies = np.array(equal_pairs, np.int64).reshape(-1, 2).T
+        count = len(query)
+        similarity, score = np.ones(count, np.float32), np.full(count, EXACT_SCORE, np.float32)
         by_chance = (coincidence[query] * len(base)).clip(max=1)
-        exact = Pairs(query, copies, one, sure, np.zeros(n, bool), by_chance, np.ones(n, bool), np.arange(n))
-        other = np.array([contents[q] != contents[b] for q, b in zip(self.query, self.base, strict=True)], bool)
-        return self.where(other).joined(exact)
+        exact = Pairs(
+            query, copies, similarity, score, np.zeros(count, bool), by_chance, np.ones(count, bool), np.arange(count)
+        )
+        different = np.array([contents[q] != contents[b] for q, b in zip(self.query, self.base, strict=True)], bool)
+        return self.where(different).joined(exact)
 
     def joined(self, other: "Pairs") -> "Pairs":
         """Both, ranked together."""
@@ -111,7 +113,7 @@ class Pairs:
         return replace(both, rank=np.arange(len(starts)) - starts + 1)
 
     def where(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "Pairs":
-        """The chosen ones."""
+        """The chosen pairs."""
         return Pairs(*(getattr(self, f.name)[chosen] for f in fields(self)))
 
     def tested(self, bar: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -124,12 +126,12 @@ class Pairs:
 
         Exact pairs are judged among themselves.
 
-        untested   further queries, whose best pairs are taken for none
+        untested   number of further queries, whose best pairs count with a p-value of 1
         """
         p_values = np.concatenate([self.tested(bar)[1], np.ones(untested)])
-        near = (self.p_value <= level(p_values)) & (self.similarity >= bar)
+        near = (self.p_value <= bh_threshold(p_values)) & (self.similarity >= bar)
         by_chance = np.where(self.exact, self.p_value, 1.0)[self.rank == 1]
-        accepted = np.where(self.exact, self.p_value <= level(by_chance), near)
+        accepted = np.where(self.exact, self.p_value <= bh_threshold(by_chance), near)
         return accepted, np.where(self.exact, q_among(by_chance, self.p_value), q_among(p_values, self.p_value))
 
 
@@ -141,7 +143,7 @@ def labels_agree(dataset: Dataset, rows: Sequence[int]) -> bool:
     return bool((targets == targets[0]).all())
 
 
-def level(p_values: NDArray[np.float64]) -> float:
+def bh_threshold(p_values: NDArray[np.float64]) -> float:
     """The largest p-value that Benjamini & Hochberg accept."""
     accepted, _ = accepted_by_fdr(p_values, FALSE_DISCOVERY_RATE)
     return float(FALSE_DISCOVERY_RATE * accepted.sum() / max(1, len(accepted)))
@@ -151,8 +153,8 @@ def q_among(tested: NDArray[np.float64], p_values: NDArray[np.float64]) -> NDArr
     """The q value of each p-value: that of the tested one next above, 1 above all."""
     _, q_values = accepted_by_fdr(tested, FALSE_DISCOVERY_RATE)
     order = np.argsort(tested)
-    found: NDArray[np.float64] = np.append(q_values[order], 1.0)[np.searchsorted(tested[order], p_values)]
-    return found
+    q: NDArray[np.float64] = np.append(q_values[order], 1.0)[np.searchsorted(tested[order], p_values)]
+    return q
 
 
 def connected(a: NDArray[np.int64], b: NDArray[np.int64]) -> list[NDArray[np.int64]]:
@@ -177,12 +179,12 @@ def by_class(
     """
     standard_null, standard = null.copy(), scores.copy()
     for target in np.union1d(null_classes, classes):
-        mine, asked = null_classes == target, classes == target
-        own = null[mine] if mine.sum() >= MIN_NULL else null
-        middle = np.median(own)
-        spread = max(float(np.median(np.abs(own - middle))), 0.1)
-        standard_null[mine] = (null[mine] - middle) / spread
-        standard[asked] = (scores[asked] - middle) / spread
+        in_null, in_scores = null_classes == target, classes == target
+        reference = null[in_null] if in_null.sum() >= MIN_NULL else null
+        median = np.median(reference)
+        spread = max(float(np.median(np.abs(reference - median))), 0.1)
+        standard_null[in_null] = (null[in_null] - median) / spread
+        standard[in_scores] = (scores[in_scores] - median) / spread
     return standard_null, standard
 
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ...dataset import Track
 from ..planting.images import altered_in_turn
-from .matcher import KEPT, KEPT_QUICKLY, Matches
+from .matcher import N_CANDIDATES, N_CANDIDATES_QUICK, Matches
 from .near_duplicates import FEW_WARPS, WARPS, WarpedCandidates, align, matching_pixels, nominate
 
 
@@ -24,7 +24,7 @@ class ImageMatcher:
         self, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str, quick: bool = False
     ) -> WarpedCandidates:
         """By descriptors; in a quick search only mirrored, not moved."""
-        warps, count = (FEW_WARPS, KEPT_QUICKLY) if quick else (WARPS, KEPT)
+        warps, count = (FEW_WARPS, N_CANDIDATES_QUICK) if quick else (WARPS, N_CANDIDATES)
         return nominate(self.pixels, queries, base, track, label, warps, count)
 
     def align(self, candidates: WarpedCandidates, track: Track, label: str) -> Matches:
@@ -34,7 +34,7 @@ class ImageMatcher:
     def with_copies(
         self, rows: NDArray[np.int64], places: NDArray[np.int64], rng: np.random.Generator
     ) -> tuple["ImageMatcher", list[str]]:
-        """See `planting_images.py`. The matcher returned is for matching only: its inputs are those before."""
+        """See `planting/images.py`. The matcher returned is for matching only: its inputs are those before."""
         altered, sorts = altered_in_turn(self.inputs[rows], rng)
         pixels = self.pixels.clone()
         pixels[places] = matching_pixels(altered)

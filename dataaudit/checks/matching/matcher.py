@@ -1,6 +1,6 @@
-"""What finding copies asks of a modality: candidates for every sample, then each pair aligned and scored.
+"""The interface for finding copies in a modality: candidates for every sample, then each pair aligned and scored.
 
-A modality is one file with a Matcher, `matching_images.py` and the like, listed in `matchers.py`.
+A modality is one file with a Matcher, `images.py` and the like, listed in `choice.py`.
 """
 
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from ...dataset import Track
 
-KEPT, KEPT_QUICKLY = 8, 4
-"""Candidates kept of each query, in a thorough and in a quick search."""
+N_CANDIDATES, N_CANDIDATES_QUICK = 8, 4
+"""Candidates per query, in a thorough and in a quick search."""
 
 
-Kind = TypeVar("Kind", bound="Candidates | Matches")
-Found = TypeVar("Found", bound="Candidates")
+QueriesT = TypeVar("QueriesT", bound="Candidates | Matches")
+CandidatesT = TypeVar("CandidatesT", bound="Candidates")
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Candidates:
     base: NDArray[np.int64]
     nearness: NDArray[np.float32]
 
-    def of(self, chosen: NDArray[np.int64]) -> Self:
+    def take(self, chosen: NDArray[np.int64]) -> Self:
         """Those of chosen queries, by position."""
-        return _chosen(self, chosen)
+        return _take(self, chosen)
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class Matches:
     mirrored: NDArray[np.bool_]
     chance: NDArray[np.float64] | None = None
 
-    def of(self, chosen: NDArray[np.int64]) -> Self:
+    def take(self, chosen: NDArray[np.int64]) -> Self:
         """Those of chosen queries, by position."""
-        return _chosen(self, chosen)
+        return _take(self, chosen)
 
     @classmethod
     def ranked(
@@ -87,14 +87,14 @@ class Matches:
         return np.where(np.isfinite(scores), scores, np.nan)
 
 
-def _chosen(of_queries: Kind, chosen: NDArray[np.int64]) -> Kind:
+def _take(results: QueriesT, chosen: NDArray[np.int64]) -> QueriesT:
     arrays: dict[str, Any] = {
-        name: value[chosen] for name, value in vars(of_queries).items() if isinstance(value, np.ndarray)
+        name: value[chosen] for name, value in vars(results).items() if isinstance(value, np.ndarray)
     }
-    return replace(of_queries, **arrays)
+    return replace(results, **arrays)
 
 
-class Matcher(Protocol[Found]):
+class Matcher(Protocol[CandidatesT]):
     """Finds copies among the samples of one dataset, by row.
 
     alike         pairs at least this similar are copies whatever else the data holds, and no measure of how high pairs
@@ -107,15 +107,15 @@ class Matcher(Protocol[Found]):
 
     def nominate(
         self, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str, quick: bool = False
-    ) -> Found:
+    ) -> CandidatesT:
         """The likeliest base rows of every query row, KEPT or KEPT_QUICKLY; never the query itself."""
 
-    def align(self, candidates: Found, track: Track, label: str) -> Matches:
-        """Compare every candidate with its query and sort each query's by what that proves."""
+    def align(self, candidates: CandidatesT, track: Track, label: str) -> Matches:
+        """Align every candidate with its query, and sort each query's candidates by the evidence."""
 
     def with_copies(
         self, rows: NDArray[np.int64], places: NDArray[np.int64], rng: np.random.Generator
-    ) -> tuple["Matcher[Found]", Sequence[str]]:
+    ) -> tuple["Matcher[CandidatesT]", Sequence[str]]:
         """The same samples with altered copies of `rows` in `places`, and how each copy was altered."""
 
     def differences(self, left: int, right: int) -> list[list[str]]:

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from ...data.features.images import WhitenedPixels, hog
 from ...dataset import Track
-from .matcher import KEPT, Candidates, Matches
+from .matcher import N_CANDIDATES, Candidates, Matches
 from .registration import blur, likeness, register, warp
 
 CELLS = 5
@@ -82,7 +82,7 @@ def search(
 
 def nominate(
     pixels: Tensor, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str,
-    warps: Sequence[Warp] = WARPS, count: int = KEPT,
+    warps: Sequence[Warp] = WARPS, count: int = N_CANDIDATES,
 ) -> WarpedCandidates:  # fmt: skip
     """The `count` likeliest base rows of every query row, by descriptors; never the query itself."""
     whitened = WhitenedPixels(pixels[base])
@@ -94,70 +94,70 @@ def nominate(
     axes = torch.linalg.eigh((reference.T @ reference).double()).eigenvectors[:, -AXES:].float()
     rough = reference @ axes
     shortlist, neighbours = min(SHORTLIST, len(base)), min(NEIGHBOURS, len(base))
-    values, places, under, crowding = [], [], [], []
-    base_top = torch.full((neighbours, len(base)), -2.0)
-    now = torch.empty(QUERY_BLOCK, len(base))
+    values, places, warp_numbers, hubness = [], [], [], []
+    base_nearest = torch.full((neighbours, len(base)), -2.0)
+    buffer = torch.empty(QUERY_BLOCK, len(base))
     spans = range(0, len(queries), QUERY_BLOCK)
     for start in track(spans, f"{label}: comparing", len(spans)):
         rows = queries[start : start + QUERY_BLOCK]
-        looks = torch.stack([describe(_moved(pixels[rows], w)) for w in warps])
-        best = looks[0] @ axes @ rough.T
-        for look in looks[1:]:
-            torch.maximum(best, torch.mm(look @ axes, rough.T, out=now[: len(rows)]), out=best)
+        descriptors = torch.stack([describe(_warped(pixels[rows], w)) for w in warps])
+        best = descriptors[0] @ axes @ rough.T
+        for descriptor in descriptors[1:]:
+            torch.maximum(best, torch.mm(descriptor @ axes, rough.T, out=buffer[: len(rows)]), out=best)
         best[torch.from_numpy(rows[:, None] == base[None, :])] = ITSELF
-        near, place = best.topk(shortlist, 1)
-        value, number = torch.einsum("wqd,qsd->wqs", looks, reference[place]).max(0)
-        values.append(value.where(near > ITSELF, near))
+        approximate, place = best.topk(shortlist, 1)
+        value, number = torch.einsum("wqd,qsd->wqs", descriptors, reference[place]).max(0)
+        values.append(value.where(approximate > ITSELF, approximate))
         places.append(place)
-        under.append(number)
-        crowding.append(near[:, :neighbours].mean(1, keepdim=True))
-        _raise(base_top, best)
+        warp_numbers.append(number)
+        hubness.append(approximate[:, :neighbours].mean(1, keepdim=True))
+        _update_top(base_nearest, best)
     value, place = torch.cat(values), torch.cat(places)
-    corrected, chosen = (value - (torch.cat(crowding) + base_top.mean(0)[place]) / 2).topk(min(count, shortlist), 1)
+    corrected, chosen = (value - (torch.cat(hubness) + base_nearest.mean(0)[place]) / 2).topk(min(count, shortlist), 1)
     return WarpedCandidates(
         queries=queries,
         base=base[place.gather(1, chosen).numpy()],
-        warp=torch.cat(under).gather(1, chosen).numpy(),
+        warp=torch.cat(warp_numbers).gather(1, chosen).numpy(),
         nearness=corrected.numpy(),
         warps=warps,
     )
 
 
-def _moved(images: Tensor, w: Warp) -> Tensor:
+def _warped(images: Tensor, w: Warp) -> Tensor:
     position = torch.tensor([[w.scale, w.scale, w.shift_x, w.shift_y]]).expand(len(images), 4)
     return warp(images.flip(-1) if w.mirrored else images, position)[0]
 
 
-def _raise(top: Tensor, values: Tensor) -> None:
-    """Bring the columns' largest values so far, (k, n), up to date with more values (m, n)."""
+def _update_top(top: Tensor, values: Tensor) -> None:
+    """Update the columns' k largest values so far, (k, n), in place with more values (m, n)."""
     changed = torch.nonzero(values.amax(0) > top[-1])[:, 0]
     top[:, changed] = torch.cat([top[:, changed], values[:, changed]]).topk(len(top), 0).values
 
 
 def align(pixels: Tensor, candidates: WarpedCandidates, track: Track, label: str) -> Matches:
-    """Register every candidate with its query and sort each query's by what that proves."""
+    """Register every candidate with its query, and sort each query's candidates by the evidence."""
     k = candidates.base.shape[1]
     starts = torch.tensor([(w.scale, w.scale, w.shift_x, w.shift_y) for w in candidates.warps])
     mirrors = torch.tensor([w.mirrored for w in candidates.warps])
     left, right = np.repeat(candidates.queries, k), candidates.base.flatten()
-    which = torch.from_numpy(candidates.warp.flatten())
+    warp_numbers = torch.from_numpy(candidates.warp.flatten())
     similarity, evidence = [], []
     spans = range(0, len(left), PAIR_BLOCK)
     for start in track(spans, f"{label}: aligning", len(spans)):
         span = slice(start, start + PAIR_BLOCK)
         moving, fixed = pixels[left[span]], pixels[right[span]]
-        moving = torch.where(mirrors[which[span]][:, None, None, None], moving.flip(-1), moving)
-        found = register(blur(moving), blur(fixed), starts[which[span]], steps=8)
-        found = register(moving, fixed, found, steps=4)
-        alike, sure = likeness(moving, fixed, found)
-        similarity.append(alike)
-        evidence.append(sure)
-    alike, sure = torch.cat(similarity).view(-1, k), torch.cat(evidence).view(-1, k)
-    sure, order = sure.sort(dim=1, descending=True, stable=True)
-    score = sure + (sure - sure[:, k // 2 :].mean(1, keepdim=True))
+        moving = torch.where(mirrors[warp_numbers[span]][:, None, None, None], moving.flip(-1), moving)
+        aligned_warps = register(blur(moving), blur(fixed), starts[warp_numbers[span]], steps=8)
+        aligned_warps = register(moving, fixed, aligned_warps, steps=4)
+        block_similarity, block_evidence = likeness(moving, fixed, aligned_warps)
+        similarity.append(block_similarity)
+        evidence.append(block_evidence)
+    all_similarity, all_evidence = torch.cat(similarity).view(-1, k), torch.cat(evidence).view(-1, k)
+    all_evidence, order = all_evidence.sort(dim=1, descending=True, stable=True)
+    score = all_evidence + (all_evidence - all_evidence[:, k // 2 :].mean(1, keepdim=True))
     return Matches(
         base=np.take_along_axis(candidates.base, order.numpy(), 1),
-        similarity=alike.gather(1, order).numpy(),
+        similarity=all_similarity.gather(1, order).numpy(),
         score=score.numpy(),
-        mirrored=mirrors[which].view(-1, k).gather(1, order).numpy(),
+        mirrored=mirrors[warp_numbers].view(-1, k).gather(1, order).numpy(),
     )

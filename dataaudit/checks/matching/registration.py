@@ -1,4 +1,4 @@
-"""Aligning one image with another and measuring what is left: the proof that two images show the same picture.
+"""Aligning one image with another and measuring the residual: the proof that two images show the same picture.
 
 Images are float32 (n, channels, height, width) in [0, 1]. A warp is (scale_x, scale_y, shift_x, shift_y) in the
 sampling grid's coordinates, where the image spans -1 to 1: scales below 1 zoom in.
@@ -80,15 +80,15 @@ def likeness(moving: Tensor, fixed: Tensor, warps: Tensor) -> tuple[Tensor, Tens
     uncovered = mask
     for _ in range(2):
         residual = blur((fixed - fit).square().sum(1, keepdim=True) * mask, 5)
-        most = residual.flatten(1).quantile(1 - COVERED, dim=1)
-        uncovered = mask * (residual <= most[:, None, None, None])
+        threshold = residual.flatten(1).quantile(1 - COVERED, dim=1)
+        uncovered = mask * (residual <= threshold[:, None, None, None])
         fit = _fit(fixed, regressors, uncovered)
-    rest_alike, rest_evidence = _evidence(fixed, fit, uncovered)
-    covered = rest_evidence - LEAVING_OUT > evidence
+    uncovered_alike, uncovered_evidence = _evidence(fixed, fit, uncovered)
+    covered = uncovered_evidence - LEAVING_OUT > evidence
     enough = (mask.mean((1, 2, 3)) > MIN_OVERLAP).float()
     alike, evidence = (
-        torch.where(covered, rest_alike, alike),
-        torch.where(covered, rest_evidence - LEAVING_OUT, evidence),
+        torch.where(covered, uncovered_alike, alike),
+        torch.where(covered, uncovered_evidence - LEAVING_OUT, evidence),
     )
     return alike.clamp(min=0) * enough, evidence * enough
 

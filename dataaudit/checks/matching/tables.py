@@ -20,9 +20,9 @@ from torch import Tensor
 from ...data.features.columns import UNUSED, describe, read
 from ...dataset import Dataset, Track
 from ..planting.tables import Cells, altered_in_turn
-from .matcher import KEPT, KEPT_QUICKLY, Candidates, Matches
+from .matcher import N_CANDIDATES, N_CANDIDATES_QUICK, Candidates, Matches
 
-MOST_COLUMNS = 256
+MAX_COLUMNS = 256
 """Of arrays with more values so many are drawn at random."""
 SUBSETS, SUBSETS_QUICKLY = 8, 3
 """Sets of a third of the columns in which neighbours are looked for, beside all columns: changed cells hide a copy from
@@ -33,12 +33,12 @@ SMALLEST = np.exp(-11.0)
 NEAR = 0.1
 """Numbers farther apart than this share of the rows don't agree at all."""
 CODE = 8
-"""Dimensions that a word is given where neighbours are looked for."""
+"""Dimensions of a word's random code in the search of neighbours."""
 RANDOM_PAIRS = 20_000
 STEP, NO_CHANCE = 0.1, 1e-15
 QUERY_BLOCK, CELL_BLOCK = 256, 4_000_000
-SCALE, MOST = 10.0, 1.2
-"""Evidence of rows that agree in all columns, for rows of common values, and the most there is, in units of it."""
+SCALE, MAX_EVIDENCE = 10.0, 1.2
+"""Evidence of rows with common values that agree in all columns, and the largest evidence, in units of it."""
 SHOWN_COLUMNS = 12
 
 
@@ -65,8 +65,8 @@ class _Column:
 
     @classmethod
     def of(cls, numbers: NDArray[np.float64], codes: NDArray[np.int64]) -> "_Column":
-        known = np.flatnonzero(~np.isnan(numbers))
-        order = known[np.argsort(numbers[known], kind="stable")]
+        filled = np.flatnonzero(~np.isnan(numbers))
+        order = filled[np.argsort(numbers[filled], kind="stable")]
         ordered, reach = numbers[order], np.ones(len(numbers))
         reach[order] = _distances(ordered)
         gaps = np.diff(ordered)
@@ -78,17 +78,17 @@ class _Column:
         """(m,) share of the rows at least as near to the left row as the right one is, these two not counted."""
         n = len(self.numbers)
         share = np.ones(len(left))
-        codes, others = self.codes[left], self.codes[right]
-        same = (codes == others) & (codes >= 0)
-        share[same] = (np.maximum(self.counts[codes[same]] - 2, 0) + 0.5) / n
+        left_codes, right_codes = self.codes[left], self.codes[right]
+        same = (left_codes == right_codes) & (left_codes >= 0)
+        share[same] = (np.maximum(self.counts[left_codes[same]] - 2, 0) + 0.5) / n
         x, y = self.numbers[left], self.numbers[right]
-        share[(codes < 0) & (others < 0) & np.isnan(x) & np.isnan(y)] = (max(self.missing - 2, 0) + 0.5) / n
+        share[(left_codes < 0) & (right_codes < 0) & np.isnan(x) & np.isnan(y)] = (max(self.missing - 2, 0) + 0.5) / n
         both = np.flatnonzero(~np.isnan(x) & ~np.isnan(y))
         x, distance, reach = x[both], np.abs(x[both] - y[both]), self.reach[left[both]]
-        within = np.searchsorted(self.ordered, x + distance, "right") - np.searchsorted(self.ordered, x - distance)
+        n_within = np.searchsorted(self.ordered, x + distance, "right") - np.searchsorted(self.ordered, x - distance)
         apart = np.maximum(distance, self.step / 2)
-        fine = NEIGHBOURS * np.divide(apart, reach, out=np.ones(len(apart)), where=reach > apart)
-        share[both] = np.maximum(within - 2, fine) / n
+        extrapolated = NEIGHBOURS * np.divide(apart, reach, out=np.ones(len(apart)), where=reach > apart)
+        share[both] = np.maximum(n_within - 2, extrapolated) / n
         return share.clip(SMALLEST, 1)
 
     def equal(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -96,13 +96,13 @@ class _Column:
         x, y = self.numbers[left], self.numbers[right]
         return np.asarray((self.codes[left] == self.codes[right]) & ((x == y) | (np.isnan(x) & np.isnan(y))))
 
-    def placed(self) -> NDArray[np.float32]:
+    def coordinates(self) -> NDArray[np.float32]:
         """(n, 1 or more) coordinates in which rows of different values lie about 1 apart, by rank and by word."""
         parts = []
         if len(self.ordered):
             ranks = np.full((len(self.numbers), 1), len(self.ordered) / 2)
-            known = ~np.isnan(self.numbers)
-            ranks[known, 0] = rankdata(self.numbers[known])
+            filled = ~np.isnan(self.numbers)
+            ranks[filled, 0] = rankdata(self.numbers[filled])
             parts.append(ranks / len(self.ordered) * np.sqrt(6))
         if (self.codes >= 0).any():
             signs = np.random.default_rng(0).integers(0, 2, (len(self.counts) + 1, CODE)) - 0.5
@@ -126,14 +126,14 @@ class TableMatcher:
         self.inputs, self.cells = inputs, cells
         n, d = cells.numbers.shape
         self._columns = [_Column.of(cells.numbers[:, j], cells.codes[:, j]) for j in range(d)]
-        self._placed = [torch.from_numpy(column.placed()) for column in self._columns]
+        self._coordinates = [torch.from_numpy(column.coordinates()) for column in self._columns]
         rows = np.arange(n)
-        own = self._surprise(rows, rows)
-        self._weights = own.mean(0) if n else np.zeros(d)
+        self_surprise = self._surprise(rows, rows)
+        self._weights = self_surprise.mean(0) if n else np.zeros(d)
         pairs = np.random.default_rng(0).integers(0, max(n, 1), (2, RANDOM_PAIRS if n > 1 else 0))
         pairs = pairs[:, pairs[0] != pairs[1]]
-        self._random = _Sums.of(self._surprise(pairs[0], pairs[1]))
-        self.coincidence = self._random.beyond(own.sum(1))
+        self._random = _RandomSums.of(self._surprise(pairs[0], pairs[1]))
+        self.coincidence = self._random.survival(self_surprise.sum(1))
 
     @classmethod
     def of(cls, dataset: Dataset) -> "TableMatcher":
@@ -151,28 +151,30 @@ class TableMatcher:
         self, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str, quick: bool = False
     ) -> Candidates:
         """By the distance of ranks and words in all columns and in random sets of them."""
-        kept = min(KEPT_QUICKLY if quick else KEPT, max(0, len(base) - int(np.isin(queries, base).any())))
-        views = [torch.cat([self._placed[j] for j in chosen], 1) for chosen in self._subsets(quick)]
+        count = min(
+            N_CANDIDATES_QUICK if quick else N_CANDIDATES, max(0, len(base) - int(np.isin(queries, base).any()))
+        )
+        views = [torch.cat([self._coordinates[j] for j in chosen], 1) for chosen in self._subsets(quick)]
         references = [(view[base], view[base].square().sum(1)) for view in views]
-        nearest = np.zeros((len(queries), kept), np.int64)
-        nearness = np.zeros((len(queries), kept), np.float32)
-        spans = range(0, len(queries) if kept and views else 0, QUERY_BLOCK)
+        nearest = np.zeros((len(queries), count), np.int64)
+        nearness = np.zeros((len(queries), count), np.float32)
+        spans = range(0, len(queries) if count and views else 0, QUERY_BLOCK)
         for start in track(spans, f"{label}: comparing", len(spans)):
             rows = queries[start : start + QUERY_BLOCK]
-            itself = torch.from_numpy(rows[:, None] == base[None, :])
-            found = [
-                _nearest(view[rows], reference, norms, itself, kept)
+            is_query = torch.from_numpy(rows[:, None] == base[None, :])
+            neighbours = [
+                _nearest(view[rows], reference, norms, is_query, count)
                 for view, (reference, norms) in zip(views, references, strict=True)
             ]
-            places = np.sort(np.concatenate(found, 1), 1)
+            places = np.sort(np.concatenate(neighbours, 1), 1)
             repeated = np.append(np.zeros((len(rows), 1), bool), places[:, 1:] == places[:, :-1], 1)
-            itself_too = base[places] == rows[:, None]
-            near = np.where(repeated | itself_too, -1, self._agreement(rows, base[places]))
-            order = np.argsort(-near, 1, kind="stable")[:, :kept]
+            is_query_too = base[places] == rows[:, None]
+            agreement = np.where(repeated | is_query_too, -1, self._agreement(rows, base[places]))
+            order = np.argsort(-agreement, 1, kind="stable")[:, :count]
             nearest[start : start + len(rows)] = base[np.take_along_axis(places, order, 1)]
-            nearness[start : start + len(rows)] = np.take_along_axis(near, order, 1)
-        if not views and kept:
-            nearest[:] = _others(queries, base, kept)
+            nearness[start : start + len(rows)] = np.take_along_axis(agreement, order, 1)
+        if not views and count:
+            nearest[:] = _arbitrary_rows(queries, base, count)
         return Candidates(queries, nearest, nearness)
 
     def align(self, candidates: Candidates, track: Track, label: str) -> Matches:
@@ -185,17 +187,18 @@ class TableMatcher:
         for start in track(spans, f"{label}: aligning", len(spans)):
             span = slice(start, start + block)
             total[span], similar[span] = self._compared(left[span], right[span])
-        whole = max(float(self._weights.sum()), 1e-9)
-        evidence = SCALE * np.minimum(total / whole, MOST)
-        chance = len(self.cells) * self._random.beyond(total)
+        total_weight = max(float(self._weights.sum()), 1e-9)
+        evidence = SCALE * np.minimum(total / total_weight, MAX_EVIDENCE)
+        chance = len(self.cells) * self._random.survival(total)
         return Matches.ranked(
-            candidates, *(values.reshape(candidates.base.shape) for values in (similar / whole, evidence, chance))
+            candidates,
+            *(values.reshape(candidates.base.shape) for values in (similar / total_weight, evidence, chance)),
         )
 
     def with_copies(
         self, rows: NDArray[np.int64], places: NDArray[np.int64], rng: np.random.Generator
     ) -> tuple["TableMatcher", list[str]]:
-        """See `planting_tables.py`. The matcher returned is for matching only: its inputs are those before."""
+        """See `planting/tables.py`. The matcher returned is for matching only: its inputs are those before."""
         altered, sorts = altered_in_turn(self.cells, rows, rng)
         return TableMatcher(self.inputs, self.cells.with_rows(places, altered)), sorts
 
@@ -206,8 +209,8 @@ class TableMatcher:
         else:
             names = [", ".join(map(str, place)) for place in np.ndindex(self.inputs.shape[1:])]
             rows = [self.inputs[row].ravel().tolist() for row in (left, right)]
-        shown = ([name, _shown(a), _shown(b)] for name, a, b in zip(names, *rows, strict=True))
-        return [one for one in shown if one[1] != one[2]][:SHOWN_COLUMNS]
+        cells = ([name, _formatted(a), _formatted(b)] for name, a, b in zip(names, *rows, strict=True))
+        return [cell for cell in cells if cell[1] != cell[2]][:SHOWN_COLUMNS]
 
     def _surprise(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.float64]:
         """(m, d) -log of the share of rows as near, in each column."""
@@ -235,19 +238,19 @@ class TableMatcher:
         rng = np.random.default_rng(0)
         return [telling, *(rng.permutation(telling)[:size] for _ in range(SUBSETS_QUICKLY if quick else SUBSETS))]
 
-    def _agreement(self, rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.float64]:
-        """(q, k) weighted share of columns in which each row agrees with its others, by distance of ranks."""
-        agreed = np.zeros(others.shape)
-        at, to = torch.from_numpy(rows), torch.from_numpy(others)
-        for placed, weight in zip(self._placed, self._weights, strict=True):
-            apart = (placed[at][:, None] - placed[to]).norm(dim=2)
+    def _agreement(self, rows: NDArray[np.int64], candidates: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(q, k) weighted share of columns in which each row agrees with its candidates, by distance of ranks."""
+        agreed = np.zeros(candidates.shape)
+        row_index, candidate_index = torch.from_numpy(rows), torch.from_numpy(candidates)
+        for coordinates, weight in zip(self._coordinates, self._weights, strict=True):
+            apart = (coordinates[row_index][:, None] - coordinates[candidate_index]).norm(dim=2)
             agreed += weight * (1 - apart / (NEAR * np.sqrt(6))).clamp(min=0).numpy()
         return agreed / max(float(self._weights.sum()), 1e-9)
 
 
 @dataclass(frozen=True)
-class _Sums:
-    """How surprising random pairs of rows are in all columns together.
+class _RandomSums:
+    """Distribution of the summed surprise of random pairs of rows.
 
     tail          log of the probability of a sum of at least so many steps of STEP, were the columns independent
     dependence    variance of the sums in units of what it would be then
@@ -260,7 +263,7 @@ class _Sums:
     scale: float
 
     @classmethod
-    def of(cls, surprise: NDArray[np.float64]) -> "_Sums":
+    def of(cls, surprise: NDArray[np.float64]) -> "_RandomSums":
         """From pairs (m, d)."""
         if not surprise.size:
             return cls(np.zeros(1), 1.0, 1.0, 1e-9)
@@ -272,17 +275,17 @@ class _Sums:
         mean, variance = max(float(sums.mean()), 1e-9), max(float(sums.var()), 1e-9)
         return cls(tail, max(1.0, variance / independent), mean**2 / variance, variance / mean)
 
-    def beyond(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    def survival(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probability that a random pair's sum is as large.
 
-        As if the columns were fewer by `dependence`: in the far tail the logarithm of the probability goes with their
-        number. Where that says more than a scaled chi-squared distribution, that counts, and never less than the sum
-        itself.
+        The log-probability of independent columns is divided by `dependence`, as if there were fewer of them: in the
+        far tail it is proportional to their number. The smaller of that and a scaled chi-squared distribution's counts,
+        but at least exp(-sum).
         """
         steps = np.floor(sums / STEP).astype(np.int64)
-        inside = np.append(self.tail, np.log(NO_CHANCE))[np.minimum(steps, len(self.tail))]
-        summed = np.minimum(np.exp(inside / self.dependence), gamma.sf(sums, self.shape, scale=self.scale))
-        return np.asarray(np.maximum(summed, np.exp(-sums)))
+        log_tail = np.append(self.tail, np.log(NO_CHANCE))[np.minimum(steps, len(self.tail))]
+        probability = np.minimum(np.exp(log_tail / self.dependence), gamma.sf(sums, self.shape, scale=self.scale))
+        return np.asarray(np.maximum(probability, np.exp(-sums)))
 
 
 def _cells_of_frame(frame: pd.DataFrame, train: NDArray[np.int64]) -> Cells:
@@ -298,8 +301,8 @@ def _cells_of_frame(frame: pd.DataFrame, train: NDArray[np.int64]) -> Cells:
 def _cells_of_array(inputs: NDArray[np.floating]) -> Cells:
     flat = inputs.reshape(len(inputs), -1)
     count = flat.shape[1]
-    chosen = np.sort(np.random.default_rng(0).permutation(count)[:MOST_COLUMNS])
-    numbers = np.asarray(flat[:, chosen], np.float64)
+    drawn = np.sort(np.random.default_rng(0).permutation(count)[:MAX_COLUMNS])
+    numbers = np.asarray(flat[:, drawn], np.float64)
     numbers = np.where(np.isfinite(numbers), numbers, np.nan)
     return Cells(numbers, np.broadcast_to(np.int64(-1), numbers.shape))
 
@@ -309,25 +312,25 @@ def _distances(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
     m, k = len(ordered), min(NEIGHBOURS, max(len(ordered) - 1, 0))
     best = np.full(m, np.inf)
     for below in range(k + 1):
-        at = np.arange(below, m - k + below)
-        reach = np.maximum(ordered[at] - ordered[at - below], ordered[at + k - below] - ordered[at])
-        best[at] = np.minimum(best[at], reach)
+        i = np.arange(below, m - k + below)
+        reach = np.maximum(ordered[i] - ordered[i - below], ordered[i + k - below] - ordered[i])
+        best[i] = np.minimum(best[i], reach)
     return best
 
 
-def _nearest(rows: Tensor, reference: Tensor, norms: Tensor, itself: Tensor, count: int) -> NDArray[np.int64]:
-    """(q, count) places of the nearest reference rows, `itself` (q, n) last."""
+def _nearest(rows: Tensor, reference: Tensor, norms: Tensor, is_query: Tensor, count: int) -> NDArray[np.int64]:
+    """(q, count) places of the nearest reference rows, `is_query` (q, n) last."""
     near = torch.addmm(-norms, rows, reference.T, alpha=2)
-    places: NDArray[np.int64] = near.masked_fill_(itself, -torch.inf).topk(count, 1).indices.numpy()
+    places: NDArray[np.int64] = near.masked_fill_(is_query, -torch.inf).topk(count, 1).indices.numpy()
     return places
 
 
-def _others(queries: NDArray[np.int64], base: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+def _arbitrary_rows(queries: NDArray[np.int64], base: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """(q, count) of the base, none of them the query."""
     first = np.broadcast_to(base[: count + 1], (len(queries), min(count + 1, len(base))))
-    own = np.argsort(first == queries[:, None], axis=1, kind="stable")[:, :count]
-    return np.take_along_axis(first, own, 1)
+    order = np.argsort(first == queries[:, None], axis=1, kind="stable")[:, :count]
+    return np.take_along_axis(first, order, 1)
 
 
-def _shown(value: object) -> str:
+def _formatted(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -19,23 +19,23 @@ from scipy.sparse import csr_matrix, diags, hstack
 from ...data.features.words import words
 from ...dataset import Dataset, Track
 from ..planting.texts import altered_in_turn
-from .matcher import KEPT, KEPT_QUICKLY, Candidates, Matches
+from .matcher import N_CANDIDATES, N_CANDIDATES_QUICK, Candidates, Matches
 
 GRAM = 4
 """Characters of the n-grams that words are compared by where the words themselves differ."""
-MOST_TEXTS = 1000
+MAX_TEXTS = 1000
 """N-grams in more texts than this, and in more than a tenth, are too common to find copies by."""
 QUERY_BLOCK, PAIR_BLOCK = 256, 256
-LONGEST = 512
+MAX_WORDS = 512
 """Words of a text that are aligned: of longer texts those that say most."""
 PRIOR = 10.0
-"""How many times a word must have been seen for what follows it to count as much as what is known of all words."""
+"""Pseudo-count of a word's overall probability in its probability after another word."""
 SLACK = 4.0
 """Information in nats that makes no difference: three shared words are less than thirty."""
-LONGER = 0.2
+LONGER_SHARE = 0.2
 """How much of the longer text's rest counts: a copy may have been cut or put into something."""
 ALIKE = 0.6
-"""Texts that share so much of their information in order are related, and no measure of what unrelated ones share."""
+"""Texts that share this much of their information in order are related, and left out of the null."""
 SHOWN_WORDS, CONTEXT = 60, 4
 
 
@@ -50,9 +50,9 @@ class TextMatcher:
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts = texts
         self.coincidence = np.zeros(len(texts))
-        split = [words(text) for text in texts]
-        self._start = np.cumsum([0, *map(len, split)])
-        self._words = _Words.of(split, self._start)
+        tokens = [words(text) for text in texts]
+        self._start = np.cumsum([0, *map(len, tokens)])
+        self._words = _Words.of(tokens, self._start)
         self._grams = _weighted_grams(self._words, self._start)
 
     @classmethod
@@ -64,16 +64,18 @@ class TextMatcher:
         self, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str, quick: bool = False
     ) -> Candidates:
         """By the mean cosine of three weighted views: words, pairs of words, and characters within words."""
-        kept = min(KEPT_QUICKLY if quick else KEPT, max(0, len(base) - int(np.isin(queries, base).any())))
-        against = self._grams[base].T.tocsr()
-        nearest = np.zeros((len(queries), kept), np.int64)
-        nearness = np.zeros((len(queries), kept), np.float32)
+        count = min(
+            N_CANDIDATES_QUICK if quick else N_CANDIDATES, max(0, len(base) - int(np.isin(queries, base).any()))
+        )
+        base_grams = self._grams[base].T.tocsr()
+        nearest = np.zeros((len(queries), count), np.int64)
+        nearness = np.zeros((len(queries), count), np.float32)
         spans = range(0, len(queries), QUERY_BLOCK)
         for start in track(spans, f"{label}: comparing", len(spans)):
             rows = queries[start : start + QUERY_BLOCK]
-            cosines = (self._grams[rows] @ against).toarray()
+            cosines = (self._grams[rows] @ base_grams).toarray()
             cosines[rows[:, None] == base[None, :]] = -1
-            top = np.argpartition(-cosines, kept - 1, 1)[:, :kept] if kept else np.zeros((len(rows), 0), np.int64)
+            top = np.argpartition(-cosines, count - 1, 1)[:, :count] if count else np.zeros((len(rows), 0), np.int64)
             value = np.take_along_axis(cosines, top, 1)
             order = np.lexsort((top, -value), axis=1)
             nearest[start : start + len(rows)] = base[np.take_along_axis(top, order, 1)]
@@ -85,11 +87,14 @@ class TextMatcher:
         k = candidates.base.shape[1]
         left, right = np.repeat(candidates.queries, k), candidates.base.flatten()
         shared = self._shared(left, right, track, label)
-        whole = self._words.information(self._start)
-        shorter, longer = np.minimum(whole[left], whole[right]), np.maximum(whole[left], whole[right])
-        rest = np.maximum(shorter - shared, 0) + LONGER * np.maximum(longer - shared, 0)
-        similarity = shared / np.maximum(shared + rest, 1e-9)
-        evidence = np.log((shared + SLACK) / (rest + SLACK))
+        information = self._words.information(self._start)
+        shorter, longer = (
+            np.minimum(information[left], information[right]),
+            np.maximum(information[left], information[right]),
+        )
+        unshared = np.maximum(shorter - shared, 0) + LONGER_SHARE * np.maximum(longer - shared, 0)
+        similarity = shared / np.maximum(shared + unshared, 1e-9)
+        evidence = np.log((shared + SLACK) / (unshared + SLACK))
         chance = len(self.texts) * np.exp(-shared)
         return Matches.ranked(
             candidates, *(values.reshape(candidates.base.shape) for values in (similarity, evidence, chance))
@@ -98,7 +103,7 @@ class TextMatcher:
     def with_copies(
         self, rows: NDArray[np.int64], places: NDArray[np.int64], rng: np.random.Generator
     ) -> tuple["TextMatcher", list[str]]:
-        """See `planting_texts.py`."""
+        """See `planting/texts.py`."""
         altered, sorts = altered_in_turn([self.texts[row] for row in rows], self.texts, rng)
         texts = list(self.texts)
         for place, text in zip(places, altered, strict=True):
@@ -113,7 +118,7 @@ class TextMatcher:
         self, left: NDArray[np.int64], right: NDArray[np.int64], track: Track, label: str
     ) -> NDArray[np.float64]:
         """(m,) information in the heaviest common sequence of every pair of rows."""
-        length = np.minimum(np.diff(self._start), LONGEST)
+        length = np.minimum(np.diff(self._start), MAX_WORDS)
         order = np.lexsort((length[right], length[left] // 16))
         order = order[(length[left] > 0)[order] & (length[right] > 0)[order]]
         blocks = [order[begin : begin + PAIR_BLOCK] for begin in range(0, len(order), PAIR_BLOCK)]
@@ -157,37 +162,37 @@ class _Words:
         self.after = np.where(first, self.alone, np.minimum(self.alone, -np.log(np.minimum(follows, 1))))
 
     @classmethod
-    def of(cls, split: Sequence[list[str]], start: NDArray[np.int64]) -> "_Words":
+    def of(cls, tokens: Sequence[list[str]], start: NDArray[np.int64]) -> "_Words":
         vocabulary: dict[str, int] = {}
-        number = [vocabulary.setdefault(word, len(vocabulary)) for word in chain.from_iterable(split)]
-        text = np.repeat(np.arange(len(split)), np.diff(start))
-        return cls(np.array(number, np.int64), text, len(split), list(vocabulary))
+        number = [vocabulary.setdefault(word, len(vocabulary)) for word in chain.from_iterable(tokens)]
+        text = np.repeat(np.arange(len(tokens)), np.diff(start))
+        return cls(np.array(number, np.int64), text, len(tokens), list(vocabulary))
 
     def information(self, start: NDArray[np.int64]) -> NDArray[np.float64]:
         """(n,) of each text, in nats, by the words of it that are aligned."""
         total = np.append(0.0, np.cumsum(self.after))
-        whole: NDArray[np.float64] = total[start[1:]] - total[start[:-1]]
-        for row in np.flatnonzero(np.diff(start) > LONGEST):
-            whole[row] = self.after[self._chosen(start, int(row))].sum()
-        return whole
+        information: NDArray[np.float64] = total[start[1:]] - total[start[:-1]]
+        for row in np.flatnonzero(np.diff(start) > MAX_WORDS):
+            information[row] = self.after[self._aligned_positions(start, int(row))].sum()
+        return information
 
     def padded(self, start: NDArray[np.int64], rows: NDArray[np.int64]) -> _Padded:
-        chosen = [self._chosen(start, int(row)) for row in rows]
-        shape = len(rows), max(map(len, chosen))
-        inside = np.arange(shape[1]) < np.array([len(own) for own in chosen])[:, None]
-        at = np.concatenate(chosen)
+        positions_of = [self._aligned_positions(start, int(row)) for row in rows]
+        shape = len(rows), max(map(len, positions_of))
+        inside = np.arange(shape[1]) < np.array([len(positions) for positions in positions_of])[:, None]
+        flat = np.concatenate(positions_of)
         number, before = np.full(shape, -2), np.full(shape, -2)
         alone, after = np.zeros(shape), np.zeros(shape)
         number[inside], before[inside], alone[inside], after[inside] = (
-            self.number[at], self.before[at], self.alone[at], self.after[at]
+            self.number[flat], self.before[flat], self.alone[flat], self.after[flat]
         )  # fmt: skip
         return _Padded(number, before, alone, after)
 
-    def _chosen(self, start: NDArray[np.int64], row: int) -> NDArray[np.int64]:
-        at = np.arange(int(start[row]), int(start[row + 1]))
-        if len(at) <= LONGEST:
-            return at
-        return np.sort(at[np.argsort(-self.after[at], kind="stable")[:LONGEST]])
+    def _aligned_positions(self, start: NDArray[np.int64], row: int) -> NDArray[np.int64]:
+        positions = np.arange(int(start[row]), int(start[row + 1]))
+        if len(positions) <= MAX_WORDS:
+            return positions
+        return np.sort(positions[np.argsort(-self.after[positions], kind="stable")[:MAX_WORDS]])
 
 
 def _heaviest_common_sequence(a: _Padded, b: _Padded) -> NDArray[np.float64]:
@@ -204,8 +209,8 @@ def _heaviest_common_sequence(a: _Padded, b: _Padded) -> NDArray[np.float64]:
 def _texts_with(term: NDArray[np.int64], text: NDArray[np.int64]) -> NDArray[np.int64]:
     """(total,) in how many texts each occurrence's term occurs."""
     _, of_term = np.unique(term, return_inverse=True)
-    seen = np.unique(np.stack([of_term, text]), axis=1)[0]
-    counts: NDArray[np.int64] = np.bincount(seen, minlength=int(of_term.max(initial=-1)) + 1)[of_term]
+    distinct_terms = np.unique(np.stack([of_term, text]), axis=1)[0]
+    counts: NDArray[np.int64] = np.bincount(distinct_terms, minlength=int(of_term.max(initial=-1)) + 1)[of_term]
     return counts
 
 
@@ -215,15 +220,15 @@ def _weighted_grams(words: _Words, start: NDArray[np.int64]) -> csr_matrix:
     singles = _counts(words.number, words.text, n)
     pairs = _counts(np.unique(words.pair, return_inverse=True)[1], words.text, n)
     grams: dict[str, int] = {}
-    of_word = [
-        [grams.setdefault(f" {word} "[at : at + GRAM], len(grams)) for at in range(max(1, len(word) + 3 - GRAM))]
+    grams_of_word = [
+        [grams.setdefault(f" {word} "[i : i + GRAM], len(grams)) for i in range(max(1, len(word) + 3 - GRAM))]
         for word in words.vocabulary
     ]
-    lengths = [len(own) for own in of_word]
+    lengths = [len(numbers) for numbers in grams_of_word]
     spelling = _counts(
-        np.fromiter(chain.from_iterable(of_word), np.int64, sum(lengths)),
-        np.repeat(np.arange(len(of_word)), lengths),
-        max(1, len(of_word)),
+        np.fromiter(chain.from_iterable(grams_of_word), np.int64, sum(lengths)),
+        np.repeat(np.arange(len(grams_of_word)), lengths),
+        max(1, len(grams_of_word)),
     )
     return hstack([_unit(view) for view in (singles, pairs, singles @ spelling)], format="csr", dtype=np.float32)
 
@@ -237,7 +242,7 @@ def _unit(counts: csr_matrix) -> csr_matrix:
     """Sublinear tf-idf of counts (n, terms), rows of length a third, without terms that too many or one text has."""
     n = counts.shape[0]
     texts = np.bincount(counts.indices, minlength=counts.shape[1])
-    counts = counts[:, (texts > 1) & ((texts <= MOST_TEXTS) | (texts <= n / 10))]
+    counts = counts[:, (texts > 1) & ((texts <= MAX_TEXTS) | (texts <= n / 10))]
     texts = np.bincount(counts.indices, minlength=counts.shape[1])
     counts.data = 1 + np.log(counts.data)
     weighted = counts @ diags(np.log((1 + n) / (1 + texts)).astype(np.float32) + 1)

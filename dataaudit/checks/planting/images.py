@@ -43,9 +43,9 @@ def flip(images: Tensor, rng: np.random.Generator) -> Tensor:
 
 def brightness(images: Tensor, rng: np.random.Generator) -> Tensor:
     """Darker by a factor, or brighter by as much towards white."""
-    kept = _each(images, rng.uniform(0.55, 0.85, len(images)))
-    brighter = _each(images, rng.integers(0, 2, len(images)))
-    return kept * images + (1 - kept) * brighter
+    factor = _per_image(images, rng.uniform(0.55, 0.85, len(images)))
+    brighter = _per_image(images, rng.integers(0, 2, len(images)))
+    return factor * images + (1 - factor) * brighter
 
 
 def contrast(images: Tensor, rng: np.random.Generator) -> Tensor:
@@ -53,7 +53,7 @@ def contrast(images: Tensor, rng: np.random.Generator) -> Tensor:
     gain = np.where(rng.integers(0, 2, len(images)), rng.uniform(0.5, 0.8, len(images)),
                     rng.uniform(1.25, 1.6, len(images)))  # fmt: skip
     mean = images.mean((1, 2, 3), keepdim=True)
-    return (mean + _each(images, gain) * (images - mean)).clamp(0, 1)
+    return (mean + _per_image(images, gain) * (images - mean)).clamp(0, 1)
 
 
 def colour_cast(images: Tensor, rng: np.random.Generator) -> Tensor:
@@ -65,7 +65,7 @@ def colour_cast(images: Tensor, rng: np.random.Generator) -> Tensor:
 def soften(images: Tensor, rng: np.random.Generator) -> Tensor:
     """Gaussian blur whose deviation is 2 to 4.5 % of a side."""
     edge = max(images.shape[2:])
-    deviation = _each(images, rng.uniform(0.02, 0.045, len(images)) * edge)
+    deviation = _per_image(images, rng.uniform(0.02, 0.045, len(images)) * edge)
     reach = math.ceil(0.1 * edge)
     weights = torch.exp(-((torch.arange(-reach, reach + 1) / deviation) ** 2) / 2)
     weights = (weights / weights.sum(-1, keepdim=True)).repeat_interleave(images.shape[1], 0)
@@ -82,7 +82,7 @@ def jpeg(images: Tensor, rng: np.random.Generator) -> Tensor:
 
 def noise(images: Tensor, rng: np.random.Generator) -> Tensor:
     """Independent noise on every value, deviation 0.02 to 0.06."""
-    deviation = _each(images, rng.uniform(0.02, 0.06, len(images)))
+    deviation = _per_image(images, rng.uniform(0.02, 0.06, len(images)))
     return (images + deviation * torch.from_numpy(rng.normal(size=images.shape)).float()).clamp(0, 1)
 
 
@@ -104,9 +104,9 @@ def overlay(images: Tensor, rng: np.random.Generator) -> Tensor:
     return covered
 
 
-def two(images: Tensor, rng: np.random.Generator) -> Tensor:
+def two_changes(images: Tensor, rng: np.random.Generator) -> Tensor:
     """Two of the others, one after the other."""
-    single = [name for name, change in alterations(images.shape[1]).items() if change is not two]
+    single = [name for name, change in alterations(images.shape[1]).items() if change is not two_changes]
     altered = []
     for image in torch.split(images, 1):
         for name in rng.choice(single, 2, replace=False):
@@ -127,12 +127,12 @@ ALTERATIONS: Mapping[str, Alteration] = {
     "JPEG": jpeg,
     "noise": noise,
     "overlay": overlay,
-    "two changes": two,
+    "two changes": two_changes,
 }
 
 
 def alterations(channels: int) -> dict[str, Alteration]:
-    """Those that change images of so many channels, by name."""
+    """Alterations that change images with this number of channels, by name."""
     return {name: change for name, change in ALTERATIONS.items() if channels == 3 or name != "colour cast"}
 
 
@@ -145,7 +145,7 @@ def altered_in_turn(images: NDArray[np.uint8], rng: np.random.Generator) -> tupl
     return np.concatenate([(image * 255).round().byte().numpy() for image in altered]), names
 
 
-def _each(images: Tensor, values: NDArray[np.generic]) -> Tensor:
+def _per_image(images: Tensor, values: NDArray[np.generic]) -> Tensor:
     return torch.from_numpy(values).float().view(-1, 1, 1, 1).expand(len(images), 1, 1, 1)
 
 

@@ -20,7 +20,7 @@ class PlantedLabels:
     rows: dict[str, NDArray[np.int64]]
 
     @property
-    def every(self) -> NDArray[np.int64]:
+    def all_rows(self) -> NDArray[np.int64]:
         """All rows with a planted error."""
         return np.concatenate(list(self.rows.values()))
 
@@ -52,14 +52,14 @@ def plant(
     rows = {"random": np.sort(chosen[::2]), "confusable": np.sort(chosen[1::2])}
     labels = dataset.targets.copy()
     labels[rows["random"]] = (labels[rows["random"]] + rng.integers(1, n_classes, len(rows["random"]))) % n_classes
-    others = probabilities[rows["confusable"]].copy()
-    others[np.arange(len(others)), labels[rows["confusable"]]] = -1
-    labels[rows["confusable"]] = others.argmax(1)
+    alternatives = probabilities[rows["confusable"]].copy()
+    alternatives[np.arange(len(alternatives)), labels[rows["confusable"]]] = -1
+    labels[rows["confusable"]] = alternatives.argmax(1)
     return PlantedLabels(labels, rows)
 
 
 def plant_in_numbers(dataset: Dataset, trusted: NDArray[np.bool_], seed: int) -> PlantedLabels | None:
-    """Mar the numbers of as many of the trusted training rows as `plant` would; None where these are too few.
+    """Corrupt the numbers of as many of the trusted training rows as `plant` would; None where these are too few.
 
     "swapped" ones trade places, of "decimal point" ones half are ten times and half a tenth of what they were, and
     "sign" ones are what they were with another sign.
@@ -76,11 +76,11 @@ def plant_in_numbers(dataset: Dataset, trusted: NDArray[np.bool_], seed: int) ->
     labels[negated] *= -1
     rows = {"swapped": swapped, "decimal point": tenfold, "sign": negated}
     # What is the same as before, zeros and equal numbers that traded places, is no fault.
-    marred = {sort: part[labels[part] != dataset.targets[part]] for sort, part in rows.items()}
-    return PlantedLabels(labels, marred)
+    changed = {sort: part[labels[part] != dataset.targets[part]] for sort, part in rows.items()}
+    return PlantedLabels(labels, changed)
 
 
 def _chosen(dataset: Dataset, trusted: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:
     train = dataset.rows("train")
-    wanted = min(max(FEWEST, min(MOST, round(PLANTED_SHARE * len(train)))), len(train) // 5)
-    return rng.permutation(train[trusted[train]])[:wanted]
+    count = min(max(FEWEST, min(MOST, round(PLANTED_SHARE * len(train)))), len(train) // 5)
+    return rng.permutation(train[trusted[train]])[:count]

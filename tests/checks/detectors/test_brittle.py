@@ -38,9 +38,9 @@ def examine(dataset: Dataset, tmp_path: Path, predictions: int = 10, times: int 
     predicted = pool.probabilities[target].argmax(1)
 
     def influences(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        wanted = predicted.copy()
-        wanted[rows - N_TRAIN] = labels
-        return LeaveOneOut(dataset, learner, wanted).scores()[:, rows - N_TRAIN]
+        margin_labels = predicted.copy()
+        margin_labels[rows - N_TRAIN] = labels
+        return LeaveOneOut(dataset, learner, margin_labels).scores()[:, rows - N_TRAIN]
 
     context = CheckContext(dataset, pool, LeaveOneOut(dataset, learner), 0, silent, influences, predictions)  # type: ignore[arg-type]
     retraining = Retraining(dataset, learner, tmp_path / "retrained", 0, times, silent)
@@ -85,7 +85,7 @@ def test_the_fall_of_the_lead_while_searching_is_kept(dataset: Dataset, tmp_path
 
 def test_what_holds_is_said_to_hold_up_to_the_most_tried(dataset: Dataset, tmp_path: Path) -> None:
     detection = examine(dataset, tmp_path)
-    states = {one["id"]: one["status"] for one in detection.figures["supports"]}
+    states = {support["id"]: support["status"] for support in detection.figures["supports"]}
     assert detection.figures["most"] == round(0.04 * N_TRAIN)
     assert [states[dataset.ids[N_TRAIN + HANGING + i]] for i in range(SAFE)] == ["not found"] * SAFE
     assert detection.examined == HANGING + SAFE
@@ -104,7 +104,7 @@ def test_a_wrong_prediction_is_asked_about_as_predicted(dataset: Dataset, tmp_pa
     targets = dataset.targets.copy()
     targets[N_TRAIN] = 1
     detection = examine(replace(dataset, targets=targets), tmp_path)
-    finding = next(one for one in detection.findings if one.sample_ids[0] == dataset.ids[N_TRAIN])
+    finding = next(finding for finding in detection.findings if finding.sample_ids[0] == dataset.ids[N_TRAIN])
     assert finding.evidence["predicted"] == "a"
     assert finding.evidence["label"] == "b"
 
@@ -112,5 +112,5 @@ def test_a_wrong_prediction_is_asked_about_as_predicted(dataset: Dataset, tmp_pa
 def test_a_claim_is_the_same_whatever_the_order_it_was_trained_in(dataset: Dataset, tmp_path: Path) -> None:
     first = examine(dataset, tmp_path)
     again = examine(dataset, tmp_path / "again")
-    assert [one.fingerprint for one in first.findings] == [one.fingerprint for one in again.findings]
+    assert [finding.fingerprint for finding in first.findings] == [finding.fingerprint for finding in again.findings]
     assert first.figures == again.figures

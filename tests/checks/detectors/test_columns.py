@@ -131,7 +131,7 @@ def test_gaps_that_come_with_a_split_or_a_label_are_found_and_others_not(task: T
 
 
 def test_few_rows_are_no_crash_and_other_modalities_are_skipped() -> None:
-    few = detect(make("table", "classification", 20, 5))
-    assert few.findings == ()
-    assert "too few" in few.notes[-1]
+    small = detect(make("table", "classification", 20, 5))
+    assert small.findings == ()
+    assert "too few" in small.notes[-1]
     assert detect(make("array", "classification")).skipped

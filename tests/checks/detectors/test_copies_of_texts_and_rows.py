@@ -63,7 +63,9 @@ CLEAN = {
 
 
 def pairs_of(detection: Detection) -> set[tuple[str, str]]:
-    return {(copy["test_id"], copy["train_id"]) for one in detection.findings for copy in one.evidence["copies"]}
+    return {
+        (copy["test_id"], copy["train_id"]) for finding in detection.findings for copy in finding.evidence["copies"]
+    }
 
 
 def no_pool(labels: np.ndarray) -> Any:
@@ -103,7 +105,7 @@ def test_copies_of_texts_are_found_with_the_words_that_differ_and_nothing_else()
     detection = leakage.detect(context_of(dataset))
     found = {(N_TRAIN + 3, 3), (N_TRAIN + 5, 8), (N_TRAIN + 5, 9), (N_TRAIN + 11, 20)}
     assert pairs_of(detection) == {(f"rows#{a}", f"rows#{b}") for a, b in found}
-    copies = {copy["train_id"]: copy for one in detection.findings for copy in one.evidence["copies"]}
+    copies = {copy["train_id"]: copy for finding in detection.findings for copy in finding.evidence["copies"]}
     assert copies["rows#9"]["exact"]
     assert copies["rows#20"]["exact"]
     assert ["left", texts[N_TRAIN + 5].split()[4]] in copies["rows#8"]["differences"]
@@ -123,7 +125,7 @@ def test_copies_of_rows_are_found_with_the_columns_that_differ_and_nothing_else(
     detection = leakage.detect(context_of(dataset_of(table, N_TRAIN, "table")))
     found = {(N_TRAIN + 3, 3), (N_TRAIN + 5, 8), (N_TRAIN + 11, 11), (N_TRAIN + 11, 12)}
     assert pairs_of(detection) == {(f"rows#{a}", f"rows#{b}") for a, b in found}
-    copies = {copy["train_id"]: copy for one in detection.findings for copy in one.evidence["copies"]}
+    copies = {copy["train_id"]: copy for finding in detection.findings for copy in finding.evidence["copies"]}
     changed = {column: right for column, _, right in copies["rows#8"]["differences"]}
     assert changed == {"x2": "99", "word": "violet", "id": "8"}
     (repeated,) = duplicates.detect(context_of(dataset_of(table, N_TRAIN, "table"))).findings
@@ -133,15 +135,15 @@ def test_copies_of_rows_are_found_with_the_columns_that_differ_and_nothing_else(
 
 def test_rows_that_must_repeat_are_a_note_and_not_a_finding() -> None:
     rng = np.random.default_rng(0)
-    few = pd.DataFrame({f"c{j}": rng.choice(list("abcd"), N, p=[0.4, 0.3, 0.2, 0.1]) for j in range(4)})
-    few["c0 again"] = few["c0"].str.upper()
-    detection = leakage.detect(context_of(dataset_of(few, N_TRAIN, "table")))
+    coarse = pd.DataFrame({f"c{j}": rng.choice(list("abcd"), N, p=[0.4, 0.3, 0.2, 0.1]) for j in range(4)})
+    coarse["c0 again"] = coarse["c0"].str.upper()
+    detection = leakage.detect(context_of(dataset_of(coarse, N_TRAIN, "table")))
     assert detection.findings == ()
     assert (
         "test samples equal one in the training set and are not reported: by chance alone about" in detection.notes[0]
     )
     assert any(pair.kind == "exact" for pair in detection.pairs)
-    repeated = duplicates.detect(context_of(dataset_of(few, N_TRAIN, "table")))
+    repeated = duplicates.detect(context_of(dataset_of(coarse, N_TRAIN, "table")))
     assert repeated.findings == ()
     assert repeated.notes[0].startswith("train: ")
     assert "samples repeat an earlier one and are not reported" in repeated.notes[0]
@@ -162,7 +164,7 @@ def test_arrays_and_numbers_as_targets() -> None:
     context = context_of(dataset_of(inputs, N_TRAIN, "array", targets, "regression"))
     detection = leakage.detect(context)
     assert pairs_of(detection) == {(f"rows#{N_TRAIN + 3}", "rows#3"), (f"rows#{N_TRAIN + 4}", "rows#4")}
-    agree = {one.sample_ids[1]: one.evidence["labels_agree"] for one in detection.findings}
+    agree = {finding.sample_ids[1]: finding.evidence["labels_agree"] for finding in detection.findings}
     assert agree == {"rows#3": True, "rows#4": False}
     left = leakage.verify(context, detection, None)  # type: ignore[arg-type]
     assert {finding.verification.status for finding in left.findings} == {"unverified"}
@@ -175,7 +177,7 @@ def test_sets_of_labels_are_compared_as_sets() -> None:
     labels = np.random.default_rng(0).random((N, 2)) < 0.5
     labels[3], labels[4] = labels[N_TRAIN + 3], ~labels[N_TRAIN + 4]
     detection = leakage.detect(context_of(dataset_of(texts, N_TRAIN, "text", labels, "multilabel")))
-    assert {one.sample_ids[1]: one.evidence["labels_agree"] for one in detection.findings} == {
+    assert {finding.sample_ids[1]: finding.evidence["labels_agree"] for finding in detection.findings} == {
         "rows#3": True, "rows#4": False,
     }  # fmt: skip
     texts[10] = texts[11]

@@ -131,12 +131,14 @@ def test_columns_that_differ_are_named() -> None:
     frame.loc[test, "size"] *= 4
     frame.loc[test, "when"] += pd.Timedelta(400, "D")
     findings = detect(replace(dataset, inputs=frame)).findings
-    messages = {one.evidence["column"]: one.message for one in findings if one.evidence["what"] == "column"}
+    messages = {
+        finding.evidence["column"]: finding.message for finding in findings if finding.evidence["what"] == "column"
+    }
     assert set(messages) == {"colour", "size", "when"}
     assert "'red' in " in messages["colour"]
     assert "2021" in messages["when"]
-    assert any(one.evidence["what"] == "content" for one in findings)
-    json.dumps([one.evidence for one in findings], allow_nan=False)
+    assert any(finding.evidence["what"] == "content" for finding in findings)
+    json.dumps([finding.evidence for finding in findings], allow_nan=False)
 
 
 def test_words_that_differ_are_named() -> None:
@@ -156,6 +158,8 @@ def test_numbers_and_labels_that_differ_are_found() -> None:
     targets = dataset.targets.copy()
     targets[dataset.rows("test")[:80], 2] = True
     labels = [
-        one.evidence["label"] for one in detect(replace(dataset, targets=targets)).findings if "label" in one.evidence
+        finding.evidence["label"]
+        for finding in detect(replace(dataset, targets=targets)).findings
+        if "label" in finding.evidence
     ]
     assert labels == ["c"]

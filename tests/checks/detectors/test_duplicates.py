@@ -53,11 +53,11 @@ def test_near_copies_are_found_in_every_split_and_grouped(clean: Dataset) -> Non
     assert conflict.evidence["labels"] == {"a": 1, "b": 1}
     removed, *agreed = conflict.remedies  # no label has most of the copies: none is proposed
     assert removed.sample_ids == conflict.sample_ids
-    assert {(one.action, one.sample_ids, one.to) for one in agreed} == {
+    assert {(remedy.action, remedy.sample_ids, remedy.to) for remedy in agreed} == {
         ("relabel", (clean.ids[31],), (clean.label(30),)), ("relabel", (clean.ids[30],), (clean.label(31),)),
     }  # fmt: skip
     plain = found[frozenset(clean.ids[row] for row in (0, 3, 6))]
-    assert [one.sample_ids for one in plain.remedies] == [plain.sample_ids[1:]]
+    assert [remedy.sample_ids for remedy in plain.remedies] == [plain.sample_ids[1:]]
     assert "'a', 'b'" in conflict.message
     assert all(pair["q_value"] <= 0.05 for finding in found.values() for pair in finding.evidence["pairs"])
 
@@ -92,9 +92,9 @@ def test_in_a_large_split_the_likeliest_are_aligned_and_the_check_says_so(
 
 
 def test_tiny_splits_are_no_trouble(clean: Dataset) -> None:
-    few = dataset_of(clean.inputs[:4], clean.targets[:4], 3, clean.root)
-    assert detect(few).findings == ()
-    assert len(detect(plant(few, dict.fromkeys([0, 1], few.inputs[0]))).findings) == 1
+    small = dataset_of(clean.inputs[:4], clean.targets[:4], 3, clean.root)
+    assert detect(small).findings == ()
+    assert len(detect(plant(small, dict.fromkeys([0, 1], small.inputs[0]))).findings) == 1
 
 
 def test_fingerprints_are_of_the_content_and_of_the_labels_in_conflict(clean: Dataset) -> None:

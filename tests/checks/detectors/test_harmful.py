@@ -57,8 +57,8 @@ def test_flipped_labels_are_claimed_to_be_harmful_with_the_proof(spoilt: Dataset
     evidence = finding.evidence
     for measure in evidence["measures"].values():
         assert measure["without"] > max(measure["with"], measure["after_random_removal"])
-    assert [one["train_id"] for one in evidence["members"]] == list(finding.sample_ids)
-    assert np.mean([one["harm"] > 0 for one in evidence["members"]]) > 0.9
+    assert [member["train_id"] for member in evidence["members"]] == list(finding.sample_ids)
+    assert np.mean([member["harm"] > 0 for member in evidence["members"]]) > 0.9
     assert sum(evidence["classes"].values()) == len(finding.sample_ids)
 
 
@@ -97,8 +97,10 @@ class LeastSquares:
 
     def fit(self, dataset: Dataset, rows: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
         rows = rows[np.random.default_rng(seed).random(len(rows)) < 0.97]
-        known = self._known(dataset, rows)
-        return np.linalg.solve(known.T @ known + 1e-3 * np.eye(known.shape[1]), known.T @ dataset.targets[rows])
+        features = self._known(dataset, rows)
+        return np.linalg.solve(
+            features.T @ features + 1e-3 * np.eye(features.shape[1]), features.T @ dataset.targets[rows]
+        )
 
     def outputs(self, model: NDArray[np.float64], dataset: Dataset, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         return (self._known(dataset, rows) @ model).astype(np.float32)[:, None]
@@ -117,8 +119,10 @@ class Measured:
         train, target = dataset.rows("train"), dataset.rows("test")
 
         def predicted(rows: NDArray[np.int64]) -> NDArray[np.float32]:
-            known = learner._known(dataset, rows)
-            model = np.linalg.solve(known.T @ known + 1e-3 * np.eye(known.shape[1]), known.T @ dataset.targets[rows])
+            features = learner._known(dataset, rows)
+            model = np.linalg.solve(
+                features.T @ features + 1e-3 * np.eye(features.shape[1]), features.T @ dataset.targets[rows]
+            )
             return learner.outputs(model, dataset, target)[:, 0]
 
         self._scores = np.stack([predicted(train) - predicted(np.delete(train, i)) for i in range(len(train))])

@@ -29,25 +29,27 @@ def test_whole_data_have_no_findings() -> None:
 
 def test_a_few_rows_are_a_finding_each() -> None:
     found = findings(*rows(3))
-    assert [one.message for one in found] == [f"train.csv#{i} (train) is left out: no label" for i in range(3)]
-    assert len({one.fingerprint for one in found}) == 3
-    assert {one.severity for one in found} == {Severity.MEDIUM}
+    assert [finding.message for finding in found] == [f"train.csv#{i} (train) is left out: no label" for i in range(3)]
+    assert len({finding.fingerprint for finding in found}) == 3
+    assert {finding.severity for finding in found} == {Severity.MEDIUM}
 
 
 @pytest.mark.parametrize("count", [21, 500])
 def test_many_rows_are_one_finding_for_each_reason_and_split(count: int) -> None:
     found = findings(*rows(count), *rows(count, "not a number"), *rows(count, split="test"), *rows(2, "too long"))
     assert len(found) == 5
-    assert f"{count} samples of train are left out, no label: such as train.csv#0" in {one.message for one in found}
-    assert {len(one.sample_ids) for one in found} == {1, integrity.MANY}
-    assert {len(one.remedies[0].sample_ids) for one in found} == {1, count}
+    assert f"{count} samples of train are left out, no label: such as train.csv#0" in {
+        finding.message for finding in found
+    }
+    assert {len(finding.sample_ids) for finding in found} == {1, integrity.MANY}
+    assert {len(finding.remedies[0].sample_ids) for finding in found} == {1, count}
 
 
 def test_a_class_without_a_row_is_missing() -> None:
     dataset = make("table", "classification")
     named = replace(dataset, class_names=(*dataset.class_names, "d"))
     found = integrity.detect(CheckContext(named, None, None, 0, silent)).findings  # type: ignore[arg-type]
-    assert [one.message for one in found] == [
+    assert [finding.message for finding in found] == [
         f"class 'd' has no sample in the {split} split or any other" for split in ("train", "test")
     ]
 
@@ -55,8 +57,8 @@ def test_a_class_without_a_row_is_missing() -> None:
 def test_a_row_is_known_again_by_what_it_holds_not_by_where_it_stands() -> None:
     def marks(*contents: str) -> list[str]:
         return [
-            one.fingerprint
-            for one in findings(
+            finding.fingerprint
+            for finding in findings(
                 *(
                     UnreadableSample(f"train.csv#{place}", "train", "", "no label", content)
                     for place, content in enumerate(contents)

@@ -134,13 +134,13 @@ def test_all_copies_of_one_sample_are_one_finding(clean: Dataset) -> None:
     assert set(groups) == expected
     group = groups[frozenset(clean.ids[row] for row in (N_TRAIN, N_TRAIN + 1, 3, 8))]
     assert len(group.evidence["copies"]) == 4
-    tested, known = ({clean.ids[row] for row in rows} for rows in ((N_TRAIN, N_TRAIN + 1), (3, 8)))
-    assert [(one.action, set(one.sample_ids), one.to) for one in group.remedies] == [
-        ("remove", tested, ()), ("remove", known, ()), ("move", tested, ("train",)),
+    tested, learnt = ({clean.ids[row] for row in rows} for rows in ((N_TRAIN, N_TRAIN + 1), (3, 8)))
+    assert [(remedy.action, set(remedy.sample_ids), remedy.to) for remedy in group.remedies] == [
+        ("remove", tested, ()), ("remove", learnt, ()), ("move", tested, ("train",)),
     ]  # fmt: skip
     drawn = replace(plant(clean, other), layout=replace(clean.layout, split_origin="made here: at random"))
     (finding,) = detect(drawn).findings
-    assert {one.action for one in finding.remedies} == {"remove"}  # another draw would undo a move
+    assert {remedy.action for remedy in finding.remedies} == {"remove"}  # another draw would undo a move
     assert not group.evidence["labels_agree"]
     assert "2 more of the same sample; their labels differ: 'a', 'b', 'c'" in group.message
     assert detection.notes[0].startswith("3 of 60 test samples (5.0%) have a copy in the training set")
@@ -151,12 +151,14 @@ def test_the_largest_influences_are_shown_with_where_the_copy_stands_among_them(
     detection = detect(plant(clean, {3: altered(clean.inputs[N_TRAIN + 7], "blur")}))
     (finding,) = detection.findings
     (copy,) = finding.evidence["copies"]
-    own = scores[:, 7]
-    order = np.argsort(-own)
-    assert [one["id"] for one in finding.evidence["largest_influencers"]] == [clean.ids[row] for row in order[:3]]
+    influence = scores[:, 7]
+    order = np.argsort(-influence)
+    assert [influencer["id"] for influencer in finding.evidence["largest_influencers"]] == [
+        clean.ids[row] for row in order[:3]
+    ]
     assert copy["influence_place"] == list(order).index(3) + 1
-    spread = 1.4826 * np.median(np.abs(own - np.median(own)))
-    assert copy["influence_deviations"] == pytest.approx((own[3] - np.median(own)) / spread, rel=1e-4)
+    spread = 1.4826 * np.median(np.abs(influence - np.median(influence)))
+    assert copy["influence_deviations"] == pytest.approx((influence[3] - np.median(influence)) / spread, rel=1e-4)
 
 
 def test_validation_samples_are_looked_for_in_training_and_test_without_influences(clean: Dataset) -> None:
@@ -200,8 +202,8 @@ def test_what_calibration_sets_is_what_detection_asks_for(clean: Dataset) -> Non
 
 
 def test_calibration_does_not_count_the_copies_that_were_there(clean: Dataset) -> None:
-    there = {i: altered(clean.inputs[N_TRAIN + i], "blur") for i in range(20)}
-    calibration = leakage.calibrate(context_of(plant(clean, there)), no_pool)
+    copies = {i: altered(clean.inputs[N_TRAIN + i], "blur") for i in range(20)}
+    calibration = leakage.calibrate(context_of(plant(clean, copies)), no_pool)
     assert calibration is not None
     assert sum(calibration.planted.values()) == 20
     assert calibration.reported == calibration.right

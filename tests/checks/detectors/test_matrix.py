@@ -27,20 +27,20 @@ class PoolOf:
     def __init__(self, dataset: Dataset, runs: int) -> None:
         self.dataset, self.runs = dataset, runs
         train, features = dataset.rows("train"), descriptors(dataset)
-        wanted = dataset.targets if dataset.task != "classification" else np.eye(3)[dataset.targets]
-        known = np.c_[features, np.ones(len(features))]
-        weights = np.linalg.solve(known[train].T @ known[train] + 10 * np.eye(known.shape[1]),
-                                  known[train].T @ wanted[train].astype(float))  # fmt: skip
-        said = known @ weights
+        targets = dataset.targets if dataset.task != "classification" else np.eye(3)[dataset.targets]
+        inputs = np.c_[features, np.ones(len(features))]
+        weights = np.linalg.solve(inputs[train].T @ inputs[train] + 10 * np.eye(inputs.shape[1]),
+                                  inputs[train].T @ targets[train].astype(float))  # fmt: skip
+        scores = inputs @ weights
         if dataset.task == "classification":
-            exponentials = np.exp(5 * said)
+            exponentials = np.exp(5 * scores)
             self.probabilities = exponentials / exponentials.sum(1, keepdims=True)
         elif dataset.task == "multilabel":
-            self.probabilities = 1 / (1 + np.exp(-5 * (said - 0.5)))
+            self.probabilities = 1 / (1 + np.exp(-5 * (scores - 0.5)))
         self.predictions = {
-            "classification": lambda: said.argmax(1),
-            "regression": lambda: said,
-            "multilabel": lambda: said > 0.5,
+            "classification": lambda: scores.argmax(1),
+            "regression": lambda: scores,
+            "multilabel": lambda: scores > 0.5,
         }[dataset.task]()
 
     def __len__(self) -> int:
@@ -63,8 +63,8 @@ class Nothing:
 
 
 def context_of(dataset: Dataset) -> CheckContext:
-    known: Any = PoolOf(dataset, 8), Nothing(dataset)
-    return CheckContext(dataset, *known, 0, silent)
+    inputs: Any = PoolOf(dataset, 8), Nothing(dataset)
+    return CheckContext(dataset, *inputs, 0, silent)
 
 
 @pytest.mark.filterwarnings("error")

@@ -107,14 +107,14 @@ def test_q_is_the_expected_share_of_false_findings_so_far(faulty: CheckContext) 
 
 
 def test_planted_errors_are_found_again_and_set_the_threshold(faulty: CheckContext, tmp_path: Path) -> None:
-    asked: list[NDArray[np.int64]] = []
+    planted_labels: list[NDArray[np.int64]] = []
 
     def retrained(labels: NDArray[np.int64]) -> Pool:
-        asked.append(labels)
+        planted_labels.append(labels)
         return retrainer(faulty, tmp_path / "planted")(labels)
 
     calibration = mislabeled.calibrate(faulty, retrained)
-    (labels,) = asked
+    (labels,) = planted_labels
     assert calibration.planted == {"random": 5, "confusable": 5}
     assert (labels != faulty.dataset.targets).sum() == 10
     assert sum(calibration.found.values()) == calibration.right >= 8
@@ -147,17 +147,17 @@ def test_advocates_are_other_training_samples_of_either_label(faulty: CheckConte
         return scores
 
     dataset = faulty.dataset
-    told = mislabeled.detect(replace(faulty, influences=influences)).findings
+    findings = mislabeled.detect(replace(faulty, influences=influences)).findings
     ((rows, labels),) = calls
-    np.testing.assert_array_equal(rows[: len(told)], rows[len(told) :])
-    for one, (by_influence, by_likeness) in enumerate(zip(told, mislabeled.detect(faulty).findings, strict=True)):
-        for side, at in (("for_label", one), ("for_suggested", len(told) + one)):
-            others = np.flatnonzero((dataset.targets[:200] == labels[at]) & (np.arange(200) != rows[at]))
+    np.testing.assert_array_equal(rows[: len(findings)], rows[len(findings) :])
+    for i, (by_influence, by_likeness) in enumerate(zip(findings, mislabeled.detect(faulty).findings, strict=True)):
+        for side, column in (("for_label", i), ("for_suggested", len(findings) + i)):
+            candidates = np.flatnonzero((dataset.targets[:200] == labels[column]) & (np.arange(200) != rows[column]))
             advocates = by_influence.evidence[side]
-            assert [advocate["id"] for advocate in advocates] == [dataset.ids[i] for i in others[:-4:-1]]
-            assert advocates[0]["influence"] == pytest.approx(others[-1] + at / 100, abs=1e-4)
+            assert [advocate["id"] for advocate in advocates] == [dataset.ids[i] for i in candidates[:-4:-1]]
+            assert advocates[0]["influence"] == pytest.approx(candidates[-1] + column / 100, abs=1e-4)
             near = by_likeness.evidence[side]
-            assert {advocate["label"] for advocate in near} == {dataset.class_names[labels[at]]}
+            assert {advocate["label"] for advocate in near} == {dataset.class_names[labels[column]]}
             assert by_likeness.sample_ids[0] not in {advocate["id"] for advocate in near}
             assert near[0]["similarity"] >= near[2]["similarity"]
 
@@ -191,12 +191,12 @@ def test_retraining_confirms_flips_and_refutes_a_claim_that_is_not_so(faulty: Ch
 
 def test_findings_outside_training_are_judged_by_models_of_everything(faulty: CheckContext, tmp_path: Path) -> None:
     detection = mislabeled.detect(faulty)
-    tests = tuple(one for one in detection.findings if one.evidence["split"] == "test")
+    tests = tuple(finding for finding in detection.findings if finding.evidence["split"] == "test")
     retraining = Retraining(faulty.dataset, QUICK, tmp_path / "retrained", 0, 3, silent)
     verified = mislabeled.verify(faulty, replace(detection, findings=tests), retraining)
     assert tests
-    assert all((one.verification.effect or 0) > 0 for one in verified.findings)
-    assert all(one.verification.effect == one.verification.random for one in verified.findings)
+    assert all((finding.verification.effect or 0) > 0 for finding in verified.findings)
+    assert all(finding.verification.effect == finding.verification.random for finding in verified.findings)
     assert verified.notes == detection.notes
     assert len(list((tmp_path / "retrained").glob("*.pt"))) == 3
     assert mislabeled.verify(faulty, replace(detection, findings=()), retraining).findings == ()
@@ -278,8 +278,8 @@ def test_single_labels_of_sets_are_judged_by_themselves() -> None:
         context = CheckContext(replace(dataset, targets=targets), pool, scores, seed, silent)  # type: ignore[arg-type]
         detection = mislabeled.detect(context)
         found = {
-            (dataset.ids.index(one.sample_ids[0]), dataset.class_names.index(one.evidence["label_of_set"]))
-            for one in detection.findings
+            (dataset.ids.index(finding.sample_ids[0]), dataset.class_names.index(finding.evidence["label_of_set"]))
+            for finding in detection.findings
         }
         # Of inputs this noisy a third lies so near the bound that either label is likely.
         assert len(found & planted) >= 11
@@ -288,17 +288,17 @@ def test_single_labels_of_sets_are_judged_by_themselves() -> None:
         suggested = detection.columns["suggested_label"][row].split(", ")
         assert (dataset.class_names[place] in suggested) == truth[row, place]
         of_row: dict[str, list[Finding]] = {}
-        for one in detection.findings:
-            of_row.setdefault(one.sample_ids[0], []).append(one)
+        for finding in detection.findings:
+            of_row.setdefault(finding.sample_ids[0], []).append(finding)
         for id, several in of_row.items():
-            assert len({one.remedies[0].to for one in several}) == 1  # accepted together, they agree
+            assert len({finding.remedies[0].to for finding in several}) == 1  # accepted together, they agree
             given = {
                 name for name, holds in zip(dataset.class_names, targets[dataset.ids.index(id)], strict=True) if holds
             }
-            for one in several:
-                assert set(one.remedies[-2].to) ^ given == {one.evidence["label_of_set"]}
+            for finding in several:
+                assert set(finding.remedies[-2].to) ^ given == {finding.evidence["label_of_set"]}
         verified = mislabeled.verify(context, detection, RetrainedAs(truth))  # type: ignore[arg-type]
-        status = [one.verification.status for one in verified.findings]
+        status = [finding.verification.status for finding in verified.findings]
         assert status.count("confirmed") == len(found & planted)
         assert status.count("refuted") == len(found - planted)
 

@@ -115,27 +115,27 @@ def test_numbers_over_decades_are_judged_by_their_size() -> None:
 def test_what_went_wrong_is_told() -> None:
     dataset, rows = marred(noisy("normal", 0), 0)
     findings = target_errors.detect(context_of(dataset)).findings
-    told = {dataset.ids.index(finding.sample_ids[0]): finding.evidence["like"] for finding in findings}
-    assert sum(told.get(row) == "a slip of the decimal point" for row in rows["tenfold"].tolist()) >= 7
-    assert sum(told.get(row) == "a slip of the sign" for row in rows["sign"].tolist()) >= 7
-    tenfold = next(one for one in findings if one.sample_ids[0] == dataset.ids[rows["tenfold"][0]])
+    slips = {dataset.ids.index(finding.sample_ids[0]): finding.evidence["like"] for finding in findings}
+    assert sum(slips.get(row) == "a slip of the decimal point" for row in rows["tenfold"].tolist()) >= 7
+    assert sum(slips.get(row) == "a slip of the sign" for row in rows["sign"].tolist()) >= 7
+    tenfold = next(finding for finding in findings if finding.sample_ids[0] == dataset.ids[rows["tenfold"][0]])
     assert tenfold.evidence["given"] / tenfold.evidence["suggested"] == pytest.approx(10, rel=0.5)
     assert tenfold.message.endswith("like a slip of the decimal point")
     assert float(tenfold.remedies[0].to[0]) == pytest.approx(tenfold.evidence["given"] / 10)
-    assert {one.remedies[0].action for one in findings if not one.evidence["like"]} == {"remove"}
+    assert {finding.remedies[0].action for finding in findings if not finding.evidence["like"]} == {"remove"}
 
 
 def test_planted_errors_are_found_again_and_set_the_threshold() -> None:
     context = context_of(noisy("normal", 0))
-    asked: list[NDArray[Any]] = []
+    planted_targets: list[NDArray[Any]] = []
 
     def retrained(labels: NDArray[Any]) -> PoolOf:
-        asked.append(labels)
+        planted_targets.append(labels)
         return PoolOf(replace(context.dataset, targets=labels))
 
     calibration = target_errors.calibrate(context, retrained)  # type: ignore[arg-type]
     assert calibration is not None
-    assert (asked[0] != context.dataset.targets).sum() == sum(calibration.planted.values()) == 22
+    assert (planted_targets[0] != context.dataset.targets).sum() == sum(calibration.planted.values()) == 22
     assert calibration.found["decimal point"] >= 5
     assert calibration.found["sign"] >= 6
     assert calibration.right >= 0.75 * calibration.reported

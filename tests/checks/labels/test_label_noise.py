@@ -74,8 +74,8 @@ def test_the_shift_undoes_doubt_that_the_planted_errors_show_to_be_too_large() -
     assert -1 <= cautious_shift(log_odds + 0.8, wrong) < -0.7
     assert -0.4 < cautious_shift(log_odds, wrong) < 0.1
     assert cautious_shift(log_odds - 4, wrong) == 1
-    few = cautious_shift(log_odds[:50] - 0.8, wrong[:50])
-    assert few < cautious_shift(log_odds - 0.8, wrong)
+    from_few = cautious_shift(log_odds[:50] - 0.8, wrong[:50])
+    assert from_few < cautious_shift(log_odds - 0.8, wrong)
 
 
 def test_views_have_a_floor_that_no_certainty_breaks() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dataaudit.checks.matching.copies import Null, Pairs, connected, labels_agree, level, tail_probability
+from dataaudit.checks.matching.copies import Null, Pairs, bh_threshold, connected, labels_agree, tail_probability
 from dataaudit.checks.matching.matcher import Candidates, Matches
 from dataaudit.checks.proof import accepted_by_fdr
 
@@ -88,7 +88,7 @@ def test_groups_are_connected_by_their_pairs_only() -> None:
 def test_the_level_is_what_benjamini_and_hochberg_accept() -> None:
     rng = np.random.default_rng(0)
     p = np.concatenate([rng.random(200), rng.random(20) * 1e-3])
-    np.testing.assert_array_equal(p <= level(p), accepted_by_fdr(p, 0.05)[0])
+    np.testing.assert_array_equal(p <= bh_threshold(p), accepted_by_fdr(p, 0.05)[0])
 
 
 def test_tail_probabilities_are_calibrated_on_an_exponential_tail() -> None:

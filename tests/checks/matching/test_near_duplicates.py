@@ -101,7 +101,7 @@ def test_pictures_that_were_not_moved_are_found_with_two_warps_and_fewer_candida
     candidates = nominate(pixels, rows, rows, silent, "", FEW_WARPS, 3)
     assert candidates.base.shape == (80, 3)
     assert set(np.argsort(-candidates.nearness[:, 0])[:20]) == {*range(10), *range(70, 80)}
-    matches = align(pixels, candidates.of(np.arange(10)), silent, "")
+    matches = align(pixels, candidates.take(np.arange(10)), silent, "")
     np.testing.assert_array_equal(matches.base[:, 0], np.arange(70, 80))
     assert matches.mirrored[:, 0].all()
 

@@ -24,7 +24,7 @@ def matcher_of(inputs: pd.DataFrame | np.ndarray) -> TableMatcher:
 @pytest.mark.parametrize("sort", ALTERATIONS)
 def test_altered_copies_are_the_best_match_and_score_above_all_others(sort: str) -> None:
     matcher = matcher_of(measured(360))
-    altered = ALTERATIONS[sort](matcher.cells.of(np.arange(300, 330)), matcher.cells, np.random.default_rng(0))
+    altered = ALTERATIONS[sort](matcher.cells.take(np.arange(300, 330)), matcher.cells, np.random.default_rng(0))
     planted = TableMatcher(matcher.inputs, matcher.cells.with_rows(np.arange(30), altered))
     matches = search(planted, np.arange(300, 360), np.arange(300), silent, "")
     found = matches.base[:30, 0] == np.arange(30)

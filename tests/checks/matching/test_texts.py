@@ -105,9 +105,13 @@ def test_shared_words_are_the_heaviest_in_order_by_the_plain_definition() -> Non
         best = np.zeros((start[i + 1] - start[i] + 1, start[j + 1] - start[j] + 1))
         for a in range(1, len(best)):
             for b in range(1, best.shape[1]):
-                at, to = start[i] + a - 1, start[j] + b - 1
-                gain = words.after[at] if words.before[at] == words.before[to] else words.alone[at]
-                meet = best[a - 1, b - 1] + gain * (words.number[at] == words.number[to])
+                left_word, right_word = start[i] + a - 1, start[j] + b - 1
+                gain = (
+                    words.after[left_word]
+                    if words.before[left_word] == words.before[right_word]
+                    else words.alone[left_word]
+                )
+                meet = best[a - 1, b - 1] + gain * (words.number[left_word] == words.number[right_word])
                 best[a, b] = max(best[a - 1, b], best[a, b - 1], meet)
         assert found == pytest.approx(best[-1, -1])
 

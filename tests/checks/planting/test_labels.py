@@ -27,9 +27,9 @@ def test_half_is_random_and_half_what_the_sample_is_mistaken_for(make_dataset: M
     planted = plant(dataset, probabilities, trusted, 0)
     assert planted is not None
     assert {sort: len(rows) for sort, rows in planted.rows.items()} == {"random": 10, "confusable": 10}
-    np.testing.assert_array_equal(np.sort(planted.every), np.flatnonzero(planted.labels != dataset.targets))
-    assert trusted[planted.every].all()
-    assert planted.every.max() < 400
+    np.testing.assert_array_equal(np.sort(planted.all_rows), np.flatnonzero(planted.labels != dataset.targets))
+    assert trusted[planted.all_rows].all()
+    assert planted.all_rows.max() < 400
     for row in planted.rows["confusable"]:
         others = [label for label in range(3) if label != dataset.targets[row]]
         assert planted.labels[row] == max(others, key=lambda label: probabilities[row, label])
@@ -43,7 +43,7 @@ def test_the_number_is_bounded(n_train: int, expected: int, make_dataset: MakeDa
     dataset = make_dataset(n_train=n_train, n_test=5)
     planted = plant(dataset, np.full((n_train + 5, 3), 1 / 3), np.ones(n_train + 5, bool), 0)
     assert planted is not None
-    assert len(planted.every) == expected
+    assert len(planted.all_rows) == expected
 
 
 def test_nothing_is_planted_where_nothing_can_be(make_dataset: MakeDataset) -> None:
@@ -61,7 +61,7 @@ def test_numbers_are_marred_in_three_ways_among_the_trusted() -> None:
     assert planted is not None
     assert {sort: len(rows) for sort, rows in planted.rows.items()} == {"swapped": 7, "decimal point": 7, "sign": 6}
     changed = np.flatnonzero(planted.labels != dataset.targets)
-    np.testing.assert_array_equal(changed, np.sort(planted.every))
+    np.testing.assert_array_equal(changed, np.sort(planted.all_rows))
     assert trusted[changed].all()
     assert (dataset.splits[changed] == "train").all()
     swapped, tenfold, negated = planted.rows.values()

@@ -16,33 +16,33 @@ def cells(m: int = 60, whole: bool = False) -> Cells:
 
 @pytest.mark.parametrize("sort", ALTERATIONS)
 def test_every_alteration_leaves_what_it_was_given_and_repeats_itself(sort: str) -> None:
-    every = cells()
-    before = every.numbers.copy(), every.codes.copy()
-    one, other = (ALTERATIONS[sort](every, every, np.random.default_rng(1)) for _ in range(2))
-    np.testing.assert_array_equal(one.numbers, other.numbers)
-    np.testing.assert_array_equal(every.numbers, before[0])
-    np.testing.assert_array_equal(every.codes, before[1])
-    equal = np.isclose(one.numbers, every.numbers, rtol=1e-9, equal_nan=True) & (one.codes == every.codes)
+    table = cells()
+    before = table.numbers.copy(), table.codes.copy()
+    copy, repeated = (ALTERATIONS[sort](table, table, np.random.default_rng(1)) for _ in range(2))
+    np.testing.assert_array_equal(copy.numbers, repeated.numbers)
+    np.testing.assert_array_equal(table.numbers, before[0])
+    np.testing.assert_array_equal(table.codes, before[1])
+    equal = np.isclose(copy.numbers, table.numbers, rtol=1e-9, equal_nan=True) & (copy.codes == table.codes)
     assert equal.all(1).mean() < 0.1  # a cell may be changed to what it was
 
 
 def test_rounding_and_noise_are_small_and_leave_words_alone() -> None:
-    every = cells()
-    rounded = ALTERATIONS["rounded"](every, every, np.random.default_rng(0))
-    np.testing.assert_allclose(rounded.numbers, every.numbers, atol=0.051)
-    noisy = ALTERATIONS["noise"](every, every, np.random.default_rng(0))
-    assert 0.02 < np.nanstd(noisy.numbers - every.numbers) < 0.4
-    np.testing.assert_array_equal(noisy.codes, every.codes)
+    table = cells()
+    rounded = ALTERATIONS["rounded"](table, table, np.random.default_rng(0))
+    np.testing.assert_allclose(rounded.numbers, table.numbers, atol=0.051)
+    noisy = ALTERATIONS["noise"](table, table, np.random.default_rng(0))
+    assert 0.02 < np.nanstd(noisy.numbers - table.numbers) < 0.4
+    np.testing.assert_array_equal(noisy.codes, table.codes)
 
 
 @pytest.mark.parametrize("sort", ["cells changed", "cells missing"])
 def test_a_fifth_of_the_cells_at_most_is_touched(sort: str) -> None:
-    every = cells()
-    copy = ALTERATIONS[sort](every, every, np.random.default_rng(0))
-    touched = ~((copy.codes == every.codes) & np.isclose(copy.numbers, every.numbers, equal_nan=True))
+    table = cells()
+    copy = ALTERATIONS[sort](table, table, np.random.default_rng(0))
+    touched = ~((copy.codes == table.codes) & np.isclose(copy.numbers, table.numbers, equal_nan=True))
     assert touched.sum(1).max() <= 2
     assert touched.any(1).mean() > 0.9
-    alone = Cells(every.numbers[:, :1], every.codes[:, :1])
+    alone = Cells(table.numbers[:, :1], table.codes[:, :1])
     np.testing.assert_array_equal(ALTERATIONS[sort](alone, alone, np.random.default_rng(0)).numbers, alone.numbers)
 
 

@@ -27,21 +27,21 @@ def test_every_alteration_keeps_many_words_and_is_the_same_for_the_same_seed(sor
 
 def test_alterations_do_what_they_say() -> None:
     text = "One, two; three. Four five six seven eight nine ten."
-    own = words(text)
-    assert words(change(text, "case and punctuation")) == own
-    assert sorted(words(change(text, "words swapped"))) == sorted(own)
-    assert words(change(text, "words swapped")) != own
-    assert set(words(change(text, "words dropped"))) < set(own)
+    originals = words(text)
+    assert words(change(text, "case and punctuation")) == originals
+    assert sorted(words(change(text, "words swapped"))) == sorted(originals)
+    assert words(change(text, "words swapped")) != originals
+    assert set(words(change(text, "words dropped"))) < set(originals)
     longer = words(change(text, "words inserted"))
     assert len(longer) > 10
-    assert [word for word in longer if word in own] == own
+    assert [word for word in longer if word in originals] == originals
     replaced = words(change(text, "words replaced"))
     assert len(replaced) == 10
-    assert 0 < sum(a != b for a, b in zip(replaced, own, strict=True)) <= 2
+    assert 0 < sum(a != b for a, b in zip(replaced, originals, strict=True)) <= 2
     cut = change(text, "truncated")
     assert text.startswith(cut)
     assert 5 <= len(words(cut)) <= 8
-    assert words(change(text, "sentence before"))[-10:] == own
+    assert words(change(text, "sentence before"))[-10:] == originals
 
 
 @pytest.mark.parametrize("text", ["", "...", "good", "好", "да нет"])
