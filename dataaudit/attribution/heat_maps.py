@@ -128,8 +128,8 @@ def _answered(
                 dataset.ids[one.row],
                 dataset.ids[one.target],
                 overlay(shares, _size(dataset, one.row, edge)),
-                f"Where this training image gets its influence on {what} from, in one of the models: with the marked "
-                f"fifth of it blurred, {max(0.0, left):.0%} of the influence is left",
+                f"The pixels of this training image that carry its influence on {what}, in one of the models: with the "
+                f"marked fifth of it blurred, {max(0.0, left):.0%} of the influence is left",
             )
     return maps
 

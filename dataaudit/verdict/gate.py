@@ -100,7 +100,7 @@ def _trusted(policy: Policy, trust: Mapping[str, Any] | None) -> Iterator[Rule]:
     least = policy.min_trust_lds
     if least is None:
         return
-    expects = f"LDS of the influences at least {least:.2f}"
+    expects = f"attribution quality (LDS) at least {least:.2f}"
     if trust is None:
         yield Rule("", expects, "the LDS could not be measured", None)
     else:
