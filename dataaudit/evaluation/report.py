@@ -59,7 +59,7 @@ def summarize_evaluation(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "name": evaluation.name,
         "facts": [
-            ("Content", f"SHA-256 {facts['fingerprint'][:16]}…"),
+            ("Fingerprint", f"SHA-256 {facts['fingerprint'][:16]}…"),
             ("Training samples", f"{facts['training_samples']:,}"),
             ("Predictions", f"{facts['targets']:,} ({facts['target_split']})"),
             ("Models", f"{facts['models']} on random halves, seed {facts['seed']}"),
@@ -78,9 +78,9 @@ def summarize_evaluation(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _table(evaluation: Evaluation) -> tuple[list[str], list[dict[str, Any]]]:
-    columns = ["backend", "LDS (95 %)", "of ceiling", "leave-one-out r"]
-    columns += [f"drop, top {size} removed" for size in evaluation.sizes]
-    columns += ["mislabel AUC", "seconds"]
+    columns = ["backend", "LDS (95 %)", "of noise ceiling", "leave-one-out r"]
+    columns += [f"margin drop, top {size} removed" for size in evaluation.sizes]
+    columns += ["label error AUC", "seconds"]
     rows = [_row(one, evaluation.sizes) for one in evaluation.measured]
     removal = next((one.removal for one in evaluation.measured if one.removal), None)
     if removal is not None:
@@ -107,7 +107,7 @@ def _drops(name: str, backend: str, measured: Removal | LeaveOneOut) -> dict[str
     """Predicted against actual drops, with their correlation in words."""
     predicted, actual = measured.predicted, measured.actual
     words = correlation(predicted, actual)
-    title = f"{backend}: predicted against actual drop, correlation {words}"
+    title = f"{backend}: predicted and actual drop, Pearson correlation {words}"
     return {
         "name": backend,
         "correlation": words,
@@ -122,5 +122,5 @@ def _curve(measured: Sequence[Measured]) -> str | None:
     if removal is None:
         return None
     drops[RANDOM] = [0.0, *removal.random.mean(0)]
-    title = "Mean drop of the margin by samples removed; the figures are in the table"
+    title = "Mean drop in margin by samples removed; the figures are in the table"
     return curve("removals", title, [0, *removal.sizes], drops, "samples removed", "drop")
