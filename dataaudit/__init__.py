@@ -1,4 +1,4 @@
-"""Audit a labelled dataset by asking what each training sample does to the model."""
+"""Audit a labelled dataset by measuring what each training sample does to the model."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

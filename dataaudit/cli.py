@@ -24,7 +24,7 @@ from .versions import VERSION
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="dataaudit")
 def cli() -> None:
-    """Audit a labelled dataset by asking what each training sample does to the model."""
+    """Audit a labelled dataset by measuring what each training sample does to the model."""
 
 
 for command in (run, apply, baseline, compare, diff, evaluate, explain, init, completion):
@@ -38,9 +38,9 @@ def main() -> None:
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Abort:
-        _stop("interrupted; run the same command again to go on", gate.INTERRUPTED)
+        _stop("interrupted; run the same command again to continue", gate.INTERRUPTED)
     except KeyboardInterrupt:
-        _stop("interrupted; run the same command again to go on", gate.INTERRUPTED)
+        _stop("interrupted; run the same command again to continue", gate.INTERRUPTED)
     except click.ClickException as error:
         error.show()
         sys.exit(gate.USAGE)

@@ -39,7 +39,7 @@ from .versions import versions
 LIMITS = (
     "Attributions are measured on models trained on random halves of the training set, not on your production model.",
     "A finding marked unverified has not been checked by retraining.",
-    "Planted faults are easier to find than others: what is found and right among them is an upper bound.",
+    "Planted faults are easier to find than others: their recall and precision are upper bounds.",
     "No finding means that nothing was found at the stated false-discovery rates, not that nothing is there.",
 )
 

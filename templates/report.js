@@ -23,7 +23,7 @@ function load() {
 }
 function save() {
   try { localStorage.setItem(store, JSON.stringify(state)); } catch { kept = false; }
-  if (!kept) say("This browser does not keep decisions over a reload: export them before you leave.");
+  if (!kept) say("This browser does not keep decisions after a reload: export them before you leave.");
 }
 function say(words) { for (const id of ["notice", "message"]) if (at(id)) at(id).textContent = words; }
 
@@ -33,7 +33,7 @@ function change(id, decision) {
   if (decision) state.decisions[id] = decision; else delete state.decisions[id];
   if (state.signature) {
     state.signature = null;
-    say("A decision changed, so the signature is withdrawn.");
+    say("A decision changed, so the signature was withdrawn.");
   }
 }
 /* What is asked for without a name waits until there is one; the focus then goes back to where it was. */
@@ -43,7 +43,7 @@ function named(act, back) {
   if (state.reviewer.trim()) return act();
   waiting = { act, back };
   if (order.has(back)) paint(back);
-  say("Your name first: decisions are recorded with it. Enter goes on, Esc goes back.");
+  say("Enter your name first: it is recorded with each decision. Enter continues, Esc goes back.");
   at("reviewer").focus();
 }
 function resume() {
@@ -300,9 +300,9 @@ function download() {
 const texted = (thing, names) => thing && typeof thing === "object" && names.every(name => typeof thing[name] === "string");
 function imported(content) {
   let file;
-  try { file = JSON.parse(content); } catch { return "Not imported: this is no JSON."; }
-  if (file?.schema_version !== 1 || !Array.isArray(file.decisions)) return "Not imported: these are no decisions of version 1.";
-  if (file.dataset?.fingerprint !== data.dataset.fingerprint) return "Not imported: these decisions are about other data, its fingerprint is another.";
+  try { file = JSON.parse(content); } catch { return "Not imported: this is not valid JSON."; }
+  if (file?.schema_version !== 1 || !Array.isArray(file.decisions)) return "Not imported: this is not a decisions file of version 1.";
+  if (file.dataset?.fingerprint !== data.dataset.fingerprint) return "Not imported: these decisions are about other data, with another fingerprint.";
   let taken = 0, unknown = 0, broken = 0;
   for (const one of file.decisions) {
     if (!texted(one, ["finding", "decision", "reason", "reviewer", "at"]) || !Object.hasOwn(WORDS, one.decision)) { broken += 1; continue; }
@@ -319,8 +319,8 @@ function imported(content) {
   state.signature = whole && texted(signature, ["name", "at", "outcome", "comment"]) ? signature : null;
   settle(cards);
   filter();
-  return `Decisions imported: ${taken}.` + (unknown ? ` About findings that this page does not show: ${unknown}.` : "")
-    + (broken ? ` Not understood: ${broken}.` : "") + (signature && !whole ? " The signature was not taken over." : "");
+  return `Decisions imported: ${taken}.` + (unknown ? ` Skipped, as this page does not show the finding: ${unknown}.` : "")
+    + (broken ? ` Skipped, as not valid: ${broken}.` : "") + (signature && !whole ? " The signature was not imported." : "");
 }
 async function pick(event) {
   const file = event.target.files[0];
@@ -329,7 +329,7 @@ async function pick(event) {
 }
 function acceptAll() {
   const open = visible().filter(card => !decided(card.id));
-  at("sure-words").textContent = `Findings that are shown and undecided: ${open.length}. Each will be accepted, with what is proposed first. Decisions already made stay.`;
+  at("sure-words").textContent = `Findings that are shown and undecided: ${open.length}. Each will be accepted with its first remedy. Decisions already made stay.`;
   at("sure-yes").onclick = () => {
     at("sure").close();
     const now = new Date().toISOString();

@@ -10,7 +10,7 @@ from dataaudit.verdict.policy import Policy
 PIXEL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
 )
-KINDS = {"leakage": ("leakage", "Samples with a copy"), "mislabeled": ("mislabeled", "Labels more likely wrong")}
+KINDS = {"leakage": ("leakage", "Train-test leakage"), "mislabeled": ("mislabeled", "Label errors")}
 HOSTILE = [
     '"><img src=x onerror=alert(1)>.png',
     "'><svg onload=alert(1)>",
@@ -91,7 +91,7 @@ def hanging(id: str, support: list[str], label: str) -> Finding:
                 "margins": {"removed": [0, 2, 4], "lead": [2.5, 0.5, -1.0],
                             "fresh": {"removed": [0, 4], "lead": [2.4, -1.25]},
                             "random": {"removed": [0, 4], "lead": [2.4, 2.3]}}}  # fmt: skip
-    verification = Verification("confirmed", "fall of the lead", 3.75, (3.0, 4.5), 0.1, 4)
+    verification = Verification("confirmed", "drop in margin", 3.75, (3.0, 4.5), 0.1, 4)
     return Finding("brittle", Severity.LOW, (id, *support), 0.5, f"{id} flips", fingerprint("brittle", [ascii(id)]),
                    evidence, verification)  # fmt: skip
 

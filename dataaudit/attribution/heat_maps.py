@@ -132,8 +132,8 @@ def _draw_maps(
                 dataset.ids[candidate.row],
                 dataset.ids[candidate.target],
                 overlay(shares, _size(dataset, candidate.row, edge)),
-                f"Where this training image gets its influence on {output} from, in one of the models: with the marked "
-                f"fifth of it blurred, {max(0.0, remaining):.0%} of the influence is left",
+                f"The pixels of this training image that carry its influence on {output}, in one of the models: "
+                f"with the marked fifth of it blurred, {max(0.0, remaining):.0%} of the influence is left",
             )
     return maps
 

@@ -20,7 +20,7 @@ from ..training.pool import Pool
 from ..training.retraining import Retraining
 from .detection import Calibration, CheckContext, Detection
 
-NO_POOL = "it needs models trained on parts of the data, and only checkpoints were given; --retrain allows it"
+NO_POOL = "it needs models trained on parts of the data, but only checkpoints were given; --retrain allows it"
 Retrained = Callable[[NDArray[np.int64]], Pool]
 
 

@@ -17,11 +17,13 @@ FILE = click.Path(path_type=Path)
 @click.command()
 @click.argument("audit", type=FILE)
 @click.argument("findings", nargs=-1, metavar="[FINDING]...")
-@click.option("--decisions", type=FILE, help="In place of FINDINGs: those that a reviewer rejected or deferred.")
+@click.option("--decisions", type=FILE, help="Instead of FINDINGs: those that a reviewer rejected or deferred.")
 @click.option("--reason", help="Why they are accepted; with --decisions, for those that have no reason of their own.")
 @click.option("--by", default="", help="Who accepts them. With --decisions: the reviewer of each.")
-@click.option("--expires", default="", metavar="DATE", help="The last day on which it holds, as in 2027-01-31.")
-@click.option("--output", type=FILE, default=Path("dataaudit-baseline.json"), show_default=True, help="The baseline.")
+@click.option("--expires", default="", metavar="DATE", help="Last day of the acceptance, as in 2027-01-31.")
+@click.option(
+    "--output", type=FILE, default=Path("dataaudit-baseline.json"), show_default=True, help="The baseline file."
+)
 def baseline(
     audit: Path,
     findings: tuple[str, ...],
@@ -31,10 +33,10 @@ def baseline(
     expires: str,
     output: Path,
 ) -> None:
-    """Record findings of AUDIT as accepted: `dataaudit run --baseline FILE` fails on others only.
+    """Record findings of AUDIT as accepted: `dataaudit run --baseline FILE` fails on other findings only.
 
-    AUDIT is the folder of an audit, or its audit.json; FINDING an id such as leakage-0123456789ab, all by default. What
-    the file holds already stays in it.
+    AUDIT is the folder of an audit, or its audit.json; FINDING is an id such as leakage-0123456789ab, by default all.
+    Findings that are already in the baseline file stay in it.
     """
     document, today = read_audit(audit), date.today()
     if expires and day(expires, "--expires") < today:

@@ -24,19 +24,19 @@ from ..verdict.audit_file import is_audit
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of splits, subsets and training.")
 @click.option("--runs", type=int, default=24, show_default=True, help="Models in each of four pools, at least 16.")
-@click.option("--jobs", type=int, help="Training runs at a time. Default: one a core.")
-@click.option("--label", help="Column, field or array that holds the targets. Default: the usual names.")
-@click.option("--rows", type=int, default=100_000, show_default=True, help="Training rows at most.")
+@click.option("--jobs", type=int, help="Training runs in parallel. Default: one per core.")
+@click.option("--label", help="Column, field or array with the targets. Default: the usual names.")
+@click.option("--rows", type=int, default=100_000, show_default=True, help="Maximum number of training rows.")
 @click.option(
     "--transform",
     "transforms",
     multiple=True,
     metavar="SPEC",
-    help="A change of inputs to be tested, repeatable: as in patch:top=0,left=0,size=4, insert:word, "
+    help="A change of the inputs to test, repeatable: as in patch:top=0,left=0,size=4, insert:word, "
     "shift:column=1.0, or package.module:function.",
 )
 @click.option("--alpha", type=float, default=0.05, show_default=True, help="Chance of any false claim.")
-@click.option("--components", type=int, default=4, show_default=True, help="Components looked at, each way.")
+@click.option("--components", type=int, default=4, show_default=True, help="Components examined in each direction.")
 def compare(
     dataset: Path,
     a: str,
@@ -51,9 +51,9 @@ def compare(
     alpha: float,
     components: int,
 ) -> None:
-    """Compare how two learning algorithms use DATASET: what A relies on that B does not, and the other way round.
+    """Compare how two learning algorithms use DATASET: what A relies on that B does not, and vice versa.
 
-    Writes comparison.html and comparison.json. Run it again to go on after an interruption. Exit codes: 0 compared,
+    Writes comparison.html and comparison.json. After an interruption, run it again to continue. Exit codes: 0 compared,
     whether they differ or not, 2 usage or input, 3 it could not be done, 130 interrupted.
     """
     if not 0.01 <= alpha < 1:
@@ -74,9 +74,9 @@ def compare(
     from ..reporting.exhibits import exhibits
 
     if runs < FEWEST:
-        raise InputError(f"--runs {runs}: expected at least {FEWEST}, so that chance can be told from more")
+        raise InputError(f"--runs {runs}: expected at least {FEWEST}, so that differences can be told from chance")
     if is_audit(config.directory):
-        raise InputError(f"--output {config.directory}: a finished run is there; name a folder of the comparison's own")
+        raise InputError(f"--output {config.directory}: a finished run is there; choose another folder")
     data = load(config, track)
     contenders = [contender(spec, data, name) for name, spec in (("a", a), ("b", b))]
     changes = [transform_of(spec, data) for spec in transforms]

@@ -21,13 +21,13 @@ EITHER = click.Path(exists=True, path_type=Path)
 @click.command()
 @click.argument("old", metavar="A", type=EITHER)
 @click.argument("new", metavar="B", type=EITHER)
-@click.option("--label", help="Of datasets: the column, field or array that holds the targets.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, with everything that is cut short otherwise.")
+@click.option("--label", help="For datasets: column, field or array with the targets.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, in full.")
 def diff(old: Path, new: Path, label: str | None, as_json: bool) -> None:
     """What changed from A to B: two audits (folders or audit.json), or two versions of a dataset.
 
     Findings and samples are matched by content, not by name or position. Exit codes: 0 nothing new, 1 B has findings
-    that A has not, or the datasets differ, 2 usage or input.
+    that A does not have, or the datasets differ, 2 usage or input.
     """
     if is_audit(old) != is_audit(new):
         audit, other = (old, new) if is_audit(old) else (new, old)

@@ -24,17 +24,19 @@ SHARED = ("output", "seed", "runs", "jobs", "label", "learner")
 @click.option("--output", type=click.Path(path_type=Path), help="Where results go. Default: DATASET-audit beside it.")
 @click.option("--seed", type=int, help="Seed of splits, subsets and training. Default: 0.")
 @click.option("--runs", type=int, help="Models to train on random halves, at least 8. Default: 24.")
-@click.option("--jobs", type=int, help="Training runs at a time. Default: one a core.")
-@click.option("--label", help="Column, field or array that holds the targets. Default: the usual names.")
+@click.option("--jobs", type=int, help="Training runs in parallel. Default: one per core.")
+@click.option("--label", help="Column, field or array with the targets. Default: the usual names.")
 @click.option("--learner", metavar="SPEC", help="What is trained: a recipe as in text:C=1, or package.module:name.")
-@click.option("--targets", type=int, default=6, show_default=True, help="Predictions whose top samples are removed.")
+@click.option(
+    "--targets", type=int, default=6, show_default=True, help="Predictions whose most influential samples are removed."
+)
 @click.option("--leave-out", type=int, default=10, show_default=True, help="Training samples left out one by one.")
-@click.option("--times", type=int, default=2, show_default=True, help="Trainings of every removal.")
+@click.option("--times", type=int, default=2, show_default=True, help="Trainings per removal.")
 def evaluate(dataset: Path, backends: tuple[str, ...], targets: int, leave_out: int, times: int, **flags: Any) -> None:
-    """Measure how well attribution methods say what DATASET's training samples do, by training without them.
+    """Measure how well attribution methods predict the effect of DATASET's training samples, by training without them.
 
-    Writes evaluation.html and evaluation.json. Models are shared with `run`; run it again to go on after an
-    interruption. Exit codes: 0 measured, 2 usage or input, 3 a method could not run, 130 interrupted.
+    Writes evaluation.html and evaluation.json. Models are shared with `run`. After an interruption, run it again to
+    continue. Exit codes: 0 measured, 2 usage or input, 3 a method could not run, 130 interrupted.
     """
     settings = read_settings(dataset, None, ()).options
     shared = {name: settings[name] for name in SHARED if name in settings}

@@ -21,33 +21,32 @@ FILE = click.Path(path_type=Path)
 @click.option("--output", type=FILE, help="Where results go. Default: DATASET-audit beside it.")
 @click.option("--seed", type=int, help="Seed of splits, subsets and training. Default: 0.")
 @click.option("--runs", type=int, help="Models to train on random halves, at least 8. Default: 24.")
-@click.option("--jobs", type=int, help="Training runs at a time. Default: one a core.")
+@click.option("--jobs", type=int, help="Training runs in parallel. Default: one per core.")
 @click.option(
     "--verify",
     type=int,
-    help="Trainings of every removal that findings are checked by, at least 3; 0 trains nothing beyond the pool. "
-    "Default: 4.",
+    help="Trainings per removal in the retraining tests, at least 3; 0 trains nothing beyond the pool. Default: 4.",
 )
-@click.option("--brittle", type=int, help="Predictions whose support is searched. Default: 2.")
-@click.option("--label", help="Column, field or array that holds the targets. Default: the usual names.")
+@click.option("--brittle", type=int, help="Predictions whose support set is searched. Default: 2.")
+@click.option("--label", help="Column, field or array with the targets. Default: the usual names.")
 @click.option("--learner", metavar="SPEC", help="What is trained: a recipe as in text:C=1, or package.module:name.")
-@click.option("--rows", type=int, help="Training rows at most; of more, a sample is drawn. Default: 100000.")
+@click.option("--rows", type=int, help="Maximum number of training rows; of more, a sample is drawn. Default: 100000.")
 @click.option(
     "--checkpoint",
     "checkpoints",
     multiple=True,
     type=FILE,
-    help="Trained weights of the learner's module, repeatable: attribute these, train nothing.",
+    help="Trained weights of the learner's module, repeatable: attribute these models, train nothing.",
 )
-@click.option("--retrain", is_flag=True, help="With --checkpoint: let checks train models of the same module.")
+@click.option("--retrain", is_flag=True, help="With --checkpoint: allow checks to train models of the same module.")
 @click.option("--unsafe-checkpoints", "any_code", is_flag=True, help="Read checkpoints that can run code.")
 @click.option(
     "--fail-on",
     type=click.Choice([str(severity) for severity in Severity]),
-    help="Least severity that fails the verdict, for checks without a limit of their own. Default: high.",
+    help="Lowest severity that fails the verdict, for checks without a limit of their own. Default: high.",
 )
-@click.option("--min-trust-lds", type=float, help="Least LDS of the influences; below it the verdict fails.")
-@click.option("--baseline", type=FILE, help="Accepted findings, see `dataaudit baseline`: only others fail.")
+@click.option("--min-trust-lds", type=float, help="Minimum attribution quality (LDS); below it the verdict fails.")
+@click.option("--baseline", type=FILE, help="Accepted findings, see `dataaudit baseline`; only other findings fail.")
 @click.option(
     "--config",
     "config_path",
@@ -71,8 +70,8 @@ def run(
 ) -> None:
     """Audit DATASET and write report.html, audit.json and the other files that the README lists.
 
-    Flags go before --set, this before settings from files. Exit codes: 0 passes, 1 the policy is broken, 2 usage or
-    input, 3 a check could not run, 130 interrupted. Run it again to go on after an interruption.
+    Flags override --set, which overrides settings from files. Exit codes: 0 passes, 1 the policy is not met, 2 usage or
+    input, 3 a check could not run, 130 interrupted. After an interruption, run it again to continue.
     """
     settings = read_settings(dataset, config_path, assignments)
     options = {name: value for name, value in flags.items() if value is not None}

@@ -70,7 +70,7 @@ def lines(comparison: Comparison) -> Iterator[str]:
             text = f"predictions: {_clearest(end.of_targets)}; training samples: {_clearest(end.of_carriers)}"
             yield f"    {title}: {text}"
     if len(comparison.real) > COMPONENTS:
-        yield f"  {len(comparison.real) - COMPONENTS} more real components are in comparison.json"
+        yield f"  {len(comparison.real) - COMPONENTS} more significant components are in comparison.json"
     for test in comparison.counterfactuals:
         yield f"  {_sentence(test, comparison.alpha)}"
     yield from comparison.notes
@@ -81,12 +81,12 @@ def conclusion(comparison: Comparison) -> str:
     if not comparison.real:
         median, (a, b) = np.median(list(comparison.agreement.values())), comparison.own
         return (
-            "No component is told from chance. That is not proof that they are alike: median cosine "
-            f"{median:.3f}, with themselves {a:.3f} and {b:.3f}; more --runs or more data may tell."
+            "No significant difference was found. This does not prove that A and B are alike: their median cosine is "
+            f"{median:.3f}, with themselves {a:.3f} and {b:.3f}. More --runs or more data may show a difference."
         )
     return (
-        f"A and B use the data differently: {len(comparison.real)} of {len(comparison.components)} components are more "
-        f"than chance ({comparison.alpha:.0%} chance of any false claim of a component)."
+        f"A and B use the data differently: {len(comparison.real)} of {len(comparison.components)} components are "
+        f"significant ({comparison.alpha:.0%} chance of any false claim of a component)."
     )
 
 
@@ -105,7 +105,7 @@ def summarize(comparison: Comparison, exhibits: Mapping[str, Exhibit]) -> dict[s
         "real": bool(comparison.real),
         "median": f"{np.median(agreement):.3f}",
         "own": [f"{value:.3f}" for value in comparison.own],
-        "agreement": Markup(histogram("agreement", "How far attributions agree", agreement, "cosine", marks)),
+        "agreement": Markup(histogram("agreement", "Agreement of attributions", agreement, "cosine", marks)),
         "variances": Markup(_variances(comparison)),
         "rows": [_line(component, comparison) for component in comparison.components],
         "components": [_component(component, comparison, exhibits) for component in comparison.real[:COMPONENTS]],
@@ -116,7 +116,7 @@ def summarize(comparison: Comparison, exhibits: Mapping[str, Exhibit]) -> dict[s
         "least": f"{_smallest_p(comparison):.2g}",
         "notes": comparison.notes,
         "facts": [
-            ("Content", f"SHA-256 {data['fingerprint'][:16]}…"),
+            ("Fingerprint", f"SHA-256 {data['fingerprint'][:16]}…"),
             ("Training samples", f"{data['training_samples']:,}"),
             ("Predictions compared", f"{data['targets']:,} ({data['target_split']})"),
             ("Models", f"{comparison.a.models} in each of four pools, on random halves"),
@@ -147,7 +147,7 @@ def _chance(component: Component, comparison: Comparison) -> str:
 def _line(component: Component, comparison: Comparison) -> list[str]:
     chance = _chance(component, comparison).removeprefix("= ")
     shares = [f"{share:.1%}" for share in component.explained]
-    claim = "real" if component.real else "not told from chance"
+    claim = "significant" if component.real else "not significant"
     return [_name(component), f"{component.variance:.3g}", chance, *shares, claim]
 
 
@@ -159,7 +159,7 @@ def _clearest(differences: Sequence[Difference]) -> str:
             clearest.setdefault(difference.what, difference)
     return (
         ", ".join(_phrase(difference) for difference in list(clearest.values())[:CLEAREST])
-        or "nothing sets these apart"
+        or "no distinguishing feature"
     )
 
 
@@ -186,7 +186,7 @@ def _reference(difference: Difference) -> str:
 
 
 def _sentence(test: Counterfactual, alpha: float) -> str:
-    verdict = "A and B react differently" if test.differs else "no difference between A and B is seen"
+    verdict = "A and B react differently" if test.differs else "no significant difference between A and B"
     effects = ", ".join(f"{_effect(effect)} under {side}" for side, effect in (("A", test.a), ("B", test.b)))
     return (
         f"{short(test.transform, 80)}: {_moved_output(test)} by {effects}; "
@@ -195,12 +195,12 @@ def _sentence(test: Counterfactual, alpha: float) -> str:
 
 
 def _effect(effect: Effect) -> str:
-    by_chance = f" (no more than random changes do, p = {effect.p:.2g})" if effect.p > USUAL else ""
+    by_chance = f" (no more than random changes, p = {effect.p:.2g})" if effect.p > USUAL else ""
     return f"{effect.mean:+.3f}{by_chance}"
 
 
 def _level(test: Counterfactual, alpha: float) -> str:
-    together = f", so that all hold together at {1 - alpha:.0%}" if test.level > 1 - alpha else ""
+    together = f", so that all hold jointly at {1 - alpha:.0%}" if test.level > 1 - alpha else ""
     return f"{100 * test.level:.3g}% interval{together}"
 
 
@@ -220,7 +220,7 @@ def _variances(comparison: Comparison) -> str:
     numbers = [float(k + 1) for k in range(count)]
     level = float(np.quantile(comparison.by_chance, 1 - comparison.alpha, method="higher"))
     series = {label: (numbers[: len(values)], values) for label, values in variances.items()}
-    series["chance at most"] = (numbers, [level] * count)
+    series["chance level"] = (numbers, [level] * count)
     return curve("variances", "Variance along each component", numbers, series, "component", "variance")
 
 
@@ -235,7 +235,7 @@ def _component(component: Component, comparison: Comparison, exhibits: Mapping[s
                 "lists": [
                     ("Predictions", _samples(end.targets, exhibits), list(map(_row, end.of_targets))),
                     (
-                        "Training samples that carry them",
+                        "Most influential training samples",
                         _samples(end.carriers, exhibits),
                         list(map(_row, end.of_carriers)),
                     ),
@@ -273,7 +273,7 @@ def _test(number: int, test: Counterfactual, alpha: float) -> dict[str, Any]:
     return {
         "transform": short(test.transform, 120),
         "said": _sentence(test, alpha),
-        "origin": "suggested by what sets a component apart" if test.suggested else "named by --transform",
+        "origin": "suggested by a component's distinguishing features" if test.suggested else "named by --transform",
         "targets": test.targets,
         "level": _level(test, alpha),
         "towards": "" if test.towards == PREDICTION else short(test.towards, 40),

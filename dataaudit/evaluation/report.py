@@ -61,7 +61,7 @@ def summarize_evaluation(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "name": evaluation.name,
         "facts": [
-            ("Content", f"SHA-256 {facts['fingerprint'][:16]}…"),
+            ("Fingerprint", f"SHA-256 {facts['fingerprint'][:16]}…"),
             ("Training samples", f"{facts['training_samples']:,}"),
             ("Predictions", f"{facts['targets']:,} ({facts['target_split']})"),
             ("Models", f"{facts['models']} on random halves, seed {facts['seed']}"),
@@ -82,9 +82,9 @@ def summarize_evaluation(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _table(evaluation: Evaluation) -> tuple[list[str], list[dict[str, Any]]]:
-    columns = ["backend", "LDS (95 %)", "of ceiling", "leave-one-out r"]
-    columns += [f"drop, top {size} removed" for size in evaluation.sizes]
-    columns += ["mislabel AUC", "seconds"]
+    columns = ["backend", "LDS (95 %)", "of noise ceiling", "leave-one-out r"]
+    columns += [f"margin drop, top {size} removed" for size in evaluation.sizes]
+    columns += ["label error AUC", "seconds"]
     rows = [_row(measured, evaluation.sizes) for measured in evaluation.measured]
     removal = next((measured.removal for measured in evaluation.measured if measured.removal), None)
     if removal is not None:
@@ -111,7 +111,7 @@ def _drops(name: str, backend: str, drops: Removal | LeaveOneOut) -> dict[str, s
     """Predicted against actual drops, with their correlation in words."""
     predicted, actual = drops.predicted, drops.actual
     words = correlation(predicted, actual)
-    title = f"{backend}: predicted against actual drop, correlation {words}"
+    title = f"{backend}: predicted and actual drop, Pearson correlation {words}"
     return {
         "name": backend,
         "correlation": words,
@@ -126,5 +126,5 @@ def _curve(results: Sequence[Measured]) -> str | None:
     if removal is None:
         return None
     drops[RANDOM] = [0.0, *removal.random.mean(0)]
-    title = "Mean drop of the margin by samples removed; the figures are in the table"
+    title = "Mean drop in margin by samples removed; the figures are in the table"
     return curve("removals", title, [0, *removal.sizes], drops, "samples removed", "drop")

@@ -1,4 +1,4 @@
-"""Which charts the report has: what of an audit each of them draws, and in which words."""
+"""The charts of the report: which figures of an audit each of them draws, and its captions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,60 +12,59 @@ from .summary import Planted, Trust
 
 DISTRIBUTIONS = (
     ("label_quality", "Label quality", "probability that the given label is right", ((0.5, "even chance"),), True),
-    ("mean_influence", "Mean influence of a training sample", "on the predictions audited, in units of the margin",
+    ("mean_influence", "Mean influence of a training sample", "on the audited predictions, in units of the margin",
      ((0.0, "none"),), True),
-    ("self_influence", "Influence of a training sample on itself", "the larger, the less the others explain it", (),
-     True),
-    ("outlier_score", "How unlike its neighbours a sample is", "in robust deviations", (), True),
+    ("self_influence", "Self-influence of a training sample", "the larger, the less the others explain it", (), True),
+    ("outlier_score", "Outlier score", "robust deviations", (), True),
 )  # fmt: skip
-"""(column of samples.csv, title, what goes across, marks, whether counts grow by powers of ten)."""
+"""(column of samples.csv, title, label of the x axis, marks, whether the y axis is logarithmic)."""
 
 
 @dataclass(frozen=True)
 class Chart:
-    """An inline SVG and what is written over it."""
+    """An inline SVG and its caption."""
 
     caption: str
     svg: str
 
 
 def of_trust(trust: Trust) -> str:
-    """The score of trust between guessing and perfect."""
+    """The linear datamodeling score on a scale from chance to perfect."""
     return trust_meter("chart-trust", trust.words, trust.lds, trust.low, trust.high, trust.ceiling)
 
 
 def of_planted(planted: Sequence[Planted]) -> Iterator[Chart]:
-    """By check: how many of every sort of planted fault were found, and how many of all reports were right."""
-    for number, one in enumerate(planted):
-        rows = [(sort, found, count) for sort, found, count, _ in one.sorts]
-        rows += [("all of them", *one.found)] * (len(rows) > 1) + [("right, of those reported", *one.right)]
-        title = f"{one.check}: planted faults found {one.recall}; reports that were right {one.precision}"
-        yield Chart(f"{one.check}: planted faults that were found", shares(f"chart-planted-{number}", title, rows))
+    """By check: the recall of every sort of planted fault, and the precision of all reports."""
+    for number, check in enumerate(planted):
+        rows = [(sort, found, count) for sort, found, count, _ in check.sorts]
+        rows += [("recall, all sorts", *check.found)] * (len(rows) > 1) + [("precision of the reports", *check.right)]
+        title = f"{check.check}: recall of planted faults {check.recall}; precision of the reports {check.precision}"
+        yield Chart(f"{check.check}: planted faults found", shares(f"chart-planted-{number}", title, rows))
 
 
 def of_kind(audit: Audit, kind: str) -> Iterator[Chart]:
-    """Of the check that makes this kind: predicted against actual falls, and the sizes of the supports."""
+    """Of the check that makes this kind: predicted and actual drops in margin, and the sizes of support sets."""
     check, _ = audit.kinds.get(kind, (kind, ""))
-    figures = next((one.figures for one in audit.checks if one.name == check), {})
+    figures = next((ran.figures for ran in audit.checks if ran.name == check), {})
     if "counterfactual" not in figures or len(figures["counterfactual"]["predicted"]) < 2:
         return
     predicted, actual = (figures["counterfactual"][side] for side in ("predicted", "actual"))
-    words = f"Drop of the lead: predicted against actual, Pearson {correlation(predicted, actual)}"
+    words = f"Drop in margin, predicted and actual: Pearson {correlation(predicted, actual)}"
     yield Chart(words, scatter(f"chart-{kind}-drops", words, predicted, actual, "predicted drop", "actual drop"))
     supports = figures["supports"]
-    sizes = [one["size"] for one in supports if one["status"] == "confirmed"]
+    sizes = [support["size"] for support in supports if support["status"] == "confirmed"]
     edges = np.unique(np.geomspace(1, figures["most"], 5).round().astype(int))
     counts = [sum(low < size <= high for size in sizes) for low, high in zip([0, *edges], edges, strict=False)]
     labels = [f"≤ {edge}" for edge in edges] + [f"> {figures['most']}"]
-    every = [*counts, len(supports) - len(sizes)]
-    told = "Predictions by the size of their support"
-    title = f"{told}: " + ", ".join(f"{label}: {count}" for label, count in zip(labels, every, strict=True))
-    yield Chart(told, bars(f"chart-{kind}-supports", title, labels, every, "training samples removed (> : it held)"))
+    counts.append(len(supports) - len(sizes))
+    caption = "Predictions by size of their support set"
+    title = f"{caption}: " + ", ".join(f"{label}: {count}" for label, count in zip(labels, counts, strict=True))
+    yield Chart(caption, bars(f"chart-{kind}-supports", title, labels, counts, "training samples removed (>: no flip)"))
 
 
 def of_margins(name: str, margins: Mapping[str, Any]) -> str:
-    """The lead of a predicted class as training samples are removed."""
-    title = "Lead of the predicted class over the best other, as training samples are removed"
+    """The margin of a predicted class as training samples are removed."""
+    title = "Margin of the predicted class over the runner-up, as training samples are removed"
     return curve(
         f"chart-{name}",
         title,
@@ -76,13 +75,13 @@ def of_margins(name: str, margins: Mapping[str, Any]) -> str:
             "at random": (margins["random"]["removed"], margins["random"]["lead"]),
         },
         "training samples removed",
-        "lead, in logits",
+        "margin, in logits",
     )
 
 
 def distributions(audit: Audit) -> Iterator[Chart]:
-    """Of the figures that samples.csv has for every sample."""
-    for column, title, across, marks, log in DISTRIBUTIONS:
+    """Of figures that samples.csv has for every sample."""
+    for column, title, x_label, marks, log in DISTRIBUTIONS:
         values = np.array([row.get(column, np.nan) for row in audit.samples], np.float64)
         if np.isfinite(values).any():
-            yield Chart(title, histogram(f"chart-{column}", f"Distribution: {title}", values, across, marks, log))
+            yield Chart(title, histogram(f"chart-{column}", f"Distribution: {title}", values, x_label, marks, log))

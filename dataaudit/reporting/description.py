@@ -36,7 +36,7 @@ def describe_dataset(config: AuditConfig, dataset: Dataset) -> dict[str, Any]:
 def describe_learner(config: AuditConfig, pool: Pool, gradients_of: str | None) -> dict[str, Any]:
     dataset = pool.dataset
     target = dataset.rows(dataset.target_split)
-    each = pool.accuracies(target)
+    scores = pool.accuracies(target)
     return {
         "recipe": dict(pool.learner.recipe),
         "gradients_of": gradients_of,
@@ -47,17 +47,17 @@ def describe_learner(config: AuditConfig, pool: Pool, gradients_of: str | None) 
         "performance": {
             "measure": QUALITY[dataset.task],
             "split": dataset.target_split,
-            "mean": float(each.mean()),
-            "standard_deviation": float(each.std()),
+            "mean": float(scores.mean()),
+            "standard_deviation": float(scores.std()),
             "ensemble": quality(dataset, pool.predictions[target], target),
         } if len(pool) else None,
     }  # fmt: skip
 
 
 def reproduction(config: AuditConfig, versions: Mapping[str, str], device: str) -> dict[str, Any]:
-    own = [("--label", config.label), ("--learner", config.learner)]
-    own += [("--checkpoint", as_text(str(path))) for path in config.checkpoints]
-    chosen = [part for name, value in own if value is not None for part in (name, value)]
+    options = [("--label", config.label), ("--learner", config.learner)]
+    options += [("--checkpoint", as_text(str(path))) for path in config.checkpoints]
+    chosen = [part for name, value in options if value is not None for part in (name, value)]
     chosen += ["--retrain"] * config.retrain + ["--unsafe-checkpoints"] * config.any_code
     chosen += ["--no-samples"] * (not config.samples)
     return {
@@ -71,7 +71,7 @@ def reproduction(config: AuditConfig, versions: Mapping[str, str], device: str) 
 
 
 def _policy_flags(config: AuditConfig) -> Iterator[str]:
-    """The flags that say it."""
+    """The flags that give the policy."""
     policy = config.policy
     yield from ("--fail-on", str(policy.fail_on))
     if policy.min_trust_lds is not None:
@@ -87,22 +87,22 @@ def _policy_flags(config: AuditConfig) -> Iterator[str]:
 def sample_rows(
     dataset: Dataset, pool: Pool, columns: Mapping[str, Any], findings: Sequence[Finding]
 ) -> Iterator[dict[str, Any]]:
-    named: dict[str, list[str]] = {}
+    findings_of: dict[str, list[str]] = {}
     for finding in findings:
         for id in finding.sample_ids:
-            named.setdefault(id, []).append(finding.id)
+            findings_of.setdefault(id, []).append(finding.id)
     predicted = pool.predictions if len(pool) else None
     rows: list[tuple[str, int | UnreadableSample]] = [(id, row) for row, id in enumerate(dataset.ids)]
     rows += [(sample.id, sample) for sample in dataset.rejected]
     for id, at in sorted(rows, key=lambda item: item[0]):
-        known: dict[str, Any]
+        values: dict[str, Any]
         if isinstance(at, UnreadableSample):
-            known = {"split": at.split, "label": at.label, "predicted": None} | dict.fromkeys(columns)
+            values = {"split": at.split, "label": at.label, "predicted": None} | dict.fromkeys(columns)
         else:
-            known = {
+            values = {
                 "split": str(dataset.splits[at]),
                 "label": dataset.label(at),
                 "predicted": None if predicted is None else dataset.in_words(predicted[at]),
-                **{name: values[at] for name, values in columns.items()},
+                **{name: column[at] for name, column in columns.items()},
             }
-        yield {"id": id, **known, "findings": " ".join(named.get(id, []))}
+        yield {"id": id, **values, "findings": " ".join(findings_of.get(id, []))}

@@ -1,4 +1,4 @@
-"""What a report shows of a sample: its picture, its text, or its values."""
+"""How a report shows a sample: its picture, its text, or its values."""
 
 import warnings
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ PICTURE_EDGE = 112
 EXHIBIT_BYTES = 3 << 20
 """Longest edge of a picture, and what all pictures, texts and values of samples may take together."""
 LETTERS = 400
-"""Of a text, before it is cut."""
+"""Characters of a text, before it is cut."""
 CELLS = 40
 """Columns of a row that are shown."""
 
@@ -24,16 +24,16 @@ def exhibits(
     dataset: Dataset, ids: Sequence[str], edge: int = PICTURE_EDGE, budget: int = EXHIBIT_BYTES
 ) -> dict[str, Exhibit]:
     """Exhibits of as many of these samples as fit the budget of characters, in order. Pictures have at most `edge`."""
-    at = {id: row for row, id in enumerate(dataset.ids)}
+    row_of = {id: row for row, id in enumerate(dataset.ids)}
     shown: dict[str, Exhibit] = {}
     for id in ids:
-        if id not in at:
+        if id not in row_of:
             continue
-        one = _exhibit(dataset, at[id], edge)
-        budget -= one.size
+        exhibit = _exhibit(dataset, row_of[id], edge)
+        budget -= exhibit.size
         if budget < 0:
             break
-        shown[id] = one
+        shown[id] = exhibit
     return shown
 
 

@@ -1,4 +1,4 @@
-"""Findings as the cards of a page: what is shown of each, and of how many."""
+"""Findings as the cards of a page: how many are shown, and what of each."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,21 +9,21 @@ from markupsafe import Markup
 
 from ..findings import Finding
 from ..result import Audit, Changes, Exhibit
-from .cards import Column, card, differences, remedy_in_words, seen_in_retraining, shown_ids, status
+from .cards import Column, card, differences, remedy_in_words, retraining_effect, shown_ids, status
 from .exhibits import EXHIBIT_BYTES
 from .sanitizing import short
 from .summary import accepted_in_words, title_of
 
-SIDE_BY_SIDE = 3
+MAX_ROWS = 3
 """Rows of a table that a card shows."""
-REMEDY = 20_000
+REMEDY_CHARACTERS = 20_000
 """Characters of a remedy's sample ids up to which the page can offer it."""
-ASIDE = 180
-"""Characters of a text that stands beside the sample that a finding is about."""
+SIDE_TEXT_CHARACTERS = 180
+"""Characters of a text that is shown next to the sample that a finding is about."""
 
 
 @dataclass(frozen=True)
-class Room:
+class PageBudget:
     """How much a page may show.
 
     cards      of one kind; and all together, the first ones of every kind coming first
@@ -36,13 +36,13 @@ class Room:
     exhibits: int = EXHIBIT_BYTES
     lines: int = 250
 
-    def smaller(self, factor: float) -> "Room":
-        """The same by a factor below 1; in the end there is none."""
-        return Room(*(int(factor * size) for size in (self.cards, self.all_cards, self.exhibits, self.lines)))
+    def smaller(self, factor: float) -> "PageBudget":
+        """Scaled by a factor below 1; in the end nothing is left."""
+        return PageBudget(*(int(factor * size) for size in (self.cards, self.all_cards, self.exhibits, self.lines)))
 
 
 @dataclass(frozen=True)
-class Shown:
+class SampleView:
     """A sample on a card. `left_out` says why there is nothing to see of it."""
 
     id: str
@@ -58,7 +58,7 @@ class Side:
 
     title: str
     large: bool
-    samples: tuple[Shown, ...]
+    samples: tuple[SampleView, ...]
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,12 @@ class Rows:
 class Card:
     """A finding as a page shows it.
 
-    about     what retraining said, and about what
-    effect    seen in retraining, with its interval; empty where nothing was retrained
+    about     the result of the retraining test, and what it is about
+    effect    measured by retraining, with its interval; empty if nothing was retrained
     measure   what the effect is of, and what a random removal did
     change    "new", "known" or "expired" since the baseline; empty without one
     accepted  who accepted it, and until when
-    mend      what would mend it, in words
+    remedy    what to do about it, in words
     texts     whether the samples are texts
     picture, overlay, heat   of a heat map: the picture, what is laid over it, and what that says
     """
@@ -95,7 +95,7 @@ class Card:
     measure: str
     change: str
     accepted: str
-    mend: str
+    remedy: str
     figures: tuple[tuple[str, str], ...]
     sides: tuple[Side, ...]
     texts: bool
@@ -120,34 +120,34 @@ class Group:
     cards: tuple[Card, ...]
 
 
-def chosen(findings: Iterable[Finding], room: Room) -> dict[str, list[Finding]]:
-    """The findings that are shown, by kind; kinds in the order of the worst of each."""
+def chosen(findings: Iterable[Finding], budget: PageBudget) -> dict[str, list[Finding]]:
+    """The findings that are shown, by kind; the kind with the most severe finding first."""
     by_kind: dict[str, list[Finding]] = {}
     for finding in findings:
         by_kind.setdefault(finding.kind, []).append(finding)
-    each = min(room.cards, _fair_share([len(found) for found in by_kind.values()], room.all_cards))
-    return {kind: found[:each] for kind, found in by_kind.items()}
+    most = min(budget.cards, _fair_share([len(found) for found in by_kind.values()], budget.all_cards))
+    return {kind: found[:most] for kind, found in by_kind.items()}
 
 
-def shown_samples(findings: Iterable[Finding], room: Room) -> list[str]:
+def shown_samples(findings: Iterable[Finding], budget: PageBudget) -> list[str]:
     """Ids of the samples on the cards, each once: those of every kind's first card, of every second card, and so on."""
-    turns = zip_longest(*chosen(findings, room).values())
-    return list(dict.fromkeys(id for turn in turns for finding in turn if finding for id in shown_ids(finding)))
+    rounds = zip_longest(*chosen(findings, budget).values())
+    return list(dict.fromkeys(id for round_ in rounds for finding in round_ if finding for id in shown_ids(finding)))
 
 
-def groups(audit: Audit, room: Room) -> tuple[tuple[Group, ...], int]:
-    """The findings as cards, and how many samples on them there was no room for."""
-    exhibits, left = {}, room.exhibits
-    wanted = shown_samples(audit.findings, room)
+def groups(audit: Audit, budget: PageBudget) -> tuple[tuple[Group, ...], int]:
+    """The findings as cards, and how many samples on them did not fit the budget."""
+    exhibits, characters_left = {}, budget.exhibits
+    wanted = shown_samples(audit.findings, budget)
     for id in wanted:
-        one = audit.exhibits.get(id)
-        if one is not None and one.size <= left:
-            exhibits[id] = one
-            left -= one.size
+        exhibit = audit.exhibits.get(id)
+        if exhibit is not None and exhibit.size <= characters_left:
+            exhibits[id] = exhibit
+            characters_left -= exhibit.size
     totals: dict[str, int] = {}
     for finding in audit.findings:
         totals[finding.kind] = totals.get(finding.kind, 0) + 1
-    made = tuple(
+    shown = tuple(
         Group(
             kind,
             title_of(audit, kind),
@@ -156,15 +156,15 @@ def groups(audit: Audit, room: Room) -> tuple[tuple[Group, ...], int]:
             tuple(_explanation(audit, kind)),
             tuple(_card(audit, finding, exhibits) for finding in found),
         )
-        for kind, found in chosen(audit.findings, room).items()
+        for kind, found in chosen(audit.findings, budget).items()
     )
     readable = {row.get("id") for row in audit.samples}
-    return made, sum(id in readable and id not in exhibits for id in wanted)
+    return shown, sum(id in readable and id not in exhibits for id in wanted)
 
 
 def decidable(audit: Audit, shown: Sequence[Group]) -> dict[str, Any]:
     """What a decision about each card has to name, as plain data for the page's script."""
-    there = {card.id for group in shown for card in group.cards}
+    card_ids = {card.id for group in shown for card in group.cards}
     return {
         finding.id: {
             "fingerprint": finding.fingerprint,
@@ -176,23 +176,23 @@ def decidable(audit: Audit, shown: Sequence[Group]) -> dict[str, Any]:
                     "remedy": {"action": remedy.action, "sample_ids": list(remedy.sample_ids), "to": list(remedy.to)},
                 }
                 for remedy in finding.remedies
-                if sum(map(len, remedy.sample_ids)) <= REMEDY
+                if sum(map(len, remedy.sample_ids)) <= REMEDY_CHARACTERS
             ],
         }
         for finding in audit.findings
-        if finding.id in there
+        if finding.id in card_ids
     }
 
 
-def _fair_share(sizes: Sequence[int], room: int) -> int:
-    """The largest number of each that fits the room."""
-    left, remaining = room, sorted(sizes)
+def _fair_share(sizes: Sequence[int], total: int) -> int:
+    """The largest number of each with which all together stay within the total."""
+    left, remaining = total, sorted(sizes)
     while remaining:
         share = left // len(remaining)
         if remaining[0] > share:
             return share
         left -= remaining.pop(0)
-    return room
+    return total
 
 
 def _explanation(audit: Audit, kind: str) -> Iterator[tuple[str, str]]:
@@ -203,12 +203,12 @@ def _explanation(audit: Audit, kind: str) -> Iterator[tuple[str, str]]:
 
 def _card(audit: Audit, finding: Finding, exhibits: Mapping[str, Exhibit]) -> Card:
     columns, figures = card(finding)
-    effect, measure = seen_in_retraining(finding.verification)
-    change, accepted = _since(audit.changes, finding)
+    effect, measure = retraining_effect(finding.verification)
+    change, accepted = _since_baseline(audit.changes, finding)
     rows = _side_by_side(columns, exhibits)
     sides = () if rows else tuple(_side(column, exhibits) for column in columns)
-    map_ = audit.heat_maps.get(finding.id) if audit.shows_samples else None
-    mapped = exhibits.get(map_.sample_id) if map_ else None
+    heat_map = audit.heat_maps.get(finding.id) if audit.shows_samples else None
+    picture = exhibits.get(heat_map.sample_id) if heat_map else None
     return Card(
         id=finding.id,
         kind=finding.kind,
@@ -222,7 +222,7 @@ def _card(audit: Audit, finding: Finding, exhibits: Mapping[str, Exhibit]) -> Ca
         measure=measure,
         change=change,
         accepted=accepted,
-        mend=_mend(finding),
+        remedy=_remedies_in_words(finding),
         figures=tuple((short(term), short(value, 400)) for term, value in figures),
         sides=sides,
         texts=any(sample.text for side in sides for sample in side.samples),
@@ -230,56 +230,59 @@ def _card(audit: Audit, finding: Finding, exhibits: Mapping[str, Exhibit]) -> Ca
         differences=tuple(differences(finding)) if audit.shows_samples else (),
         margins=finding.evidence.get("margins"),
         **(
-            {"picture": Markup(mapped.picture), "overlay": Markup(map_.uri), "heat": map_.words}
-            if map_ and mapped
+            {"picture": Markup(picture.picture), "overlay": Markup(heat_map.uri), "heat": heat_map.words}
+            if heat_map and picture
             else {}
         ),
     )
 
 
-def _since(changes: Changes | None, finding: Finding) -> tuple[str, str]:
+def _since_baseline(changes: Changes | None, finding: Finding) -> tuple[str, str]:
     """What became of the finding since the baseline, and who has accepted it."""
     if changes is None:
         return "", ""
     if finding.id in changes.known:
         return "known", short(accepted_in_words(changes.known[finding.id]), 320)
-    for one in changes.expired:
-        if one.fingerprint == finding.fingerprint:
-            return "expired", short(accepted_in_words(one), 320)
+    for expired in changes.expired:
+        if expired.fingerprint == finding.fingerprint:
+            return "expired", short(accepted_in_words(expired), 320)
     return "new", ""
 
 
 def _side(column: Column, exhibits: Mapping[str, Exhibit]) -> Side:
-    samples = tuple(_shown(id, caption, exhibits.get(id), column.large) for id, caption in column.samples)
+    samples = tuple(_sample_view(id, caption, exhibits.get(id), column.large) for id, caption in column.samples)
     return Side(short(column.title, 60), column.large, samples)
 
 
-def _shown(id: str, caption: str, one: Exhibit | None, large: bool) -> Shown:
-    known = Shown(short(id), short(caption, 90))
-    if one is None:
-        return replace(known, left_out="not shown")
-    if one.picture:
-        return replace(known, picture=Markup(one.picture))
-    if not one.text:
-        return replace(known, left_out="empty")
-    return replace(known, text=one.text if large or len(one.text) <= ASIDE else one.text[:ASIDE].rstrip() + " …")
+def _sample_view(id: str, caption: str, exhibit: Exhibit | None, large: bool) -> SampleView:
+    view = SampleView(short(id), short(caption, 90))
+    if exhibit is None:
+        return replace(view, left_out="not shown")
+    if exhibit.picture:
+        return replace(view, picture=Markup(exhibit.picture))
+    if not exhibit.text:
+        return replace(view, left_out="empty")
+    text = exhibit.text
+    if not large and len(text) > SIDE_TEXT_CHARACTERS:
+        text = text[:SIDE_TEXT_CHARACTERS].rstrip() + " …"
+    return replace(view, text=text)
 
 
-def _mend(finding: Finding) -> str:
+def _remedies_in_words(finding: Finding) -> str:
     words = [remedy_in_words(remedy, finding.kind) for remedy in finding.remedies]
-    return "; or ".join(words[:1] + [one[0].lower() + one[1:] for one in words[1:]])
+    return "; or ".join(words[:1] + [other[0].lower() + other[1:] for other in words[1:]])
 
 
 def _side_by_side(columns: Sequence[Column], exhibits: Mapping[str, Exhibit]) -> Rows | None:
-    """Rows of a table: what the finding is about, then others by turns. What differs in a pair comes first."""
-    turns = zip_longest(*([(one.title, *sample) for sample in one.samples] for one in columns if not one.large))
-    samples = [(one.title, *sample) for one in columns if one.large for sample in one.samples]
-    samples += [sample for turn in turns for sample in turn if sample is not None]
+    """Rows of a table: what the finding is about, then others in turn. What differs in a pair comes first."""
+    others = ([(column.title, *sample) for sample in column.samples] for column in columns if not column.large)
+    samples = [(column.title, *sample) for column in columns if column.large for sample in column.samples]
+    samples += [sample for round_ in zip_longest(*others) for sample in round_ if sample is not None]
     shown = [
         (f"{title}: {caption}" if title else caption, exhibits[id].values)
         for title, id, caption in samples
         if id in exhibits and exhibits[id].values
-    ][:SIDE_BY_SIDE]
+    ][:MAX_ROWS]
     if not shown:
         return None
     pair = len(shown) == 2
@@ -287,7 +290,7 @@ def _side_by_side(columns: Sequence[Column], exhibits: Mapping[str, Exhibit]) ->
         (
             short(cells[0][0], 60),
             tuple(short(text, 200) for _, text in cells),
-            pair and len({own for _, own in cells}) > 1,
+            pair and len({text for _, text in cells}) > 1,
         )
         for cells in zip(*(values for _, values in shown), strict=True)
     ]

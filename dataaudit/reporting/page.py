@@ -15,41 +15,41 @@ from markupsafe import Markup
 from ..findings import Finding
 from ..result import Audit
 from . import charts, gallery
-from .gallery import Card, Group, Room
+from .gallery import Card, Group, PageBudget
 from .sanitizing import short, visible
 from .summary import Summary, summarize
 
 MOST_BYTES = 5_000_000
 FOLDERS = (Path(__file__).parents[1] / "templates", Path(__file__).parents[2] / "templates")
-"""Of the templates in a wheel, and in a checkout."""
+"""Where the templates are in a wheel, and in a checkout."""
 MARKS = {"PASS": "kept", "FAIL": "broken", "INCOMPLETE": "open"}
-MARGIN_PLOTS = 20
-CHANGED = (("expired", "Accepted before, but no longer"), ("known", "Accepted"), ("gone", "Not found again"))
-OPEN = 4
-"""Cards of a kind that stand open; the others are behind a line that says how many they are."""
-LONGEST = 4000
+MAX_MARGIN_PLOTS = 20
+CHANGES = (("expired", "Expired: accepted before, but no longer"), ("known", "Accepted"), ("gone", "No longer found"))
+OPEN_CARDS = 4
+"""Cards of a kind that are shown at once; the others are folded behind a line that says how many there are."""
+MAX_STRING = 4000
 """Characters of any one string on the page."""
 
 
 def shown_samples(findings: Sequence[Finding]) -> list[str]:
     """Ids of the samples that the page shows, those that matter most first, each once."""
-    return gallery.shown_samples(findings, Room())
+    return gallery.shown_samples(findings, PageBudget())
 
 
 def render(audit: Audit) -> str:
     """The page, self-contained, with every string from the data escaped, of at most `MOST_BYTES`."""
-    said, room = summarize(audit), Room()
-    charts = _charts(audit, said)
+    summary, budget = summarize(audit), PageBudget()
+    charts = _charts(audit, summary)
     while True:
-        shown = page("report.html", _values(audit, said, charts, room))
-        size = len(shown.encode("utf-8", "replace"))
-        if size <= MOST_BYTES or not any(vars(room).values()):
-            return shown
-        room = room.smaller(min(0.8, 0.95 * MOST_BYTES / size))
+        html = page("report.html", _values(audit, summary, charts, budget))
+        size = len(html.encode("utf-8", "replace"))
+        if size <= MOST_BYTES or not any(vars(budget).values()):
+            return html
+        budget = budget.smaller(min(0.8, 0.95 * MOST_BYTES / size))
 
 
 def page(template: str, values: dict[str, Any]) -> str:
-    """A template of the page's own look, filled in."""
+    """A template in the page's style, filled in."""
     environment = Environment(
         loader=FileSystemLoader(FOLDERS),
         autoescape=True,
@@ -62,18 +62,18 @@ def page(template: str, values: dict[str, Any]) -> str:
 
 
 def _presentable(value: Any) -> Any:
-    """Strings without what can't be seen and without end, and whole numbers in groups of three digits."""
+    """Strings without invisible characters and of limited length; whole numbers in groups of three digits."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return visible(value if len(value) <= LONGEST else short(value, LONGEST))
+        return visible(value if len(value) <= MAX_STRING else short(value, MAX_STRING))
     return f"{value:,}" if type(value) is int else value
 
 
-def _charts(audit: Audit, said: Summary) -> dict[str, Any]:
-    """Every chart but those of single findings, safe to lay out."""
+def _charts(audit: Audit, summary: Summary) -> dict[str, Any]:
+    """Every chart but those of single findings, as safe markup."""
     return {
-        "trust": Markup(charts.of_trust(said.trust)) if said.trust else None,
-        "planted": _marked_up(charts.of_planted(said.planted)),
-        "kinds": {line.kind: _marked_up(charts.of_kind(audit, line.kind)) for line in said.kinds},
+        "trust": Markup(charts.of_trust(summary.trust)) if summary.trust else None,
+        "planted": _marked_up(charts.of_planted(summary.planted)),
+        "kinds": {line.kind: _marked_up(charts.of_kind(audit, line.kind)) for line in summary.kinds},
         "distributions": _marked_up(charts.distributions(audit)),
     }
 
@@ -82,31 +82,31 @@ def _marked_up(charts: Iterator[charts.Chart]) -> list[dict[str, str]]:
     return [{"caption": chart.caption, "svg": Markup(chart.svg)} for chart in charts]
 
 
-def _values(audit: Audit, said: Summary, charts: dict[str, Any], room: Room) -> dict[str, Any]:
-    groups, samples_left_out = gallery.groups(audit, room)
+def _values(audit: Audit, summary: Summary, charts: dict[str, Any], budget: PageBudget) -> dict[str, Any]:
+    groups, samples_left_out = gallery.groups(audit, budget)
     groups = tuple(_with_margin_plots(groups))
     data = {
         "dataset": {name: audit.dataset[name] for name in ("name", "fingerprint", "reading")},
         "findings": gallery.decidable(audit, groups),
     }
-    told = json.dumps(data, separators=(",", ":"))
+    data_json = json.dumps(data, separators=(",", ":"))
     script = _source("report.js")
-    few = _few(said, room.lines)
-    rules = _rules(few["rules"]["shown"])
+    lists = _bounded_lists(summary, budget.lines)
+    rules = _rules(lists["rules"]["shown"])
     return {
-        "said": said,
-        "name": short(said.name, 120),
-        "verdict": {"mark": MARKS[said.status], "findings": len(audit.findings)},
+        "summary": summary,
+        "name": short(summary.name, 120),
+        "verdict": {"mark": MARKS[summary.status], "findings": len(audit.findings)},
         "rules": rules,
-        "few": few,
-        "changed": [(title, few[name]) for name, title in CHANGED],
+        "lists": lists,
+        "changes": [(title, lists[name]) for name, title in CHANGES],
         "charts": charts,
         "groups": [
             {
                 "group": group,
                 "total": group.total,
-                "open": group.cards[:OPEN],
-                "folded": group.cards[OPEN:],
+                "open": group.cards[:OPEN_CARDS],
+                "folded": group.cards[OPEN_CARDS:],
                 "charts": charts["kinds"][group.kind],
             }
             for group in groups
@@ -115,10 +115,10 @@ def _values(audit: Audit, said: Summary, charts: dict[str, Any], room: Room) -> 
         "left_out": sum(group.left_out for group in groups),
         "samples_left_out": samples_left_out if audit.shows_samples else 0,
         "shows_samples": audit.shows_samples,
-        "report": hashlib.sha256(told.encode()).hexdigest()[:16],
+        "report": hashlib.sha256(data_json.encode()).hexdigest()[:16],
         "script": Markup(script),
         "script_digest": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        "data": Markup(told.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")),
+        "data": Markup(data_json.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")),
     }
 
 
@@ -126,39 +126,41 @@ def _source(name: str) -> str:
     return next(path for path in (folder / name for folder in FOLDERS) if path.exists()).read_text(encoding="utf-8")
 
 
-def _not_in_rules(said: Summary) -> tuple[str, ...]:
-    """The reasons of the verdict that no rule in sight says already."""
-    told = tuple(f"{rule.check}: {rule.found}" if rule.check else rule.found for rule in said.rules if rule.found)
-    return tuple(reason for reason in said.reasons if not reason.startswith(told))
+def _reasons_beyond_rules(summary: Summary) -> tuple[str, ...]:
+    """The reasons of the verdict that the table of rules does not give already."""
+    in_rules = tuple(
+        f"{rule.check}: {rule.found}" if rule.check else rule.found for rule in summary.rules if rule.found
+    )
+    return tuple(reason for reason in summary.reasons if not reason.startswith(in_rules))
 
 
 def _rules(lines: Sequence[Any]) -> dict[str, Any]:
     """Those that are broken or open, and those that are kept."""
     kept = [rule for rule in lines if rule.mark == "kept"]
-    weighty = sorted((rule for rule in lines if rule.mark != "kept"), key=lambda rule: rule.mark)
-    return {"weighty": weighty, "kept": kept, "kept_words": f"{len(kept)} rule{'s' * (len(kept) != 1)} kept"}
+    not_kept = sorted((rule for rule in lines if rule.mark != "kept"), key=lambda rule: rule.mark)
+    return {"not_kept": not_kept, "kept": kept, "kept_words": f"{len(kept)} rule{'s' * (len(kept) != 1)} kept"}
 
 
-def _few(said: Summary, most: int) -> dict[str, Any]:
-    """Of every list that has no bound: the lines that there is room for, and how many more there are."""
-    changes = said.changes
-    every: dict[str, Sequence[Any]] = {
-        "reasons": _not_in_rules(said),
-        "rules": said.rules,
-        "notes": said.notes,
-        "classes": said.classes,
-        "ignored": said.ignored,
-        "coverage": tuple(replace(one, notes=_some(one.notes, most)) for one in said.coverage),
-        "planted": tuple(replace(one, sorts=_some(one.sorts, most)) for one in said.planted),
+def _bounded_lists(summary: Summary, most: int) -> dict[str, Any]:
+    """Of every list without a bound of its own: as many lines as fit, and how many more there are."""
+    changes = summary.changes
+    lists: dict[str, Sequence[Any]] = {
+        "reasons": _reasons_beyond_rules(summary),
+        "rules": summary.rules,
+        "notes": summary.notes,
+        "classes": summary.classes,
+        "ignored": summary.ignored,
+        "coverage": tuple(replace(check, notes=_first(check.notes, most)) for check in summary.coverage),
+        "planted": tuple(replace(planted, sorts=_first(planted.sorts, most)) for planted in summary.planted),
         "known": changes.known if changes else (),
         "expired": changes.expired if changes else (),
         "gone": changes.gone if changes else (),
     }
-    return {name: {"shown": _some(lines, most), "more": max(0, len(lines) - most)} for name, lines in every.items()}
+    return {name: {"shown": _first(lines, most), "more": max(0, len(lines) - most)} for name, lines in lists.items()}
 
 
-def _some(lines: Sequence[Any], most: int) -> tuple[Any, ...]:
-    """With long strings in them cut."""
+def _first(lines: Sequence[Any], most: int) -> tuple[Any, ...]:
+    """The first lines, with long strings in them cut."""
     return tuple(_cut(line) for line in islice(lines, most))
 
 
@@ -169,7 +171,7 @@ def _cut(value: Any) -> Any:
 
 
 def _with_margin_plots(groups: Sequence[Group]) -> Iterator[Group]:
-    left = MARGIN_PLOTS
+    left = MAX_MARGIN_PLOTS
     for group in groups:
         cards: list[Card] = []
         for card in group.cards:

@@ -1,4 +1,4 @@
-"""Strings from the data as a page shows them: nothing invisible, nothing endless."""
+"""Strings from the data made fit for a page: no invisible characters, limited length."""
 
 import unicodedata
 
@@ -21,7 +21,7 @@ def short(text: str, most: int = 160) -> str:
     if len(text) > most:
         half = (most - 3) // 2
         text = f"{text[:half]} … {text[-half:]}"
-    return visible("".join(chr(PICTURES + ord(one)) if one in KEPT else one for one in text))
+    return visible("".join(chr(PICTURES + ord(character)) if character in KEPT else character for character in text))
 
 
 def _shown(character: str) -> str:

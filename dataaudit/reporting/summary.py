@@ -1,4 +1,4 @@
-"""What an audit says, in words and ready to show: the one value that the page, the terminal and audit.json share."""
+"""An audit in words, ready to show: the one value that the page, the terminal and audit.json share."""
 
 import shlex
 from collections import Counter
@@ -11,12 +11,12 @@ from ..result import Accepted, Audit, Check, Rule
 
 STATUSES = ("confirmed", "inconclusive", "refuted", "unverified")
 MEANINGS = {
-    "PASS": "No finding weighs enough to hold this dataset back.",
-    "FAIL": "Findings hold this dataset back.",
-    "INCOMPLETE": "Not everything was checked, so nothing can be signed off.",
+    "PASS": "This dataset meets the policy.",
+    "FAIL": "This dataset does not meet the policy.",
+    "INCOMPLETE": "Not everything was checked, so this dataset can't be signed off yet.",
 }
-HEAVY = tuple(sorted(Severity, reverse=True))
-"""Severities, the gravest first."""
+SEVERITIES = tuple(sorted(Severity, reverse=True))
+"""The most severe first."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class RuleLine:
 
 @dataclass(frozen=True)
 class KindLine:
-    """How many findings of a kind there are, in all and by severity, the gravest first; its worst severity."""
+    """How many findings of a kind there are, in all and by severity, the most severe first; its worst severity."""
 
     kind: str
     title: str
@@ -42,7 +42,7 @@ class KindLine:
 
 @dataclass(frozen=True)
 class Trust:
-    """The score of trust, as numbers for a chart and in words. `warning` is empty where there is none."""
+    """The linear datamodeling score (LDS), as numbers for a chart and in words; `warning` is empty if there is none."""
 
     lds: float
     low: float
@@ -56,7 +56,7 @@ class Trust:
 
 @dataclass(frozen=True)
 class Planted:
-    """What a check made of planted faults.
+    """How many planted faults a check found.
 
     sorts   (sort of fault, found, planted, the same in words)
     """
@@ -98,20 +98,20 @@ class Changed:
 class Summary:
     """Everything but the findings themselves.
 
-    rests     what the verdict rests on, a line each
+    basis     what the verdict is based on, a line each
     facts     (term, value) of what was audited
     cost      what the run took, which differs from run to run
     classes   (name, samples in each of the splits)
-    target    of numbers as targets, in words
+    target    how numeric targets are distributed, in words
     ignored   (path, reason)
-    proven    how many findings retraining bore out, in words
+    retraining   how many findings the retraining test confirmed, in words
     """
 
     name: str
     status: str
     meaning: str
     reasons: tuple[str, ...]
-    rests: tuple[str, ...]
+    basis: tuple[str, ...]
     rules: tuple[RuleLine, ...]
     severities: tuple[tuple[str, int], ...]
     kinds: tuple[KindLine, ...]
@@ -125,7 +125,7 @@ class Summary:
     ignored: tuple[tuple[str, str], ...]
     trust: Trust | None
     planted: tuple[Planted, ...]
-    proven: str
+    retraining: str
     coverage: tuple[Coverage, ...]
     changes: Changed | None
     limits: tuple[str, ...]
@@ -136,12 +136,15 @@ class Summary:
         return {
             "status": self.status,
             "meaning": self.meaning,
-            "rests_on": list(self.rests),
-            "rules": [{"check": r.check, "expects": r.expects, "found": r.found, "mark": r.mark} for r in self.rules],
+            "rests_on": list(self.basis),
+            "rules": [
+                {"check": rule.check, "expects": rule.expects, "found": rule.found, "mark": rule.mark}
+                for rule in self.rules
+            ],
             "severities": dict(self.severities),
             "kinds": {line.kind: line.total for line in self.kinds},
             "trust": None if self.trust is None else self.trust.short,
-            "retraining": self.proven,
+            "retraining": self.retraining,
             "changes": None if self.changes is None else self.changes.words,
         }
 
@@ -150,7 +153,7 @@ def summarize(audit: Audit) -> Summary:
     """The summary of an audit."""
     dataset = audit.dataset
     severities = Counter(finding.severity for finding in audit.findings)
-    trust, proven = _trust(audit.trust), _proven(audit)
+    trust, retraining = _trust(audit.trust), _retraining(audit)
     changes = _changes(audit)
     counts: Mapping[str, Mapping[str, int]] = dataset["counts"]
     return Summary(
@@ -158,9 +161,9 @@ def summarize(audit: Audit) -> Summary:
         status=audit.verdict.status,
         meaning=MEANINGS[audit.verdict.status],
         reasons=tuple(audit.verdict.reasons),
-        rests=tuple(_rests(audit, trust, proven, changes)),
+        basis=tuple(_basis(audit, trust, retraining, changes)),
         rules=tuple(map(_rule, audit.verdict.rules)),
-        severities=tuple((str(severity), severities[severity]) for severity in HEAVY),
+        severities=tuple((str(severity), severities[severity]) for severity in SEVERITIES),
         kinds=tuple(_kinds(audit)),
         facts=tuple(_facts(audit)),
         cost=_cost(audit),
@@ -172,7 +175,7 @@ def summarize(audit: Audit) -> Summary:
         ignored=tuple((item["path"], item["reason"]) for item in dataset["ignored"]),
         trust=trust,
         planted=tuple(_planted(check) for check in audit.checks if check.calibration is not None),
-        proven=proven,
+        retraining=retraining,
         coverage=tuple(map(_coverage, audit.checks)),
         changes=changes,
         limits=tuple(audit.limits),
@@ -185,30 +188,32 @@ def title_of(audit: Audit, kind: str) -> str:
     return audit.kinds[kind][1] if kind in audit.kinds else kind.replace("_", " ").capitalize()
 
 
-def accepted_in_words(one: Accepted) -> str:
+def accepted_in_words(accepted: Accepted) -> str:
     """Who accepted a finding, why and until when."""
-    until = f"until {one.expires}" if one.expires else "for good"
-    return f"accepted by {one.by or 'nobody named'} {until}" + (f": {one.reason}" if one.reason else "")
+    until = f"until {accepted.expires}" if accepted.expires else "with no expiry date"
+    return f"accepted by {accepted.by or 'an unnamed reviewer'} {until}" + (
+        f": {accepted.reason}" if accepted.reason else ""
+    )
 
 
 def _cost(audit: Audit) -> str:
-    seconds, kept = sum(audit.cost.seconds.values()), audit.cost.resumed_runs
+    seconds, resumed = sum(audit.cost.seconds.values()), audit.cost.resumed_runs
     words = f"{seconds:,.0f} seconds, at most {audit.cost.peak_megabytes:,.0f} MB in the main process"
-    return words + (f"; {kept} models kept from an earlier run" if kept else "")
+    return words + (f"; {resumed} models reused from an earlier run" if resumed else "")
 
 
-def _rests(audit: Audit, trust: Trust | None, proven: str, changes: Changed | None) -> Iterator[str]:
+def _basis(audit: Audit, trust: Trust | None, retraining: str, changes: Changed | None) -> Iterator[str]:
     ran = sum(check.status == "ran" for check in audit.checks)
     rows = sum(audit.dataset["sizes"].values())
     yield f"{rows:,} samples; {ran} of {len(audit.checks)} checks ran"
     learner = audit.learner
     if learner["checkpoints"]:
-        yield f"{len(learner['checkpoints'])} trained models of yours"
+        yield f"{len(learner['checkpoints'])} of your own trained models"
     if learner["models"]:
         yield f"{learner['models']} models trained on random halves of the training samples"
-    yield f"Trust in the scores: {trust.short}" if trust else "Trust in the scores was not measured"
-    if proven:
-        yield f"Findings by retraining: {proven}"
+    yield f"Attribution quality: {trust.short}" if trust else "Attribution quality was not measured"
+    if retraining:
+        yield f"Retraining test: {retraining}"
     if changes:
         yield f"Since the baseline: {changes.words}"
 
@@ -219,12 +224,12 @@ def _rule(rule: Rule) -> RuleLine:
 
 
 def _kinds(audit: Audit) -> Iterator[KindLine]:
-    """In the order of the worst of each kind."""
-    found: dict[str, Counter[Severity]] = {}
+    """The kind with the most severe finding first."""
+    counts_by_kind: dict[str, Counter[Severity]] = {}
     for finding in audit.findings:
-        found.setdefault(finding.kind, Counter())[finding.severity] += 1
-    for kind, counts in sorted(found.items(), key=lambda item: -max(item[1])):
-        by_severity = tuple((str(severity), counts[severity]) for severity in HEAVY)
+        counts_by_kind.setdefault(finding.kind, Counter())[finding.severity] += 1
+    for kind, counts in sorted(counts_by_kind.items(), key=lambda item: -max(item[1])):
+        by_severity = tuple((str(severity), counts[severity]) for severity in SEVERITIES)
         yield KindLine(kind, title_of(audit, kind), counts.total(), by_severity, str(max(counts)))
 
 
@@ -232,7 +237,7 @@ def _facts(audit: Audit) -> Iterator[tuple[str, str]]:
     dataset, learner = audit.dataset, audit.learner
     sizes = ", ".join(f"{size:,} {split}" for split, size in dataset["sizes"].items())
     yield "Dataset", dataset["path"]
-    yield "Content", f"SHA-256 {dataset['fingerprint']}"
+    yield "Fingerprint", f"SHA-256 {dataset['fingerprint']}"
     yield "Samples", sizes + (f", {dataset['unreadable']:,} unreadable" if dataset["unreadable"] else "")
     yield "Layout", f"{dataset['format']}; splits: {dataset['split_origin']}"
     yield "Learner", _trained(learner)
@@ -245,69 +250,74 @@ def _facts(audit: Audit) -> Iterator[tuple[str, str]]:
 def _trained(learner: Mapping[str, Any]) -> str:
     words = str(learner["recipe"]["learner"])
     if learner["checkpoints"]:
-        words += f", {len(learner['checkpoints'])} trained models of yours"
+        words += f", {len(learner['checkpoints'])} of your own trained models"
     if learner["models"]:
         words += (
             f", {learner['models']} models on {learner['distinct_subsets']} random halves of "
             f"{learner['training_rows_per_model']:,} training samples each"
         )
     if learner["gradients_of"]:
-        words += f"; attributed by the gradients of models of {learner['gradients_of']!r} on the same halves"
+        words += f"; attributed by the gradients of {learner['gradients_of']!r} models trained on the same halves"
     return words
 
 
-def _performance(measured: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
-    if measured is not None:
-        mean, deviation, together = (
-            f"{measured[name]:.2f}" if measured["measure"] == "R²" else f"{measured[name]:.1%}"
+def _performance(performance: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    if performance is not None:
+        measure: str = performance["measure"]
+        mean, deviation, ensemble = (
+            f"{performance[name]:.2f}" if measure == "R²" else f"{performance[name]:.1%}"
             for name in ("mean", "standard_deviation", "ensemble")
         )
-        words = f"{mean} ± {deviation} per model on the {measured['split']} split, {together} together"
-        yield measured["measure"][0].upper() + measured["measure"][1:], words
+        words = f"{mean} ± {deviation} per model on the {performance['split']} split, {ensemble} as an ensemble"
+        yield measure[0].upper() + measure[1:], words
 
 
 def _target(quartiles: Sequence[float] | None) -> str:
     if quartiles is None:
         return ""
     low, first, median, third, high = (f"{value:,.6g}" for value in quartiles)
-    return f"numbers from {low} to {high} in training, half of them from {first} to {third}, median {median}"
+    return f"numbers from {low} to {high} in training, interquartile range {first} to {third}, median {median}"
 
 
-def _trust(measured: Mapping[str, Any] | None) -> Trust | None:
-    if measured is None:
+def _trust(trust: Mapping[str, Any] | None) -> Trust | None:
+    if trust is None:
         return None
-    low, high = measured["interval"]
-    lds, ceiling = measured["lds"], measured["ceiling"]
-    share = f", {lds / ceiling:.0%} of what the seeds' noise allows ({ceiling:.2f})" if ceiling else ""
-    at_most = f", at most {ceiling:.2f}" if ceiling else ""
+    low, high = trust["interval"]
+    lds, ceiling = trust["lds"], trust["ceiling"]
+    share_of_ceiling = f", {lds / ceiling:.0%} of the noise ceiling ({ceiling:.2f})" if ceiling else ""
+    noise_ceiling = f", noise ceiling {ceiling:.2f}" if ceiling else ""
     return Trust(
         lds,
         low,
         high,
         ceiling,
-        words=f"LDS {lds:.2f} (95 % interval {low:.2f} to {high:.2f}){share}",
-        short=f"LDS {lds:.2f} (95 % {low:.2f} to {high:.2f}{at_most})",
-        how=f"On {measured['n_subsets']} held-out training subsets and {measured['n_targets']:,} predictions: the rank "
-        "correlation between how the scores say a prediction changes with the training data and how it did change "
-        "(linear datamodeling score). 0 is guessing, 1 is perfect.",
-        warning="This can't be told from guessing: don't rely on the influences shown; more --runs measure it better."
+        words=f"LDS {lds:.2f} (95 % confidence interval {low:.2f} to {high:.2f}){share_of_ceiling}",
+        short=f"LDS {lds:.2f} (95 % CI {low:.2f} to {high:.2f}{noise_ceiling})",
+        how="The linear datamodeling score (LDS) is the rank correlation between the model outputs that the scores "
+        "predict for held-out training subsets and the outputs after training on those subsets. It was measured "
+        f"on {trust['n_subsets']} subsets and {trust['n_targets']:,} predictions. 0 is chance, 1 is perfect; the noise "
+        "ceiling is the highest score that the noise between training seeds allows.",
+        warning="This is not significantly better than chance: don't rely on the influences shown. More --runs "
+        "measure it more precisely."
         if low <= 0
         else "",
     )
 
 
 def _planted(check: Check) -> Planted:
-    made: Mapping[str, Any] = check.calibration or {}
-    planted, found = made["planted"], made["found"]
+    calibration: Mapping[str, Any] = check.calibration or {}
+    planted, found = calibration["planted"], calibration["found"]
     all_found, all_planted = sum(found.values()), sum(planted.values())
     return Planted(
         check.name,
-        made["procedure"],
+        calibration["procedure"],
         tuple((sort, found[sort], count, _share(found[sort], count)) for sort, count in planted.items()),
         (all_found, all_planted),
-        (made["right"], made["reported"]),
+        (calibration["right"], calibration["reported"]),
         recall=_share(all_found, all_planted),
-        precision=_share(made["right"], made["reported"]) if made["reported"] else "nothing reported",
+        precision=_share(calibration["right"], calibration["reported"])
+        if calibration["reported"]
+        else "nothing reported",
     )
 
 
@@ -319,8 +329,8 @@ def _share(part: int, whole: int) -> str:
     return f"{part} of {whole} ({low:.0%} to {high:.0%})"
 
 
-def _proven(audit: Audit) -> str:
-    """How many findings retraining has borne out, and over how many seeds; empty where there are none."""
+def _retraining(audit: Audit) -> str:
+    """How many findings have each status after the retraining test, and its seeds; empty without findings."""
     counts = Counter[str](finding.verification.status for finding in audit.findings)
     seeds = max((finding.verification.seeds for finding in audit.findings), default=0)
     words = ", ".join(f"{counts[status]:,} {status}" for status in STATUSES if counts[status])
@@ -338,8 +348,8 @@ def _changes(audit: Audit) -> Changed | None:
     if audit.changes is None:
         return None
     known, expired, gone = (
-        tuple((one.message, accepted_in_words(one)) for one in those)
-        for those in (audit.changes.known.values(), audit.changes.expired, audit.changes.gone)
+        tuple((accepted.message, accepted_in_words(accepted)) for accepted in group)
+        for group in (audit.changes.known.values(), audit.changes.expired, audit.changes.gone)
     )
     new = len(audit.findings) - len(known) - len(expired)
     parts = ((new, "new"), (len(known), "known"), (len(expired), "expired"), (len(gone), "gone"))
@@ -347,6 +357,6 @@ def _changes(audit: Audit) -> Changed | None:
     return Changed(audit.changes.path, new, words, known, expired, gone)
 
 
-def in_all(severities: Iterable[tuple[str, int]]) -> str:
-    """Those that there are, in words."""
+def counts_in_words(severities: Iterable[tuple[str, int]]) -> str:
+    """The severities that occur, with their counts."""
     return ", ".join(f"{count:,} {severity}" for severity, count in severities if count) or "none"

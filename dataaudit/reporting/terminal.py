@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from ..dataset import SPLITS, Dataset
 from ..result import Audit
-from .summary import Summary, in_all, summarize
+from .summary import Summary, counts_in_words, summarize
 
-MOST = 12
+MOST_LISTED = 12
 """Classes, and ignored paths of one reason, that are listed before the rest is counted."""
 
 
@@ -19,28 +19,28 @@ def layout(dataset: Dataset, seconds: float) -> str:
 
 def _layout(dataset: Dataset, seconds: float) -> Iterator[str]:
     counts = dataset.counts()
-    what = {"classification": "classes", "multilabel": "labels", "regression": "numbers as targets"}[dataset.task]
-    many = f"{len(dataset.class_names)} {what}" if dataset.class_names else what
-    known = dict.fromkeys((dataset.layout.format, dataset.modality, dataset.task))
-    yield f"{dataset.root}: {', '.join(known)}, {many}"
+    noun = {"classification": "classes", "multilabel": "labels", "regression": "numeric targets"}[dataset.task]
+    targets = f"{len(dataset.class_names)} {noun}" if dataset.class_names else noun
+    recognised = dict.fromkeys((dataset.layout.format, dataset.modality, dataset.task))
+    yield f"{dataset.root}: {', '.join(recognised)}, {targets}"
     yield f"splits: {dataset.layout.split_origin}"
     yield "  " + " " * 24 + "".join(f"{split:>9}" for split in counts)
-    for name in dataset.class_names[:MOST]:
-        cut = name if len(name) <= 24 else f"{name[:21]}..."
-        yield f"  {cut:<24}" + "".join(f"{counts[split][name]:>9,}" for split in counts)
-    if len(dataset.class_names) > MOST:
-        yield f"  ... and {len(dataset.class_names) - MOST} more classes"
+    for name in dataset.class_names[:MOST_LISTED]:
+        short_name = name if len(name) <= 24 else f"{name[:21]}..."
+        yield f"  {short_name:<24}" + "".join(f"{counts[split][name]:>9,}" for split in counts)
+    if len(dataset.class_names) > MOST_LISTED:
+        yield f"  ... and {len(dataset.class_names) - MOST_LISTED} more classes"
     yield f"  {'all':<24}" + "".join(f"{size:>9,}" for size in dataset.sizes().values())
     yield from (f"note: {note}" for note in dataset.layout.notes)
-    for reason, number in Counter(item.reason for item in dataset.layout.ignored).most_common():
+    for reason, count in Counter(item.reason for item in dataset.layout.ignored).most_common():
         paths = [item.path for item in dataset.layout.ignored if item.reason == reason]
-        more = f", and {number - 3} more" if number > 3 else ""
+        more = f", and {count - 3} more" if count > 3 else ""
         yield f"ignored ({reason}): {', '.join(paths[:3])}{more}"
     for split in SPLITS:
         broken = [sample for sample in dataset.rejected if sample.split == split]
         if broken:
             yield f"unreadable in {split}: {len(broken)}, such as {broken[0].id} ({broken[0].reason})"
-    yield f"audited: predictions on the {dataset.target_split} split, every label"
+    yield f"audited: predictions on the {dataset.target_split} split, labels of all splits"
     yield f"estimated time: {_duration(seconds)}"
 
 
@@ -49,32 +49,32 @@ def summary(audit: Audit, report: str) -> str:
     return "\n".join(printable(line) for line in _summary(audit, summarize(audit), report))
 
 
-def _summary(audit: Audit, said: Summary, report: str) -> Iterator[str]:
-    yield f"{said.status}: {'; '.join(said.reasons)}"
-    planted = {one.check: one for one in said.planted}
-    for check in said.coverage:
+def _summary(audit: Audit, summary: Summary, report: str) -> Iterator[str]:
+    yield f"{summary.status}: {'; '.join(summary.reasons)}"
+    planted_by_check = {planted.check: planted for planted in summary.planted}
+    for check in summary.coverage:
         ran = check.status == "ran"
         notes = check.notes if ran else check.notes[1:]
-        done = (
+        result = (
             f"{check.examined} examined, findings: {check.findings}"
             if ran
             else ": ".join([check.status, *check.notes[:1]])
         )
-        yield f"  {check.check:<15} {done}"
-        if check.check in planted and planted[check.check].found[1]:
-            made = planted[check.check]
-            (found, of), (right, reported) = made.found, made.right
-            yield f"  {'':<15} planted faults found: {found} of {of}; {right} of {reported} reports were right"
+        yield f"  {check.check:<15} {result}"
+        planted = planted_by_check.get(check.check)
+        if planted and planted.found[1]:
+            (found, total), (right, reported) = planted.found, planted.right
+            yield f"  {'':<15} planted faults: {found} of {total} found; {right} of {reported} reports were right"
         yield from (f"  {'':<15} {note}" for note in notes)
-    yield f"findings: {in_all(said.severities)}"
-    if said.proven:
-        yield f"by retraining: {said.proven}"
-    if said.changes:
-        yield f"since the baseline: {said.changes.words}"
-    if said.trust is not None:
-        yield f"trust in the scores: {said.trust.short}"
-        if said.trust.warning:
-            yield f"  {said.trust.warning}"
+    yield f"findings: {counts_in_words(summary.severities)}"
+    if summary.retraining:
+        yield f"retraining test: {summary.retraining}"
+    if summary.changes:
+        yield f"since the baseline: {summary.changes.words}"
+    if summary.trust is not None:
+        yield f"attribution quality: {summary.trust.short}"
+        if summary.trust.warning:
+            yield f"  {summary.trust.warning}"
     if audit.cost.resumed_runs:
         yield f"models kept from an earlier run: {audit.cost.resumed_runs} of {audit.learner['models']}"
     yield f"report: {report}"

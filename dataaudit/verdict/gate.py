@@ -101,7 +101,7 @@ def _trust_rules(policy: Policy, trust: Mapping[str, Any] | None) -> Iterator[Ru
     minimum = policy.min_trust_lds
     if minimum is None:
         return
-    expects = f"LDS of the influences at least {minimum:.2f}"
+    expects = f"attribution quality (LDS) at least {minimum:.2f}"
     if trust is None:
         yield Rule("", expects, "the LDS could not be measured", None)
     else:

@@ -75,11 +75,11 @@ def test_the_page_shows_what_is_real_and_nothing_from_the_data_becomes_markup(tm
     page = read(write_comparison(found, {id: Exhibit(text=HOSTILE) for id in ids[1:]}, tmp_path))
     assert not {"img", "script"} & set(page.names)
     assert not any(name.startswith("on") for name in page.attributes)
-    assert "A and B use the data differently: 1 of 2 components are more than chance" in page.text
-    assert page.text.count("not told from chance") == 1
+    assert "A and B use the data differently: 1 of 2 components are significant" in page.text
+    assert page.text.count("not significant") == 1
     assert "B beyond A, component 1" in page.text
     assert (
-        "no difference between A and B is seen (-0.100 to +0.100, 97.5% interval, so that all hold together at 95%)"
+        "no significant difference between A and B (-0.100 to +0.100, 97.5% interval, so that all hold jointly at 95%)"
         in page.text
     )
     assert "\u202e" not in page.text
@@ -97,16 +97,19 @@ def test_the_page_shows_what_is_real_and_nothing_from_the_data_becomes_markup(tm
     assert "moves by +0.400 under A, +0.400 under B" in told
     usual = replace(found.counterfactuals[0], a=Effect(0.01, (0.0, 0.02), (0.1,), 0.5))
     told = "\n".join(lines(replace(found, components=found.components[:1] * 9, counterfactuals=(usual,))))
-    assert "3 more real components are in comparison.json" in told
-    assert "by +0.010 (no more than random changes do, p = 0.5) under A, +0.400 under B" in told
+    assert "3 more significant components are in comparison.json" in told
+    assert "by +0.010 (no more than random changes, p = 0.5) under A, +0.400 under B" in told
 
 
 def test_the_page_says_plainly_when_nothing_is_real(tmp_path: Path) -> None:
     found = comparison(False)
     assert shown_samples(found) == []
     page = read(write_comparison(found, {}, tmp_path))
-    assert "That is not proof that they are alike: median cosine 0.745, with themselves 0.900 and 0.950" in page.text
-    assert "no claim is made about any of these components" in page.text
+    assert (
+        "This does not prove that A and B are alike: their median cosine is 0.745, with themselves 0.900 and 0.950"
+        in page.text
+    )
+    assert "nothing is claimed about any of them" in page.text
     assert "No transformation was tested" in page.text
-    assert "What they rely on" not in page.text
-    assert next(iter(lines(found))).startswith("No component is told from chance")
+    assert "What each learner relies on" not in page.text
+    assert next(iter(lines(found))).startswith("No significant difference was found")

@@ -1,11 +1,19 @@
-"""Which findings and samples a page shows, within what room."""
+"""Which findings and samples a page shows, within what budget."""
 
 from dataclasses import replace
 
 import pytest
 
 from dataaudit.findings import Remedy
-from dataaudit.reporting.gallery import ASIDE, REMEDY, Room, chosen, decidable, groups, shown_samples
+from dataaudit.reporting.gallery import (
+    REMEDY_CHARACTERS,
+    SIDE_TEXT_CHARACTERS,
+    PageBudget,
+    chosen,
+    decidable,
+    groups,
+    shown_samples,
+)
 from dataaudit.reporting.sanitizing import short
 from dataaudit.result import Exhibit, HeatMap
 
@@ -15,64 +23,70 @@ MANY = [leak(f"t{i}", f"b{i}", "c") for i in range(20)] + [wrong(f"w{i}", "c") f
 
 
 @pytest.mark.parametrize(
-    ("room", "shown"), [(Room(), [20, 3]), (Room(cards=5), [5, 3]), (Room(all_cards=10), [7, 3]), (Room(0, 0), [0, 0])]
+    ("budget", "shown"),
+    [
+        (PageBudget(), [20, 3]),
+        (PageBudget(cards=5), [5, 3]),
+        (PageBudget(all_cards=10), [7, 3]),
+        (PageBudget(0, 0), [0, 0]),
+    ],
 )
-def test_kinds_share_the_room_and_small_ones_are_whole(room: Room, shown: list[int]) -> None:
-    assert [len(found) for found in chosen(MANY, room).values()] == shown
-    made, _ = groups(audit_of(MANY), room)
+def test_kinds_share_the_budget_and_small_ones_are_whole(budget: PageBudget, shown: list[int]) -> None:
+    assert [len(found) for found in chosen(MANY, budget).values()] == shown
+    made, _ = groups(audit_of(MANY), budget)
     assert [(len(group.cards), group.total, group.left_out) for group in made] == [
         (shown[0], 20, 20 - shown[0]), (shown[1], 3, 3 - shown[1])]  # fmt: skip
 
 
 def test_first_cards_of_every_kind_get_their_samples_first() -> None:
-    assert shown_samples(MANY, Room())[:7] == ["t0", "b0", "w0", "c", "like c", "t1", "b1"]
-    room = replace(Room(), exhibits=3 * len(PIXEL))
-    exhibits = {id: Exhibit(picture=PIXEL) for id in shown_samples(MANY, Room())}
+    assert shown_samples(MANY, PageBudget())[:7] == ["t0", "b0", "w0", "c", "like c", "t1", "b1"]
+    budget = replace(PageBudget(), exhibits=3 * len(PIXEL))
+    exhibits = {id: Exhibit(picture=PIXEL) for id in shown_samples(MANY, PageBudget())}
     samples = tuple({"id": id} for id in exhibits if id != "like c")
-    made, left_out = groups(audit_of(MANY, exhibits=exhibits, samples=samples), room)
+    made, left_out = groups(audit_of(MANY, exhibits=exhibits, samples=samples), budget)
     seen = {sample.id for group in made for card in group.cards for side in card.sides
             for sample in side.samples if sample.picture}  # fmt: skip
     assert seen == {"t0", "b0", "w0"}
     assert left_out == len(exhibits) - 3 - 1  # "like c" could not be read
 
 
-def test_room_gets_smaller_until_there_is_none() -> None:
-    room = Room()
+def test_a_budget_gets_smaller_until_nothing_is_left() -> None:
+    budget = PageBudget()
     for _ in range(100):
-        room = room.smaller(0.8)
-    assert room == Room(0, 0, 0, 0)
+        budget = budget.smaller(0.8)
+    assert budget == PageBudget(0, 0, 0, 0)
 
 
-def test_a_wrong_label_stands_between_its_advocates_and_a_copy_beside_its_original() -> None:
-    (copies, labels), _ = groups(audit_of([leak("t", "b", "c"), wrong("w", "c")]), Room())
+def test_a_wrong_label_stands_between_its_supporters_and_a_copy_beside_its_original() -> None:
+    (copies, labels), _ = groups(audit_of([leak("t", "b", "c"), wrong("w", "c")]), PageBudget())
     assert [(side.title, side.large) for side in copies.cards[0].sides] == [
         ("In test", True),
-        ("Its copy in train", True),
+        ("Copy in train", True),
     ]
     assert [(side.title, side.large) for side in labels.cards[0].sides] == [
-        ("Speak for 'c'", False), ("The sample", True), ("Speak for 'other'", False)]  # fmt: skip
+        ("Support 'c'", False), ("The sample", True), ("Support 'other'", False)]  # fmt: skip
 
 
-def test_rows_stand_side_by_side_with_what_differs_first_and_the_sample_before_its_advocates() -> None:
+def test_rows_stand_side_by_side_with_what_differs_first_and_the_sample_before_its_supporters() -> None:
     def row(*values: str) -> Exhibit:
         return Exhibit(values=tuple(zip("xyz", values, strict=True)))
 
     exhibits = {"t": row("1", "2", "3"), "b": row("1", "2", "4"), "w": row("7", "7", "7"), "c": row("8", "8", "8")}
-    (copies, labels), _ = groups(audit_of([leak("t", "b", "c"), wrong("w", "c")], exhibits=exhibits), Room())
+    (copies, labels), _ = groups(audit_of([leak("t", "b", "c"), wrong("w", "c")], exhibits=exhibits), PageBudget())
     assert copies.cards[0].sides == ()
     assert copies.cards[0].rows is not None
     assert copies.cards[0].rows.lines == (("z", ("3", "4"), True), ("x", ("1", "1"), False), ("y", ("2", "2"), False))
     assert labels.cards[0].rows is not None
-    assert labels.cards[0].rows.captions == ("The sample: train, c", "Speak for 'c': +0.30")
+    assert labels.cards[0].rows.captions == ("The sample: train, c", "Support 'c': +0.30")
 
 
 def test_texts_beside_the_sample_are_cut_short() -> None:
     text = "word " * 80
     exhibits = {"w": Exhibit(text=text), "c": Exhibit(text=text)}
-    (group,), _ = groups(audit_of([wrong("w", "c")], exhibits=exhibits), Room())
+    (group,), _ = groups(audit_of([wrong("w", "c")], exhibits=exhibits), PageBudget())
     before, sample, _ = group.cards[0].sides
     assert sample.samples[0].text == text
-    assert len(before.samples[0].text) <= ASIDE + 2
+    assert len(before.samples[0].text) <= SIDE_TEXT_CHARACTERS + 2
     assert group.cards[0].texts
 
 
@@ -80,9 +94,9 @@ def test_heat_maps_come_with_their_picture_and_only_where_samples_are_shown() ->
     finding = leak("t", "b", "c")
     maps = {finding.id: HeatMap("b", "t", "data:image/png;base64,HEAT", "where it is hot")}
     audit = audit_of([finding], exhibits={"b": Exhibit(picture=PIXEL)}, heat_maps=maps)
-    card = groups(audit, Room())[0][0].cards[0]
+    card = groups(audit, PageBudget())[0][0].cards[0]
     assert (card.picture, card.overlay, card.heat) == (PIXEL, "data:image/png;base64,HEAT", "where it is hot")
-    assert groups(replace(audit, shows_samples=False), Room())[0][0].cards[0].overlay == ""
+    assert groups(replace(audit, shows_samples=False), PageBudget())[0][0].cards[0].overlay == ""
 
 
 def test_a_remedy_is_in_words_and_offered_as_long_as_its_ids_fit() -> None:
@@ -91,19 +105,20 @@ def test_a_remedy_is_in_words_and_offered_as_long_as_its_ids_fit() -> None:
         Remedy("move", ("a", "b"), ("train",)),
         Remedy("remove", tuple("abcdefg")),
         Remedy("move", ("a",), ("train",)),
-        Remedy("remove", ("x" * REMEDY, "y")),
+        Remedy("remove", ("x" * REMEDY_CHARACTERS, "y")),
         Remedy("relabel", ("a",), ()),
     )
     audit = audit_of([replace(finding, remedies=remedies)])
-    made, _ = groups(audit, Room())
-    assert made[0].cards[0].mend == (
-        "Move a and b to train, beside their copies; or remove a, b, c and 4 more; "
-        f"or move a to train, beside its copy; or remove {short('x' * REMEDY, 60)} and y; or relabel a as nothing"
+    made, _ = groups(audit, PageBudget())
+    assert made[0].cards[0].remedy == (
+        "Move a and b to train, next to their copies; or remove a, b, c and 4 more; "
+        f"or move a to train, next to its copy; or remove {short('x' * REMEDY_CHARACTERS, 60)} and y; "
+        "or relabel a as having no label"
     )
     offered = decidable(audit, made)[finding.id]["remedies"]
     assert [one["words"] for one in offered] == [
-        "Move a and b to train, beside their copies",
+        "Move a and b to train, next to their copies",
         "Remove a, b, c and 4 more",
-        "Move a to train, beside its copy",
-        "Relabel a as nothing",
+        "Move a to train, next to its copy",
+        "Relabel a as having no label",
     ]

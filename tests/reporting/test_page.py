@@ -15,7 +15,7 @@ import pytest
 from dataaudit import plugins
 from dataaudit.findings import Finding, Pair, Severity, fingerprint
 from dataaudit.reporting.exports.audit_json import SCHEMA, document
-from dataaudit.reporting.gallery import Room
+from dataaudit.reporting.gallery import PageBudget
 from dataaudit.reporting.page import MOST_BYTES, render, shown_samples
 from dataaudit.reporting.sanitizing import visible
 from dataaudit.result import Accepted, Changes, Check, Exhibit, HeatMap, finding_document, plain
@@ -78,7 +78,7 @@ def test_proof_planted_faults_and_charts_are_shown_and_escaped(string: str) -> N
     kinds = {"brittle": ("brittle", "Hanging"), "harmful": ("harmful", "Harm")}
     page = render(audit_of(findings, checks=(check,), kinds=kinds))
     for words in ("9 of 10 (60% to 98%)", "0.8000 with the group, 0.8300 without", "Pearson +0.9", "by influence",
-                  "<strong>+3.75 (95 % +3 to +4.5)</strong> fall of the lead; +0.1 after a random"):  # fmt: skip
+                  "<strong>+3.75 (95 % +3 to +4.5)</strong> drop in margin; +0.1 after a random"):  # fmt: skip
         assert words in page
     assert "<img src=x" not in page
     assert page.count("<script") == 2
@@ -102,8 +102,8 @@ def test_the_page_loads_nothing_forbids_it_and_runs_its_own_script_only() -> Non
 
 def test_every_number_a_reviewer_needs_is_on_the_page() -> None:
     text = Tags(render(audit_of([leak("test/a.png", "train/b.png", "coat")]))).text
-    for needed in ("FAIL", "LDS 0.50 (95 % interval 0.40 to 0.60)", "80.0%", "0" * 64, "7 train, 1 test", "accuracy",
-                   "test/a.png has a copy train/b.png", "5 of 5", "unverified", "a limit", "(+40 robust",
+    for needed in ("FAIL", "LDS 0.50 (95 % confidence interval 0.40 to 0.60)", "80.0%", "0" * 64, "7 train, 1 test",
+                   "accuracy", "test/a.png has a copy train/b.png", "5 of 5", "unverified", "a limit", "(+40 robust",
                    "Remove test/a.png; or remove train/b.png"):  # fmt: skip
         assert needed.lower() in text.lower()
 
@@ -116,7 +116,7 @@ def test_the_rules_of_the_policy_stand_first_those_that_are_broken_in_sight() ->
 
 
 def test_what_is_left_out_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dataaudit.reporting.page.Room", lambda: Room(cards=10, exhibits=10))
+    monkeypatch.setattr("dataaudit.reporting.page.PageBudget", lambda: PageBudget(cards=10, exhibits=10))
     findings = [leak(f"t{i}", f"b{i}", "c") for i in range(17)]
     samples = tuple({"id": id} for finding in findings for id in finding.sample_ids)
     page = render(audit_of(findings, samples=samples))
@@ -156,7 +156,7 @@ def test_samples_can_be_left_out_and_the_page_says_so() -> None:
     page = render(replace(shown, shows_samples=False, exhibits={}))
     assert "secret words" not in page
     assert "data:image" not in page
-    assert "were left out of this page, as asked" in page
+    assert "were left out of this page, as requested" in page
     assert "t has a copy b" in page
 
 

@@ -14,7 +14,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from dataaudit.reporting import plots
+from dataaudit.reporting import inline_svg, plots
 
 NAN = float("nan")
 HOSTILE = [
@@ -72,7 +72,7 @@ def test_its_colours_are_the_pages_own(each: str) -> None:
     svg = HARMLESS[each]
     assert not re.search(r"#[0-9a-f]{3,8}\b(?!\))", re.sub(r"url\(#[^)]*\)", "", svg))
     assert not re.search(r"(fill|stroke|color)[:=]\s*\"?(?!none|var\()[a-z]", svg)
-    assert set(re.findall(r"var\(--(\w+)\)", svg)) <= set(plots.VARIABLES.values())
+    assert set(re.findall(r"var\(--(\w+)\)", svg)) <= set(inline_svg.VARIABLES.values())
 
 
 @pytest.mark.parametrize("each", EACH)
@@ -143,12 +143,12 @@ def test_odd_values_are_drawn_or_said_to_be_nothing(each: str) -> None:
 
 
 def test_what_is_said_is_what_was_given() -> None:
-    assert {"0.41", "ceiling 0.60", "0 guessing", "1 perfect"} == set(texts(charts()["trust_meter"]))
+    assert {"0.41", "ceiling 0.60", "0 chance", "1 perfect"} == set(texts(charts()["trust_meter"]))
     assert {"word", "3 of 4", "other", "0 of 9"} <= set(texts(charts()["shares"]))
     assert {"3", "4", "word", "b"} == set(texts(charts()["bars"]))
-    assert charts()["scatter"].count("h0") == plots.DOTS
+    assert charts()["scatter"].count("h0") == plots.MAX_DOTS
     assert {"word", "r"} <= set(texts(charts()["curve"]))
-    assert len(texts(ODD["many rows"]())) == 2 * plots.MOST_ROWS + 5
+    assert len(texts(ODD["many rows"]())) == 2 * plots.MAX_ROWS + 5
     assert plots.correlation([1, 2, 3], [2, 4, 6]) == "+1.00"
     assert plots.correlation([1, 1], [2, 4]) == plots.correlation([], []) == "undefined"
 

@@ -110,6 +110,6 @@ def test_the_summary_tells_what_was_planted_and_what_was_proven() -> None:
     findings = [confirmed, confirmed, Finding("odd", Severity.LOW, (), 1.0, "odd", "1")]
     audit = audit_of(findings, checks=(Check("odd", "ran", 3, 3, 1, calibration=planted),))
     shown = terminal.summary(audit, "report.html")
-    assert "planted faults found: 3 of 6; 3 of 5 reports were right" in shown
-    assert "by retraining: 2 confirmed, 1 unverified" in shown
+    assert "planted faults: 3 of 6 found; 3 of 5 reports were right" in shown
+    assert "retraining test: 2 confirmed, 1 unverified" in shown
     assert "findings: 3 low" in shown

@@ -1,22 +1,23 @@
-"""Predictions that hang on a few training samples.
+"""Brittle predictions: predictions that flip when a small support set of training samples is removed.
 
 ## What it finds
-Predictions that flip when a small set of training samples is removed, with that set.
+Predictions that flip when a small set of training samples is removed, and this support set.
 
 ## Why it matters
-A prediction that a handful of samples decides changes when one of them is relabelled, withdrawn or poisoned.
+A prediction that a handful of samples decide changes when one of them is relabelled, withdrawn or poisoned.
 
 ## How it is checked
-Predictions are drawn at random among those that are the same under nine in ten trainings. Training samples are
-removed in the order of their influence on the prediction (TRAK's scores; their scale is learnt from what is
-retrained). How many is bisected by retraining, and the number found is confirmed with fresh seeds: at least three in
-four trainings without them must flip, significantly more than after random removals of at least as many samples of
-every class (Fisher's exact test, Benjamini-Hochberg over the predictions examined at 5 %). A set that is not
-confirmed is tried once more, half as large again, with other fresh seeds. The number is an upper bound: another set
-may be smaller. "Not found" up to the most that is tried (4 % of the training samples) is no proof of robustness.
+Predictions are drawn at random from those that are the same in at least nine of ten trainings. Training samples are
+removed in the order of their influence on the prediction (TRAK scores, scaled by what retraining showed).
+
+Retraining test: how many have to go is found by bisection, retraining at each step, and confirmed under fresh seeds. At
+least three in four trainings without them must flip, significantly more than after random removals of at least as many
+samples of every class (Fisher's exact test, Benjamini-Hochberg over the predictions examined at 5 %). A set that is not
+confirmed is tried once more, half as large again, under other fresh seeds. The size is an upper bound: a smaller set
+may exist. "Not found" up to the largest size tried (4 % of the training samples) is no proof of robustness.
 
 ## What to do
-Look at the set: copies, outliers or wrong labels in it deserve mending; else more data of this sort is needed.
+Look at the support set. Fix duplicates, outliers and label errors in it; otherwise collect more data of this kind.
 """
 
 import math
@@ -33,7 +34,7 @@ from ..detection import CheckContext, Detection
 from ..proof import accepted_by_fdr, effect_over_seeds, more_often
 from ..support import Question, search
 
-KINDS = {"brittle": "Predictions that hang on a few training samples"}
+KINDS = {"brittle": "Brittle predictions (support sets)"}
 TASKS = ("classification",)
 NEEDS_POOL = True
 FALSE_DISCOVERY_RATE = 0.05
@@ -70,7 +71,7 @@ class _Target:
 def detect(context: CheckContext) -> Detection:
     """See the module: everything is done by `verify`."""
     total = len(context.dataset.rows(context.dataset.target_split))
-    return Detection((), 0, total, skipped="predictions are examined by retraining, which was not done")
+    return Detection((), 0, total, skipped="support sets are searched by retraining, which was not done")
 
 
 def verify(context: CheckContext, detection: Detection, retraining: Retraining) -> Detection:
@@ -251,11 +252,11 @@ def _finding(
         severity=Severity.MEDIUM if fragile else Severity.LOW,
         sample_ids=(id, *(dataset.ids[row] for row in support)),
         score=1 / len(support),
-        message=f"{id} is predicted as {name!r}; without {len(support)} training samples it flips "
+        message=f"{id} is predicted as {name!r}; removing {len(support)} training samples flips the prediction "
         f"in {flips} of {len(without)} trainings",
         fingerprint=fingerprint("brittle", [dataset.contents[row] for row in (target.row, *support)], name),
         evidence=evidence,
-        verification=Verification("confirmed", "fall of the predicted class's lead over the best other, in logits",
+        verification=Verification("confirmed", "drop in the predicted class's margin over the runner-up, in logits",
                                   effect.mean, (effect.low, effect.high), float(before.mean() - random.mean()),
                                   len(without)),
     )  # fmt: skip
@@ -285,12 +286,12 @@ def _correlation(changes: list[tuple[float, float]]) -> float | None:
 def _notes(context: CheckContext, stable: int, states: list[str]) -> tuple[str, ...]:
     total = len(context.dataset.rows(context.dataset.target_split))
     words = {
-        "confirmed": "flip without the set found",
-        "not confirmed": "flipped in the search, but not surely enough under fresh seeds",
-        "not found": f"held without the {_max_removed(context)} most supportive training samples",
+        "confirmed": "flip without their support set",
+        "not confirmed": "flipped in the search, but were not confirmed under fresh seeds",
+        "not found": f"did not flip without the {_max_removed(context)} most influential training samples",
     }
     return (
         f"{len(states)} of {stable} stable predictions examined, drawn at random; the other {total - stable} of "
-        f"{total} predictions are not the same under nine in ten trainings, and were not examined",
+        f"{total} predictions are not the same in nine of ten trainings and were not examined",
         "; ".join(f"{states.count(state)} {text}" for state, text in words.items() if state in states),
     )

@@ -1,26 +1,30 @@
-"""Columns of a table that give the label away, or say nothing.
+"""Target leakage and column quality: columns that give the label away, identifiers, constant columns, missing values.
 
 ## What it finds
-Columns that alone predict the label almost perfectly; identifiers; columns that hold one value or none, are mostly
-missing, or mix numbers with words; columns whose missing values come with a split or with a label.
+Target leakage: columns that alone predict the label almost perfectly. Identifier columns. Columns that are constant,
+empty, mostly missing, or mix numbers with words. Missing values that depend on the split or on the label.
 
 ## Why it matters
-A column that is written down after the label, or made from it, makes every measured figure wrong and the model useless
-on new rows. Identifiers are learnt by heart. A word among numbers is often a value that somebody failed to enter.
+A column that is filled in after the label is known, or derived from it, makes every measured figure wrong and the model
+useless on new rows. Identifiers are memorised. A word among numbers often stands for a value that nobody entered.
 
 ## How it is checked
-On up to 5,000 training rows a decision tree is asked for the label, cross-validated, with one column at a time; the
-share of the guesser's errors that it avoids is the column's skill (for numbers R², or that of the ranks if it is more).
-A column gives the label away if its skill is at least 95 % and all other columns together (extremely randomised trees)
-leave at least three times its errors, others that give it away not counted; or if it has one value for each label.
-Where most columns do as well the data are easy, and nothing is reported. Identifiers are codes of which nearly every
-row has its own, or running numbers; they weigh more if their order tells the label. Missing values against splits and
-labels: Fisher's exact, chi-square and Mann-Whitney tests, false-discovery rate (Benjamini-Hochberg) at most 1 %, and at
-least ten points or a correlation of 0.3.
+Target leakage: on up to 5,000 training rows a decision tree predicts the label from one column at a time,
+cross-validated. The column's skill is the share of a guesser's errors that it avoids (for numeric targets R², or that
+of the ranks if it is higher). A column is reported if its skill is at least 95 % and all other columns together
+(extremely randomised trees), without others that give the label away, leave at least three times its errors; or if it
+has one value for each label. Where most columns do as well, the task is easy and nothing is reported.
+
+Identifier columns hold codes that differ in nearly every row, or running numbers. They weigh more if their order
+predicts the label.
+
+Missing values are tested against splits and labels: Fisher's exact, chi-square and Mann-Whitney tests, at a
+false-discovery rate (Benjamini-Hochberg) of at most 1 %, and with a difference of at least ten points or a correlation
+of at least 0.3.
 
 ## What to do
-Ask whether the value of a telling column is known before the label is. Drop identifiers and empty columns; mend words
-among numbers; find out why values are missing.
+For target leakage, ask whether the column's value is known before the label is. Drop identifiers and empty columns; fix
+words among numbers; find out why values are missing.
 """
 
 from collections import Counter
@@ -40,13 +44,13 @@ from ..labels.column_skill import Label, column_skills, is_bijective, joint_skil
 from ..proof import accepted_by_fdr
 
 KINDS = {
-    "label_leak": "Columns that give the label away",
-    "id_column": "Columns of identifiers",
-    "constant_column": "Columns that hold one value",
-    "empty_column": "Columns without a value",
-    "sparse_column": "Columns that are mostly missing",
-    "mixed_column": "Columns that mix numbers and words",
-    "telling_gaps": "Columns whose missing values come with a split or a label",
+    "label_leak": "Target leakage",
+    "id_column": "Identifier columns",
+    "constant_column": "Constant columns",
+    "empty_column": "Empty columns",
+    "sparse_column": "Columns with mostly missing values",
+    "mixed_column": "Mixed-type columns",
+    "telling_gaps": "Informative missing values",
 }
 ROWS = 5000
 """Training rows, drawn at random, that labels are predicted on at most."""
@@ -66,7 +70,7 @@ def detect(context: CheckContext) -> Detection:
     """See the module."""
     dataset = context.dataset
     if dataset.modality != "table":
-        return Detection((), 0, len(dataset), skipped="there are no columns, this is made for tables")
+        return Detection((), 0, len(dataset), skipped=f"made for tables, not for {dataset.modality}")
     train = dataset.rows("train")
     columns = describe(dataset.frame, train)
     column_values = [read(dataset.frame.iloc[:, place]) for place in range(len(columns))]
@@ -74,7 +78,7 @@ def detect(context: CheckContext) -> Detection:
     order_skill: dict[int, float] = {}
     notes = [_summary(columns)]
     if len(train) < MIN_ROWS:
-        notes.append(f"{len(train)} training rows are too few to say whether a column gives the label away")
+        notes.append(f"{len(train)} training rows are too few to test for target leakage")
     else:
         rows = np.sort(np.random.default_rng(context.seed).permutation(train)[:ROWS])
         for label in labels_of(dataset):
@@ -92,7 +96,7 @@ def _summary(columns: tuple[Column, ...]) -> str:
     counts = Counter(column.kind for column in columns)
     words = ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
     unused = [repr(column.name) for column in columns if column.kind in UNUSED]
-    return f"columns: {words}" + (f"; models are not shown {', '.join(unused)}" if unused else "")
+    return f"columns: {words}" + (f"; not shown to models: {', '.join(unused)}" if unused else "")
 
 
 def _leaks(
@@ -125,7 +129,7 @@ def _leaks(
             "one_value_a_label": place in bijective,
             "rows": len(rows),
         }
-        claim = f"{words}{comparison}: is it known before the label is?"
+        claim = f"{words}{comparison}. Is it known before the label is?"
         yield _finding("label_leak", Severity.HIGH, usable[place], name, claim, evidence, label.name)
 
 
@@ -142,7 +146,7 @@ def _structural_findings(
         evidence = {"column": column.name, "values": filled, "distinct": column.distinct}
         if column.kind == "id":
             skill = order_skill.get(place, 0.0)
-            order_words = f"; its order tells the label (skill {skill:.0%})" if skill >= ORDER_TELLS else ""
+            order_words = f"; its order predicts the label (skill {skill:.0%})" if skill >= ORDER_TELLS else ""
             words = (
                 f"has {column.distinct:,} different values in {filled:,} training rows, like an identifier{order_words}"
             )
@@ -153,7 +157,7 @@ def _structural_findings(
             common = Counter(column_values[place].words[codes[codes >= 0]].tolist()).most_common(MAX_SHOWN)
             n_words = int((codes >= 0).sum())
             quoted = ", ".join(f"{word[:40]!r} ({count:,})" for word, count in common)
-            words = f"holds numbers, and in {n_words:,} of {filled:,} training rows words, such as {quoted}"
+            words = f"mixes numbers and words: {n_words:,} of {filled:,} training rows hold words, such as {quoted}"
             share = min(n_words, filled - n_words) / filled
             yield _finding("mixed_column", Severity.LOW, share, column.name, words, evidence | {"words": n_words})
         elif column.kind in ("constant", "missing"):
@@ -161,7 +165,7 @@ def _structural_findings(
         if column.kind != "missing" and column.missing > MOSTLY_MISSING * len(train):
             groups["sparse_column"].append(column)
     for kind, words in (
-        ("constant_column", "holding one value in all training rows"),
+        ("constant_column", "with the same value in all training rows"),
         ("empty_column", "without a value in any training row"),
         ("sparse_column", f"without a value in more than {MOSTLY_MISSING:.0%} of the training rows"),
     ):
@@ -240,7 +244,7 @@ def _missing_by_label(
         test = mannwhitneyu(targets[missing], targets[~missing])
         correlation = abs(2 * float(test.statistic) / (missing.sum() * (~missing).sum()) - 1)
         medians = [float(np.median(targets[part])) for part in (missing, ~missing)]
-        words = f"is missing where the target is another: median {medians[0]:.4g} there, {medians[1]:.4g} elsewhere"
+        words = f"is missing at other targets: median {medians[0]:.4g} where missing, {medians[1]:.4g} elsewhere"
         evidence: dict[str, Any] = {"median_where_missing": medians[0], "median_elsewhere": medians[1]}
         p = float(test.pvalue)
     else:

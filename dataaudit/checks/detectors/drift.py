@@ -1,26 +1,29 @@
-"""Splits that are not drawn alike.
+"""Distribution shift: splits whose labels or samples are distributed differently from training.
 
 ## What it finds
-Validation and test splits whose class shares or numbers, or whose samples within the classes, differ from those of
-training; in tables the columns that do.
+Validation and test splits whose class shares or numeric targets differ from training (label shift), or whose samples
+within the classes do; in tables, the columns that differ.
 
 ## Why it matters
-What is measured on such a split is not what the model will do on data like its training data, and the other way round.
+Performance measured on such a split is not the performance on data like the training data, and the other way round.
 
 ## How it is checked
-Training is compared with each other split. Class shares: a permutation test of chi-square, and at least five points
-of total variation; for sets of labels each label's share, by Fisher's exact test, and at least ten points; for numbers
-the Kolmogorov-Smirnov test, and at least a tenth between the distributions. Samples: a classifier two-sample test
-(Lopez-Paz & Oquab 2017). From one half of the samples a logistic regression on descriptors (oriented gradients,
-brightness, contrast and roughness of images, n-grams of texts, encoded columns, values) learns to tell the splits
-apart, and it must do so on the other half (Mann-Whitney test), with at least 0.6 area under the curve. Both splits give
-equally many samples of each class, or of each tenth of the numbers, at most 5,000 in all, so that differing class
-shares do not count again. The same samples tell which columns differ: by Kolmogorov-Smirnov and chi-square tests, and
-at least a tenth between the distributions. The false-discovery rate (Benjamini-Hochberg) is at most 1 %.
+Training is compared with each other split. Class shares: a permutation test of chi-square, and a total variation of at
+least five points. Multilabel data: each label's share, by Fisher's exact test, and at least ten points. Numeric
+targets: the Kolmogorov-Smirnov test, and a distance of at least a tenth between the distributions.
+
+Samples: a classifier two-sample test (Lopez-Paz & Oquab 2017). On half of the samples a logistic regression on
+descriptors (oriented gradients, brightness, contrast and roughness of images, n-grams of texts, encoded columns,
+values) learns to tell the splits apart; on the other half it must succeed (Mann-Whitney test) with an area under the
+ROC curve (AUC) of at least 0.6. Both splits give equally many samples of each class, or of each decile of the numeric
+target, at most 5,000 in all, so that label shift does not count again. The same samples show which columns differ: by
+Kolmogorov-Smirnov and chi-square tests, and a distance of at least a tenth between the distributions.
+
+The false-discovery rate (Benjamini-Hochberg) is at most 1 %.
 
 ## What to do
-Look at the samples told apart most surely. Split again at random, or say on which data the test split is meant to
-measure.
+Look at the samples that are told apart most clearly. Split again at random, or state which data the test split is meant
+to represent.
 """
 
 from collections.abc import Iterator, Mapping
@@ -42,7 +45,7 @@ from ..labels.label_views import descriptors
 from ..matching.near_duplicates import matching_pixels
 from ..proof import accepted_by_fdr
 
-KINDS = {"drift": "Splits that differ"}
+KINDS = {"drift": "Distribution shift"}
 FALSE_DISCOVERY_RATE = 0.01
 MIN_VARIATION = 0.05
 MIN_DIFFERENCE = 0.1
@@ -67,7 +70,7 @@ def detect(context: CheckContext) -> Detection:
     dataset, rng = context.dataset, np.random.default_rng(context.seed)
     other_splits: list[Split] = [split for split in ("val", "test") if len(dataset.rows(split))]
     if not other_splits or not len(dataset.rows("train")):
-        return Detection((), 0, len(dataset), skipped="there is no second split to compare training with")
+        return Detection((), 0, len(dataset), skipped="there is no other split to compare with training")
     statistics = _statistics(dataset)
     candidates: list[Candidate] = []
     notes, examined = [], np.zeros(len(dataset), bool)
@@ -107,8 +110,8 @@ def _target_distribution(dataset: Dataset, split: Split) -> Candidate:
     test = ks_2samp(train, other, method="asymp")
     medians = {"train": float(np.median(train)), split: float(np.median(other))}
     message = (
-        f"the numbers to be predicted differ between train and {split}, by {test.statistic:.0%} between the "
-        f"distributions: median {medians['train']:.4g} in train, {medians[split]:.4g} in {split}"
+        f"the numeric targets are distributed differently in train and {split}, distance {test.statistic:.0%}: "
+        f"median {medians['train']:.4g} in train, {medians[split]:.4g} in {split}"
     )
     evidence = {"what": "targets", "medians": medians}
     return _candidate(split, "targets", float(test.pvalue), float(test.statistic), MIN_DIFFERENCE, message, evidence)
@@ -151,15 +154,19 @@ def _column_candidates(
         else:
             p, difference, description = _compare_words(values, train, rows, split)
         message = (
-            f"column {column.name!r} differs between {_matched(dataset)} of train and {split}, by {difference:.0%} "
-            f"between the distributions: {description}"
+            f"column {column.name!r} is distributed differently in {_matched(dataset)} of train and {split}, "
+            f"distance {difference:.0%}: {description}"
         )
         evidence: dict[str, object] = {"what": "column", "column": column.name}
         yield _candidate(split, f"column {column.name}", p, difference, MIN_DIFFERENCE, message, evidence)
 
 
 def _matched(dataset: Dataset) -> str:
-    same = {"classification": "of the same class", "regression": "with like numbers", "multilabel": "with equal labels"}
+    same = {
+        "classification": "of the same class",
+        "regression": "with similar targets",
+        "multilabel": "with equal labels",
+    }
     return f"samples {same[dataset.task]}"
 
 
@@ -210,7 +217,7 @@ def _class_shares(dataset: Dataset, split: Split, rng: np.random.Generator) -> t
     largest = int(np.abs(shares[0] - shares[1]).argmax())
     name = dataset.class_names[largest]
     message = (
-        f"class shares differ between train and {split} by {variation:.0%} in total variation, most for {name!r}: "
+        f"class shares differ between train and {split} by {variation:.0%} (total variation), most for {name!r}: "
         f"{shares[0, largest]:.1%} of train, {shares[1, largest]:.1%} of {split}"
     )
     evidence = {
@@ -263,9 +270,7 @@ def _content_candidate(
     surest = [row for row in test_rows[order[::-1]] if dataset.splits[row] == split][:SHOWN]
     surest += [row for row in test_rows[order] if dataset.splits[row] == "train"][:SHOWN]
     words = _telling_words(dataset, split, train, rows) if dataset.modality == "text" else {}
-    message = (
-        f"a classifier tells {_matched(dataset)} of {split} from those of training: area under the curve {auc:.2f}"
-    )
+    message = f"a classifier tells {_matched(dataset)} of {split} from those of training with an AUC of {auc:.2f}"
     if words:
         quoted = ", ".join(
             f"{word!r} ({shares['train']:.0%} of train, {shares[split]:.0%} of {split})"

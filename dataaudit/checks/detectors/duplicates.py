@@ -1,24 +1,24 @@
-"""Samples that a split holds more than once.
+"""Duplicates: exact and near-duplicates within one split; those with conflicting labels are listed separately.
 
 ## What it finds
-Exact and near copies within one split, a group of copies being one finding; groups whose labels contradict each other
-are listed apart.
+Exact and near-duplicates within one split. Each group of copies is one finding; groups with conflicting labels are
+listed separately.
 
 ## Why it matters
-Copies in training count double; copies in a test set make its figures look surer than they are. Where the labels of one
-sample differ, at most one of them is right.
+Duplicates in training count double; duplicates in a test set make its figures look more certain than they are. Where
+the labels of one sample conflict, at most one of them is right.
 
 ## How it is checked
-Equal content, and, as for leakage, candidates that are then aligned and scored, but fewer, and images with fewer warps:
-some copies that were cropped or moved are missed. A pair is reported if its false-discovery rate (Benjamini-Hochberg)
-is at most 5 %, given how high random samples score with others of their class. In a large split only the samples most
-like another are aligned; the check says so.
+Equal content is found directly. Near-duplicates are found as for leakage, by candidates that are then aligned and
+scored, but with fewer candidates, and fewer warps of images: some cropped or shifted copies are missed. A pair is
+reported at a false-discovery rate (Benjamini-Hochberg) of at most 5 %, given how high random samples score with others
+of their class. In a large split only the samples most similar to another are aligned; the check's notes say so.
 
-Rows of a table that equal each other are reported only if chance doesn't explain it: where a few columns of few values
-are all there is, rows must repeat. The check says how many do.
+Equal rows of a table are reported only if chance doesn't explain them: a few columns with few values must repeat. The
+notes say how many rows do.
 
 ## What to do
-Keep one of each group. Where the labels differ, look at the sample first.
+Keep one sample of each group. Where the labels conflict, look at the sample first.
 """
 
 from collections import Counter
@@ -35,8 +35,8 @@ from ..matching.copies import MIN_SIMILARITY, Null, Pairs, bh_threshold, connect
 from ..matching.matcher import N_CANDIDATES_QUICK, Matcher
 
 KINDS = {
-    "duplicate": "Samples that a split holds more than once",
-    "conflicting_labels": "Copies of one sample with different labels",
+    "duplicate": "Duplicates",
+    "conflicting_labels": "Conflicting labels",
 }
 NULL_QUERIES = 500
 MAX_LABELS = 4
@@ -83,7 +83,7 @@ def detect(context: CheckContext) -> Detection:
         pairs.append(Pairs.of(rows, matches, null.p_values(matches.score, dataset.strata[rows])))
         compared += len(distinct)
         if len(distinct) > limit:
-            notes.append(f"{split}: of {len(distinct)} samples the {limit} most like another one were aligned")
+            notes.append(f"{split}: the {limit} of {len(distinct)} samples most similar to another one were aligned")
     links += _near_duplicates(pairs, compared)
     first, second = np.array([link[:2] for link in links], np.int64).reshape(-1, 2).T
     findings = tuple(_finding(dataset, matcher, [links[i] for i in group]) for group in connected(first, second))
@@ -114,8 +114,8 @@ def _by_content(
     if not explained:
         return distinct, links, ""
     by_chance = -np.expm1(-coincidence[rows] * np.arange(len(rows))).sum()
-    note = f"{explained} of {len(rows)} samples repeat an earlier one and are not reported: by chance alone about "
-    return distinct, links, f"{note}{by_chance:.0f} would, of so few values"
+    note = f"{explained} of {len(rows)} samples repeat an earlier one and are not reported: with so few distinct "
+    return distinct, links, f"{note}values, about {by_chance:.0f} are expected by chance"
 
 
 def _near_duplicates(parts: list[Pairs], compared: int) -> list[_Link]:
@@ -140,10 +140,10 @@ def _finding(dataset: Dataset, matcher: Matcher[Any], links: list[_Link]) -> Fin
     conflicting, exact = not labels_agree(dataset, rows), all(link.exact for link in links)
     kind = "conflicting_labels" if conflicting else "duplicate"
     contents = [dataset.contents[row] for row in rows]
-    message = f"{split} holds {len(rows)} {'exact' if exact else 'near'} copies of one sample, such as "
+    message = f"{split} contains {len(rows)} {'exact ' if exact else 'near-'}duplicates of one sample, such as "
     message += f"{dataset.ids[rows[0]]} and {dataset.ids[rows[1]]}"
     if conflicting:
-        message += f"; their labels differ: {', '.join(map(repr, sorted(set(labels))))}"
+        message += f"; their labels conflict: {', '.join(map(repr, sorted(set(labels))))}"
     return Finding(
         kind=kind,
         severity=Severity.MEDIUM if conflicting else Severity.LOW,

@@ -1,23 +1,25 @@
-"""Training samples that the model would be better without.
+"""Harmful training samples: groups whose removal from training improves held-out predictions.
 
 ## What it finds
-Groups of training samples whose removal makes predictions on held-out data better.
+Groups of training samples whose removal improves predictions on held-out data.
 
 ## Why it matters
-Wrong labels, corrupt samples and strays pull the model away from what it is meant to learn: less data would be better.
+Label errors, corrupt samples and outliers pull the model away from what it should learn: less data would be better.
 
 ## How it is checked
-Half of the audited split selects, the other half confirms. Training samples are ranked by two views: attribution (TRAK)
-on the selecting half's expected error, and how much models that never saw a sample doubt its label. Groups of 1, 3 and
-10 % from the top are left out of training, and the size that lowers the selecting half's Brier score most is taken (the
-squared error of the class probabilities, Brier 1950: proper, and bounded, so that a few hopeless samples do not decide;
-where numbers are predicted, their squared error over the variance). It is claimed only if, under fresh seeds, its
-removal betters the confirming half's Brier score or its accuracy, against removing nothing and against removing as many
-random samples of the same classes (paired by seed, over seeds and samples, at 2.5 % for both measures together). No
-single sample of the group is claimed to be harmful.
+Half of the audited split selects a group, the other half confirms it. Training samples are ranked by two scores: their
+attribution (TRAK) to the selecting half's expected error, and how much models that never saw a sample doubt its label.
+The top 1, 3 and 10 % are left out of training, and the size that lowers the selecting half's Brier score most is taken
+(the squared error of the class probabilities, Brier 1950: proper and bounded, so that a few hopeless samples do not
+decide; for numeric targets the squared error over the variance).
+
+Retraining test: harm is claimed only if, under fresh seeds, removing the group improves the confirming half's Brier
+score or accuracy, both over removing nothing and over removing as many random samples of the same classes (paired by
+seed, over seeds and samples, at 2.5 % for both measures together). The claim is about the group: no single sample in it
+is claimed to be harmful.
 
 ## What to do
-Look at the group, most harmful first. Mend wrong labels; remove what does not belong; keep what is rare but right.
+Look at the group, most harmful first. Fix wrong labels; remove what does not belong; keep what is rare but right.
 """
 
 from collections import Counter
@@ -35,7 +37,7 @@ from ...training.retraining import SEARCH_TIMES, Retraining
 from ..detection import CheckContext, Detection
 from ..proof import LEVEL, Effect, effect_over_seeds_and_samples, random_like
 
-KINDS = {"harmful": "Training samples that the model is better without"}
+KINDS = {"harmful": "Harmful training samples"}
 TASKS = ("classification", "regression")
 NEEDS_POOL = True
 SHARES = (0.01, 0.03, 0.1)
@@ -69,7 +71,7 @@ def detect(context: CheckContext) -> Detection:
     train = context.dataset.rows("train")
     harm = np.full(len(context.dataset), np.nan)
     harm[train] = _harm(context)
-    return Detection((), 0, len(train), {"harm": harm}, skipped="harm is claimed by retraining, which was not done")
+    return Detection((), 0, len(train), {"harm": harm}, skipped="harm is tested by retraining, which was not done")
 
 
 def verify(context: CheckContext, detection: Detection, retraining: Retraining) -> Detection:
@@ -78,7 +80,7 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
     selecting = _selecting(context)
     if (~selecting).sum() < MIN_CONFIRMING:
-        reason = f"{(~selecting).sum()} held-out samples are too few to confirm harm on, expected {MIN_CONFIRMING}"
+        reason = f"{(~selecting).sum()} held-out samples are too few to confirm harm on: {MIN_CONFIRMING} are needed"
         return Detection((), 0, len(train), detection.columns, skipped=reason)
     harm = detection.columns["harm"][train]
     order = np.argsort(-(rankdata(harm) + rankdata(_doubt(context))), kind="stable")
@@ -88,9 +90,9 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     gains = (scores[0] - scores[1:])[:, :, selecting].mean((1, 2))
     group = groups[int(gains.argmax())]
     searched = ", ".join(f"{gain:+.4f} for {len(candidate)}" for candidate, gain in zip(groups, gains, strict=True))
-    note = f"fall of the selecting half's mean {_error_name(dataset)}, by size of group: {searched}"
+    note = f"drop in the selecting half's mean {_error_name(dataset)} by group size: {searched}"
     if gains.max() <= 0:
-        notes = (note, "no group's removal helped, so nothing was put to the proof")
+        notes = (note, "no group's removal helped, so none was tested under fresh seeds")
         return Detection((), len(train), len(train), detection.columns, notes=notes)
     random = random_like(dataset.strata, train, group, context.seed)
     outputs = retraining.outputs([nothing, group, random], range(retraining.times), target[~selecting])
@@ -99,13 +101,13 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     if dataset.task == "classification":
         correct = outputs.argmax(3) == dataset.targets[target[~selecting]]
         measures.append(_Measure("accuracy", correct.astype(np.float64)))
-    proof = f"removal of {len(group)}, under fresh seeds, on the confirming half: " + "; ".join(
-        f"{measure.name} {_formatted(measure.gain)}, {_formatted(measure.than_random)} more than by a random removal"
+    proof = f"removing {len(group)} samples, under fresh seeds, on the confirming half: " + "; ".join(
+        f"{measure.name} {_formatted(measure.gain)}, {_formatted(measure.than_random)} more than a random removal"
         for measure in measures
     )
     proven = min(measures, key=lambda measure: measure.p_value)
     if proven.p_value > (1 - LEVEL) / 2 / len(measures):
-        proof += ": harm is not claimed"
+        proof += "; harm is not claimed"
         return Detection((), len(train), len(train), detection.columns, notes=(note, proof))
     finding = _finding(context, group, harm, measures, proven, retraining.times)
     return Detection((finding,), len(train), len(train), detection.columns, notes=(note, proof))
@@ -200,11 +202,11 @@ def _finding(
         severity=Severity.MEDIUM,
         sample_ids=tuple(dataset.ids[row] for row in group),
         score=gain.mean,
-        message=f"without {len(group)} training samples held-out {proven.name} gains {gain.mean:.4f}; without as many "
-        f"random ones {random:+.4f}",
+        message=f"removing {len(group)} training samples improves held-out {proven.name.partition(',')[0]} by "
+        f"{gain.mean:.4f}; removing as many random ones, by {random:+.4f}",
         fingerprint=fingerprint("harmful", [dataset.contents[row] for row in group]),
         evidence=evidence,
-        verification=Verification("confirmed", f"gain of {proven.name}, on held-out samples that did not select the "
-                                  "group", gain.mean, (gain.low, gain.high), random, seeds),
+        verification=Verification("confirmed", f"improvement of {proven.name.partition(',')[0]}, on held-out samples "
+                                  "that did not select the group", gain.mean, (gain.low, gain.high), random, seeds),
         remedies=(Remedy("remove", tuple(dataset.ids[row] for row in group)),),
     )  # fmt: skip

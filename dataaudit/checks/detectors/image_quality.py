@@ -1,22 +1,24 @@
-"""Images that show too little: blank, dark, bright, low in contrast, blurred; and files of an odd size or shape.
+"""Image quality: blank, dark, overexposed, low-contrast or blurry images, and files of odd size or aspect ratio.
 
 ## What it finds
-Images without any variation; images far darker, brighter, flatter or more blurred than the dataset's others; files
-whose size or shape is far from all others'.
+Images without any variation; images far darker, brighter, lower in contrast or blurrier than the rest of the dataset;
+files whose size or aspect ratio is far from all others'.
 
 ## Why it matters
-Such images hold little of what their label says, and a file of odd size is squeezed or blown up into another picture.
+Such images show little of what their label says, and a file of odd size is distorted when it is resized.
 
 ## How it is checked
-blank: no channel varies by more than two of 255 levels. Each other fault must be far out, by medians and deciles, both
-in the dataset and in its class (false-discovery rate, Benjamini-Hochberg, at most 5 %), and bad in itself: dark, 99 %
-of the pixels below a fifth of full brightness; bright, 95 % above 85 %; low contrast, nine in a hundred levels at most
-between the darkest and the brightest hundredth; blurred, detail of pixel size below a tenth of the image's contrast;
-odd size, ten times the median area or a tenth, or twice the median's width for the height, or half. So datasets that
-are dark by nature give no findings. All but size is judged at the size the model sees.
+Blank: no channel varies by more than two of 255 levels. Every other fault must be an outlier, by medians and deciles,
+both in the dataset and in its class (false-discovery rate, Benjamini-Hochberg, at most 5 %), and be bad in itself:
+
+Dark: 99 % of the pixels below a fifth of full brightness. Overexposed: 95 % above 85 %. Low contrast: at most nine in a
+hundred levels between the darkest and the brightest hundredth. Blurry: pixel-level detail below a tenth of the image's
+contrast. Odd size: ten times the median area or a tenth of it, or twice the median aspect ratio or half of it.
+
+So datasets that are dark by nature give no findings. All but size is judged at the size that the model sees.
 
 ## What to do
-Look at the image. Take it again, mend it, or remove it.
+Look at the image. Take it again, fix it, or remove it.
 """
 
 from collections.abc import Mapping
@@ -36,9 +38,9 @@ KINDS = {
     "blank": "Blank images",
     "dark": "Dark images",
     "bright": "Overexposed images",
-    "low_contrast": "Images low in contrast",
-    "blurred": "Blurred images",
-    "odd_size": "Images of odd size or shape",
+    "low_contrast": "Low-contrast images",
+    "blurred": "Blurry images",
+    "odd_size": "Images of odd size or aspect ratio",
 }
 FALSE_DISCOVERY_RATE = 0.05
 MIN_CLASS = 25
@@ -67,8 +69,8 @@ CHECKS = (
     _Check(
         "bright", "darkest", 1, 0.85, 0.02, "is overexposed: 95 % of its pixels are above {:.0%} of full brightness"
     ),
-    _Check("low_contrast", "contrast", -1, 0.09, 0.02, "is low in contrast: its pixels differ by {:.0%} of the range"),
-    _Check("blurred", "sharpness", -1, 0.1, 0.02, "is blurred: detail of pixel size is {:.1%} of its contrast"),
+    _Check("low_contrast", "contrast", -1, 0.09, 0.02, "has low contrast: its pixels differ by {:.0%} of the range"),
+    _Check("blurred", "sharpness", -1, 0.1, 0.02, "is blurry: its pixel-level detail is {:.1%} of its contrast"),
 )
 ALIKE = {"dark", "bright", "low_contrast"}
 """An image gets only the first of these: a dark one is low in contrast too."""
@@ -185,7 +187,8 @@ def _odd_sizes(dataset: Dataset, sizes: NDArray[np.float64]) -> list[Finding]:
     return [
         _finding(
             dataset, int(readable[place]), "odd_size", float(odd[place]),
-            f"is of odd size: {width[place]:.0f} x {height[place]:.0f} pixels, usual are {usual[0]} x {usual[1]}",
+            f"has an odd size or aspect ratio: {width[place]:.0f} x {height[place]:.0f} pixels, usual are "
+            f"{usual[0]} x {usual[1]}",
             {
                 "width": int(width[place]), "height": int(height[place]), "usual": usual,
                 "deviations": float(odd[place]), "q_value": float(least_q[place]),

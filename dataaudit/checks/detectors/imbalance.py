@@ -1,19 +1,19 @@
-"""Classes that are far rarer in training than the others.
+"""Class imbalance: classes that are far rarer in training than the others.
 
 ## What it finds
-Classes whose share of the training samples is below a tenth of an equal share; where samples have sets of labels,
-labels given to less than a tenth as many training samples as labels are on average.
+Classes whose share of the training samples is below a tenth of an equal share. In multilabel data: labels given to less
+than a tenth as many training samples as labels are on average.
 
 ## Why it matters
-A model sees too little of such a class to learn it, and an overall accuracy hides that.
+A model sees too little of such a class to learn it, and overall accuracy hides that.
 
 ## How it is checked
-Shares are counted (the rule of cleanlab's Datalab). The recall of the class, out of sample by the pool's models, is
-shown beside that of all other samples; where it is significantly lower (Fisher's exact test, false-discovery rate at
-most 5 %) the finding weighs more.
+Shares are counted (the rule of cleanlab's Datalab). The class's recall, out of sample by the pool's models, is shown
+beside that of all other samples; where it is significantly lower (Fisher's exact test, false-discovery rate at most
+5 %), the finding is more severe.
 
 ## What to do
-Collect more samples of the class, weight it up in training, or report its recall on its own.
+Collect more samples of the class, weight it up in training, or report its recall separately.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ from ...findings import Finding, Severity, fingerprint
 from ..detection import CheckContext, Detection
 from ..proof import accepted_by_fdr
 
-KINDS = {"class_imbalance": "Classes that are rare in training"}
+KINDS = {"class_imbalance": "Class imbalance"}
 TASKS = ("classification", "multilabel")
 FALSE_DISCOVERY_RATE = 0.05
 MIN_SHARE = 0.1
@@ -81,7 +81,9 @@ def _finding(
     learnt = not recall or recall["recall_q_value"] > FALSE_DISCOVERY_RATE
     recall_words = ""
     if recall:
-        recall_words = f"; recall out of sample {recall['recall']:.0%}, of all others {recall['recall_of_others']:.0%}"
+        recall_words = (
+            f"; out-of-sample recall {recall['recall']:.0%}, against {recall['recall_of_others']:.0%} on all others"
+        )
     return Finding(
         kind="class_imbalance",
         severity=Severity.LOW if learnt else Severity.MEDIUM,

@@ -1,15 +1,15 @@
-"""Samples that could not be read, and classes that are not what a split needs.
+"""Data integrity: unreadable samples, missing or empty classes, and files that were left out.
 
 ## What it finds
-Unreadable files and rows, class folders without a readable sample, classes that are missing from a split, files that
-were left out because they are in no class folder.
+Unreadable files and rows, class folders without a readable sample, classes missing from a split, and files left out
+because they are in no class folder.
 
 ## Why it matters
 What is not read is not audited: a model trained on the rest differs from the one you think you train.
 
 ## How it is checked
-Every file is decoded in full, every row read; classes are counted in each split. More than five samples of a split that
-are unreadable for one reason are one finding.
+Every file is decoded in full and every row is read; classes are counted in each split. More than five samples of a
+split that are unreadable for the same reason are one finding.
 
 ## What to do
 Repair or remove the files and rows; move stray files into a class folder; complete or drop the class.
@@ -26,19 +26,19 @@ from ..detection import CheckContext, Detection
 
 KINDS = {
     "unreadable": "Unreadable samples",
-    "missing_class": "Classes missing from a split",
+    "missing_class": "Missing classes",
     "empty_class": "Empty class folders",
     "empty_split": "Empty split folders",
-    "stray_files": "Images in no class folder",
-    "dead_links": "Links to nothing",
-    "unlisted_images": "Images that no metadata file lists",
+    "stray_files": "Images outside class folders",
+    "dead_links": "Broken links",
+    "unlisted_images": "Images missing from the metadata",
     "hidden_files": "Hidden files",
 }
 LEFT_OUT = (
-    ("stray_files", Severity.LOW, STRAY, "images in no class folder, left out"),
+    ("stray_files", Severity.LOW, STRAY, "images outside class folders, left out"),
     ("empty_class", Severity.MEDIUM, EMPTY_CLASS, "class folders without an image"),
     ("empty_split", Severity.MEDIUM, EMPTY_SPLIT, "split folders without an image"),
-    ("dead_links", Severity.MEDIUM, NO_FILE, "images that are links to nothing or no regular file"),
+    ("dead_links", Severity.MEDIUM, NO_FILE, "images that are broken links or no regular files"),
     ("unlisted_images", Severity.LOW, NOT_LISTED, "images that no metadata file lists, left out"),
     ("hidden_files", Severity.INFO, HIDDEN, "hidden files or folders, left out"),
 )

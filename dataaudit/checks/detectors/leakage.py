@@ -1,39 +1,39 @@
-"""Samples of one split that are, in another form, in another split too.
+"""Train-test leakage: test or validation samples that also occur, exactly or nearly, in another split.
 
 ## What it finds
-Test samples that are exact or near copies of training samples, and validation samples that are copies of either. Copies
-of one sample are one finding.
+Test samples that are exact or near-duplicates of training samples, and validation samples that are duplicates of
+either. All copies of one sample are one finding.
 
-Near copies of images are cropped, shifted, zoomed, mirrored, brightened, recoloured, blurred, re-encoded or partly
-covered; of texts, in other case or punctuation, with words moved, left out, put in or replaced, cut, or put into a
-longer text; of rows and arrays, rounded, under slight noise, or with some cells changed or missing.
+Near-duplicates of images are cropped, shifted, zoomed, mirrored, brightened, recoloured, blurred, re-encoded or partly
+covered. Those of texts differ in case or punctuation, have words moved, removed, added or replaced, are cut, or are
+part of a longer text. Those of rows and arrays are rounded, slightly noisy, or have some cells changed or missing.
 
 ## Why it matters
-A model is rewarded for remembering such samples, so the measured quality is not that on new data.
+A model is rewarded for memorising such samples, so the measured performance does not carry over to new data.
 
 ## How it is checked
-Candidates are found fast, then each is aligned with the sample, and what the two share is scored.
+A fast search finds candidates. Each candidate is then aligned with the sample, and what the two share is scored.
 
-Images: candidates by oriented gradients and whitened pixels under many warps; one is registered with the other, and
-what is left between them counts.
+Images: candidates are found by oriented gradients and whitened pixels under many warps. One image is registered with
+the other, and the difference that remains counts.
 
-Texts: candidates by weighted words, pairs of words and characters; then the words that both have in the same order,
-rare ones counting most, phrases of many texts next to nothing. Words too few to rule out chance are no near copy;
-texts of equal content are reported however short.
+Texts: candidates are found by weighted words, word pairs and characters. The score counts the words that both texts
+have in the same order; rare words count most, phrases that many texts share next to nothing. Where the shared words are
+too few to rule out chance, the pair is not a near-duplicate; texts of equal content are reported however short.
 
-Rows and arrays: candidates near in random sets of columns; then each column counts as much as it is rare that two rows
-agree there as well. Rows that equal each other in every value are reported only if chance doesn't explain it, by the
-columns' frequencies and by how much random rows agree.
+Rows and arrays: candidates are neighbours in random sets of columns. Each column then counts the more, the rarer it is
+that two rows agree on it as closely. Rows that are equal in every value are reported only if chance doesn't explain it,
+judged by the columns' frequencies and by how much random rows agree.
 
-How high pairs score that are *not* copies is learnt, class by class (for numbers: by tenths of the target), from
-training samples matched with each other; a pair is reported if its false-discovery rate (Benjamini-Hochberg) is at most
-5 %. Altered copies of your own samples, planted into a copy of the data in memory, set how alike a pair must be at
-least, and show how many such copies are found. The influence of the training sample on the test prediction, by
-attribution, is shown beside it: how much the copy was used.
+How high unrelated pairs score is learnt for each class (for numeric targets: each decile) from training samples matched
+with each other. A pair is reported at a false-discovery rate (Benjamini-Hochberg) of at most 5 %. Altered copies of
+your own samples are planted into a copy of the data in memory: they set the minimum similarity of a pair, and show how
+many such copies are found. Each pair comes with the influence of the training sample on the test prediction, by
+attribution: how much the model used the copy.
 
-Retraining without the copies, and without as many random samples, shows what they did to the predictions of the
-samples that they are copies of, where these are of classes. Its verdict is about that effect, not about whether the
-pair is a copy: "confirmed" where the copies lifted the prediction, else "inconclusive".
+Retraining test (classification only): models are trained without the copies, and without as many random samples, to
+measure what the copies did to the predictions of the samples they duplicate. The result is about that effect, not about
+whether the pair is a copy: "confirmed" if the copies raised the prediction, otherwise "inconclusive".
 
 ## What to do
 Remove the copy from one of the splits. If the two labels differ, one of them is wrong.
@@ -58,9 +58,9 @@ from ..matching.matcher import Matcher, search
 from ..matching.split_copies import search_copies
 from ..proof import effect_over_seeds, effect_verification, random_like
 
-KINDS = {"leakage": "Samples with a copy in another split"}
+KINDS = {"leakage": "Train-test leakage"}
 LOWEST_BAR = 0.6
-"""Lowest similarity bar that the planted copies may set."""
+"""Lowest similarity that planted copies may set as the bar for a pair."""
 LOST_SHARE = 0.05
 """Share of the planted copies that the bar set from them may cost."""
 PLANTED = 60
@@ -148,7 +148,7 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     """
     dataset = context.dataset
     if dataset.task != "classification":
-        note = "what the copies do to the model was not tried by retraining: that is done for classes only"
+        note = "the effect of the copies was not tested by retraining: that is done for classification only"
         return replace(detection, notes=(*detection.notes, note)) if detection.findings else detection
     row_of = {id: i for i, id in enumerate(dataset.ids)}
     copied = [
@@ -179,7 +179,7 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
             return Verification()
         columns = np.searchsorted(rows, samples)
         effect = effect_over_seeds(drop[:, columns].mean(1))
-        measure = "drop of the margin of the given label when the copies are removed"
+        measure = "drop in the given label's margin when the copies are removed"
         return effect_verification(measure, effect, float(random_drop[:, columns].mean()), retraining.times)
 
     findings = tuple(
@@ -234,12 +234,12 @@ def _finding(
     rows = list(dict.fromkeys(row for i in group for row in (pairs.query[i], pairs.base[i])))
     agree, labels = labels_agree(dataset, rows), sorted({dataset.label(row) for row in rows})
     best = copies[0]
-    description = "an exact copy" if best["exact"] else "a near-duplicate"
+    description = "an exact duplicate" if best["exact"] else "a near-duplicate"
     message = f"{best['test_id']} has {description} in the {SET_NAMES[best['splits'][1]]} set, {best['train_id']}"
     if len(rows) > 2:
-        message += f"; {len(rows) - 2} more of the same sample"
+        message += f"; {len(rows) - 2} more copies of the same sample"
     if not agree:
-        message += f"; their labels differ: {', '.join(map(repr, labels))}"
+        message += f"; their labels conflict: {', '.join(map(repr, labels))}"
     return Finding(
         kind="leakage",
         severity=Severity.HIGH,
@@ -278,7 +278,9 @@ def _notes(context: CheckContext, matcher: Matcher[Any], pairs: Pairs, accepted:
             )
         if copied.any() and not copied.all() and context.pool and dataset.task == "classification":
             overall, clean = context.pool.accuracies(rows).mean(), context.pool.accuracies(rows[~copied]).mean()
-            notes.append(f"mean accuracy of the pool's models: {overall:.1%} on all of them, {clean:.1%} without those")
+            notes.append(
+                f"mean accuracy of the pool's models: {overall:.1%} on all of them, {clean:.1%} without those copied"
+            )
         coincident = np.setdiff1d(pairs.query[pairs.exact], pairs.query[accepted & pairs.exact])
         count = np.isin(rows, coincident).sum()
         if count:
@@ -287,7 +289,7 @@ def _notes(context: CheckContext, matcher: Matcher[Any], pairs: Pairs, accepted:
                 searched_in |= dataset.splits == dataset.target_split
             by_chance = -np.expm1(-matcher.coincidence[rows] * searched_in.sum()).sum()
             notes.append(
-                f"{count} of {len(rows)} {split} samples equal one in {searched} and are not reported: by chance alone "
-                f"about {by_chance:.0f} would, of so few values"
+                f"{count} of {len(rows)} {split} samples equal one in {searched} and are not reported: with so few "
+                f"distinct values, about {by_chance:.0f} are expected by chance"
             )
     return tuple(notes)

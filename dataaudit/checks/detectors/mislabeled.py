@@ -1,23 +1,27 @@
-"""Samples whose label is more likely wrong than right.
+"""Label errors: samples whose given label is probably wrong.
 
 ## What it finds
-Samples of every split whose given label is contradicted by models that never saw them; where samples have sets of
-labels, single labels that are there but should not be, or should be there but are not.
+Samples of any split whose given label is contradicted by models that never saw them. In multilabel data: single labels
+that are present but should not be, or that should be present but are not.
 
 ## Why it matters
-Wrong training labels cost accuracy; wrong test labels make every measured figure wrong.
+Label errors in training cost accuracy; label errors in the test set make every measured figure wrong.
 
 ## How it is checked
-Three unlike views, each out of sample: the pool's models that were not trained on the sample, a linear model on
-descriptors that know no labels (oriented gradients, n-grams, encoded columns, values), and the sample's nearest
-neighbours by these. Labels of sets are judged one by one, as with or without. How much each is to be believed, and how
-often labels are wrong, at random or between classes that look alike, is fitted to the dataset's own labels; that gives
-every label a probability of being wrong. Then labels are exchanged on purpose in a copy of the training data, half for
-any class and half for the one most easily mistaken, a small pool is trained on it, and the probabilities are corrected
-by what is found (not for sets of labels). Labels more likely wrong than right are reported, surest first, as long as at
-most a fifth of them are expected to be right after all; q is that share down to the finding. Beside each finding stand
-the training samples that speak most for either label. Last, models are trained without any of the training samples
-reported: a finding is confirmed if they, too, prefer the suggested label.
+Three different models judge every label out of sample: the pool's models that were not trained on the sample, a linear
+model on descriptors that use no labels (oriented gradients, n-grams, encoded columns, values), and the sample's nearest
+neighbours by these descriptors. Multilabel data is judged label by label, as present or absent. A noise model is fitted
+to the dataset's own labels: how far each of the three can be believed, and how often labels are wrong, at random or
+between classes that look alike. It gives every label a probability of being wrong.
+
+The probabilities are calibrated on planted errors (not in multilabel data): labels are flipped in a copy of the
+training data, half to any other class and half to the one most easily confused, a small pool is trained on the copy,
+and the probabilities are corrected by what is found. Labels with a probability above one half are reported, most
+certain first, as long as at most a fifth of them are expected to be right after all; q is that expected share down to
+the finding. Beside each finding are the training samples that support either label most.
+
+Retraining test: models are trained without any of the reported training samples. A finding is confirmed if they, too,
+prefer the suggested label.
 
 ## What to do
 Look at the sample. Relabel it, remove it, or keep it if it is merely hard.
@@ -47,10 +51,10 @@ with warnings.catch_warnings():  # cleanlab silences the importing program's war
     from cleanlab.multilabel_classification.rank import get_label_quality_scores as multilabel_quality_scores
     from cleanlab.rank import get_label_quality_scores
 
-KINDS = {"mislabeled": "Labels more likely wrong than right"}
+KINDS = {"mislabeled": "Label errors"}
 TASKS = ("classification", "multilabel")
 NEEDS_POOL = True
-MEASURE = "margin of the suggested label over the given one, in logits, of models trained without the suspects"
+MEASURE = "margin of the suggested label over the given one, in logits, for models trained without the suspects"
 
 
 def detect(context: CheckContext) -> Detection:
@@ -76,7 +80,7 @@ def detect(context: CheckContext) -> Detection:
     weights = ", ".join(
         f"{name} {weight:.2f}" for name, weight in zip(opinion.views, opinion.noise.weights, strict=True)
     )
-    note = f"estimated share of wrong training labels: {opinion.noise.share:.1%}; weights of the views: {weights}"
+    note = f"estimated share of label errors in training: {opinion.noise.share:.1%}; weights of the models: {weights}"
     examined = int(opinion.assessable.sum())
     skipped = "" if examined else f"no class has {MIN_LABEL_COUNT} training samples"
     return Detection(findings, examined, len(dataset), columns, notes=(note,), skipped=skipped)
@@ -95,10 +99,10 @@ def calibrate(context: CheckContext, retrained: Callable[[NDArray[np.int64]], Po
         return None
     planted_rows = planted.all_rows
     procedure = (
-        f"{len(planted_rows)} training labels, none of them suspected, were exchanged, half for any other class and "
-        "half for the one that the pool finds likeliest beside the given one, and a small pool was trained on that. "
-        "Probabilities were corrected so that they add up to the wrong labels there are, on the safe side of chance. "
-        "At the same false-discovery rate, fewer are found where fewer are wrong."
+        f"{len(planted_rows)} training labels, none of them suspected, were flipped, half to any other class and "
+        "half to the one that the pool finds likeliest after the given one, and a small pool was trained on the "
+        "result. The probabilities were then corrected to add up to the label errors there are, with a margin for "
+        "chance. At the same false-discovery rate, fewer errors are found where fewer labels are wrong."
     )
     after = label_opinion(retrained(planted.labels), context.seed)
     probability_wrong = before.wrong()
@@ -176,7 +180,7 @@ def _detect_multilabel(context: CheckContext) -> Detection:
             )
         )
     share = opinions[0].noise.share
-    note = f"estimated share of wrong training labels, each label of a set counted: {share:.1%}"
+    note = f"estimated share of label errors in training, each label of a set counted: {share:.1%}"
     skipped = "" if assessable.any() else f"no label has {MIN_LABEL_COUNT} training samples with it and as many without"
     return Detection(
         tuple(findings), int(assessable.any(1).sum()), len(dataset), columns, notes=(note,), skipped=skipped
@@ -274,7 +278,7 @@ def _benefit_notes(
         effect = effect_over_seeds_and_samples(values[1] - values[0])
         at_random = float((values[2] - values[0]).mean())
         yield (
-            f"without the {removed} training samples reported, {name} on {scope} changes by {effect.mean:+.3f}{unit} "
-            f"(95 % {effect.low:+.3f} to {effect.high:+.3f}), without as many random ones of the same classes by "
-            f"{at_random:+.3f}{unit}"
+            f"removing the {removed} training samples reported changes {name} on {scope} by "
+            f"{effect.mean:+.3f}{unit} (95 % {effect.low:+.3f} to {effect.high:+.3f}); removing as many random ones "
+            f"of the same classes changes it by {at_random:+.3f}{unit}"
         )

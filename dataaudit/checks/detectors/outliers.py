@@ -1,22 +1,23 @@
-"""Samples unlike everything in the training split.
+"""Outliers: samples unlike everything in the training split.
 
 ## What it finds
-Samples of every split that resemble no training sample: pictures of something else, scrambled or synthetic ones; texts
-in another language; rows with values that never occur together.
+Samples of any split that resemble no training sample: pictures of something else, scrambled or synthetic ones; texts in
+another language; rows with values that never occur together.
 
 ## Why it matters
-In training they teach nothing about the task or something wrong; in a test split they measure what was never learnt.
+In training, outliers teach nothing about the task or something wrong; in a test split they measure what was never
+learnt.
 
 ## How it is checked
-The mean distance to the nearest training samples by label-free descriptors: oriented gradients of images, n-grams of
-texts, encoded columns of tables, standardised values of arrays. For images two more views: the same by whitened pixels
-with what their principal components leave unexplained, and how rough or smooth the picture is. How far out a
-sample is counts in robust deviations of the dataset's bulk (medians and upper quantiles of logarithms), so that a few
-outliers do not hide each other. The views' p-values are combined (Fisher), the sum is measured by its own bulk again,
-and a sample is reported if its false-discovery rate (Benjamini-Hochberg) is at most 5 %.
+The outlier score is the mean distance to the nearest training samples by descriptors that use no labels: oriented
+gradients of images, n-grams of texts, encoded columns of tables, standardised values of arrays. Images are also
+measured by whitened pixels, with what their principal components leave unexplained, and by how rough or smooth the
+picture is. Distances count in robust deviations of the bulk of the dataset (medians and upper quantiles of logarithms),
+so that a few outliers do not hide each other. The p-values of these measures are combined (Fisher), the sum is compared
+with its own bulk again, and a sample is reported at a false-discovery rate (Benjamini-Hochberg) of at most 5 %.
 
 ## What to do
-Look at the sample. Remove what does not belong; if it does, such cases are too rare in training: collect more.
+Look at the sample. Remove what does not belong. If it does belong, such cases are too rare in training: collect more.
 """
 
 import numpy as np
@@ -32,7 +33,7 @@ from ..labels.label_views import descriptors
 from ..matching.near_duplicates import matching_pixels
 from ..proof import accepted_by_fdr
 
-KINDS = {"outlier": "Samples unlike all others"}
+KINDS = {"outlier": "Outliers"}
 FALSE_DISCOVERY_RATE = 0.05
 NEIGHBOURS = 10
 COMPONENTS = 100
@@ -48,7 +49,7 @@ def detect(context: CheckContext) -> Detection:
     """See the module."""
     dataset, train = context.dataset, context.dataset.rows("train")
     if len(train) < MIN_ROWS:
-        reason = f"{len(train)} training samples are too few to say what is usual, {MIN_ROWS} are needed"
+        reason = f"{len(train)} training samples are too few to say what is usual: {MIN_ROWS} are needed"
         return Detection((), 0, len(dataset), skipped=reason)
     reference = np.sort(np.random.default_rng(context.seed).permutation(train)[:REFERENCE])
     features = descriptors(dataset)
@@ -126,7 +127,7 @@ def _finding(
         severity=Severity.LOW,
         sample_ids=(dataset.ids[row],),
         score=score,
-        message=f"{dataset.ids[row]} resembles no training sample: {score:.1f} robust deviations out",
+        message=f"{dataset.ids[row]} resembles no training sample: outlier score {score:.1f} (robust deviations)",
         fingerprint=fingerprint("outlier", [dataset.contents[row]]),
         evidence={
             "split": str(dataset.splits[row]),

@@ -1,23 +1,27 @@
-"""Numbers to be predicted that are more likely wrong than right.
+"""Label errors in numeric targets: samples whose given number is probably wrong.
 
 ## What it finds
-Samples of every split whose given number is contradicted by models that never saw them: swapped with another's, with
-a slip of the decimal point or of the sign.
+Samples of any split whose given number is contradicted by models that never saw them: swapped with another sample's, or
+with a misplaced decimal point or a wrong sign.
 
 ## Why it matters
-One number of the wrong size pulls a model that is trained on squared errors more than hundreds of right ones; in a test
-split it decides the measured error.
+One number of the wrong magnitude pulls a model that is trained on squared errors more than hundreds of right ones; in a
+test split it decides the measured error.
 
 ## How it is checked
-Two unlike views, each out of sample, predict every number: the pool's models that were not trained on the sample, and
-boosted trees. How wide and how heavy-tailed, on either side, the given numbers scatter about the predictions is
-fitted, and how often a number has nothing to do with its sample; that gives every number a probability of being wrong.
-Nothing is reported unless wrong numbers explain the data clearly better than heavier tails do (twice the log-likelihood
-ratio at least 10). Then numbers are marred on purpose in a copy of the training data, a small pool is trained on it,
-and the probabilities are corrected by what is found. Numbers more likely wrong than right are reported, surest first,
-as long as at most a fifth of them are expected to be right after all. cleanlab's label quality (OUTRE, Zhou et al.
-2023) is shown beside. Last, models are trained without any of the training samples reported: a finding is confirmed if
-their predictions, too, lie nearer to the suggested number.
+Two different models predict every number out of sample: the pool's models that were not trained on the sample, and
+boosted trees. A noise model is fitted to the residuals: how wide and how heavy-tailed they are on either side, and how
+often a number has nothing to do with its sample. It gives every number a probability of being wrong. Nothing is
+reported unless wrong numbers explain the data clearly better than heavier tails do (twice the log-likelihood ratio at
+least 10).
+
+The probabilities are calibrated on planted errors: numbers are corrupted in a copy of the training data, a small pool
+is trained on the copy, and the probabilities are corrected by what is found. Numbers with a probability above one half
+are reported, most certain first, as long as at most a fifth of them are expected to be right after all. cleanlab's
+label quality (OUTRE, Zhou et al. 2023) is shown for comparison.
+
+Retraining test: models are trained without any of the reported training samples. A finding is confirmed if their
+predictions, too, are closer to the suggested number.
 
 ## What to do
 Look up the number at its source. Correct it, remove the sample, or keep it if it is merely rare.
@@ -45,7 +49,7 @@ from ..proof import preference_verification, random_like
 with warnings.catch_warnings():  # cleanlab silences the importing program's warnings
     from cleanlab.regression.rank import get_label_quality_scores
 
-KINDS = {"target_error": "Numbers more likely wrong than right"}
+KINDS = {"target_error": "Label errors (numeric targets)"}
 TASKS = ("regression",)
 NEEDS_POOL = True
 FAR_OFF = 10
@@ -55,7 +59,7 @@ MIN_TRAIN = 50
 BLOCK = 1000
 """Rows that cleanlab compares with each other at a time: it holds half of all pairwise distances."""
 MEASURE = (
-    "how much nearer to the suggested than to the given number models predict that were trained without the suspects"
+    "how much closer predictions are to the suggested than to the given number, for models trained without the suspects"
 )
 
 
@@ -78,9 +82,9 @@ def detect(context: CheckContext) -> Detection:
         _finding(dataset, int(row), opinion, columns, float(q_value)) for row, q_value in zip(rows, q, strict=True)
     )
     noise = opinion.verdicts.noise
-    summary = f"estimated share of wrong training numbers: {noise.chance:.1%}"
+    summary = f"estimated share of wrong numbers in training: {noise.chance:.1%}"
     if not noise.has_errors:
-        summary = "no number is called wrong: heavy tails explain the residuals as well as errors do"
+        summary = "no number is reported: heavy-tailed noise explains the residuals as well as wrong numbers do"
     notes: tuple[str, ...] = (
         f"{summary} (twice the log-likelihood ratio {noise.ratio:.1f}; degrees of freedom of the tails "
         f"{noise.freedoms[0]:.1f} below, {noise.freedoms[1]:.1f} above)",
@@ -89,14 +93,12 @@ def detect(context: CheckContext) -> Detection:
     if not noise.has_errors and len(far):
         worst = far[np.abs(opinion.verdicts.deviations[far]).argmax()]
         notes += (
-            f"{len(far):,} numbers lie more than {FAR_OFF} deviations from what is predicted all the same, such as "
-            f"{dataset.ids[worst]}: look at target_deviations in samples.csv",
+            f"{len(far):,} numbers still lie more than {FAR_OFF} deviations from their prediction, such as "
+            f"{dataset.ids[worst]}: see target_deviations in samples.csv",
         )
     if not opinion.assessable.all():
         value = targets[~opinion.assessable][0]
-        notes += (
-            f"{(~opinion.assessable).sum():,} samples have the number {value:g}, which is not judged: it is common",
-        )
+        notes += (f"{(~opinion.assessable).sum():,} samples have the number {value:g}: it is too common to be judged",)
     return Detection(findings, int(opinion.assessable.sum()), len(dataset), columns, notes=notes)
 
 
@@ -112,10 +114,11 @@ def calibrate(context: CheckContext, retrained: Callable[[NDArray[Any]], Pool]) 
         return None
     planted_rows = planted.all_rows
     procedure = (
-        f"{len(planted_rows)} training samples' numbers, none of them suspected, were marred, a third each by trading "
-        "places, by moving the decimal point and by changing the sign, and a small pool was trained on that. Many such "
-        "errors are too small to be seen. Probabilities were corrected so that they add up to the wrong numbers there "
-        "are, on the safe side of chance. At the same false-discovery rate, fewer are found where fewer are wrong."
+        f"{len(planted_rows)} training samples' numbers, none of them suspected, were corrupted, a third each by "
+        "swapping them, by moving the decimal point and by changing the sign, and a small pool was trained on the "
+        "result. Many such errors are too small to be seen. The probabilities were then corrected to add up to the "
+        "wrong numbers there are, with a margin for chance. At the same false-discovery rate, fewer errors are "
+        "found where fewer numbers are wrong."
     )
     after = target_opinion(retrained(planted.labels), context.seed)
     probability_wrong = before.wrong() if before.verdicts.noise.has_errors else np.zeros(len(context.dataset))
@@ -148,7 +151,7 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
 def _skipped(dataset: Dataset) -> str:
     train = dataset.rows("train")
     if len(train) < MIN_TRAIN:
-        return f"{len(train)} training samples are too few to tell errors from scatter, {MIN_TRAIN} are needed"
+        return f"{len(train)} training samples are too few to tell errors from noise: {MIN_TRAIN} are needed"
     return "all training targets are equal" if not np.ptp(dataset.targets[train]) else ""
 
 
@@ -167,8 +170,8 @@ def _outre_quality(targets: NDArray[np.float64], predicted: NDArray[np.float64],
 
 
 def _slip(given: float, predicted: float, spread: float) -> tuple[str, float]:
-    """The simple mistake that explains the number, and the number without it; "" and the number where none does."""
-    undone = {"a slip of the decimal point": (given * 10, given / 10), "a slip of the sign": (-given,)}
+    "What simple mistake would explain the number, and the number without it; no word and the number if none would."
+    undone = {"a misplaced decimal point": (given * 10, given / 10), "a wrong sign": (-given,)}
     distance, name, number = min(
         (abs(candidate - predicted), name, candidate) for name, candidates in undone.items() for candidate in candidates
     )
@@ -180,14 +183,14 @@ def _finding(dataset: Dataset, row: int, opinion: TargetOpinion, columns: dict[s
     spread, split = float(opinion.spread[row]), str(dataset.splits[row])
     slip, undone = _slip(given, predicted, spread)
     wrong = 1 - float(columns["target_quality"][row])
-    like = f", like {slip}" if slip else ""
+    like = f", as if from {slip}" if slip else ""
     return Finding(
         kind="target_error",
         severity=Severity.MEDIUM if split == "train" else Severity.HIGH,
         sample_ids=(dataset.ids[row],),
         score=wrong,
-        message=f"{dataset.ids[row]} is given as {given:.6g}, but looks like {predicted:.4g} (give or take "
-        f"{spread:.2g}){like}",
+        message=f"{dataset.ids[row]} has the target {given:.6g}, but models predict {predicted:.4g} "
+        f"(± {spread:.2g}){like}",
         fingerprint=fingerprint("target_error", [dataset.contents[row]], f"{given!r}"),
         evidence={
             "split": split,

@@ -1,22 +1,23 @@
-"""Groups of samples that models get wrong far more often than the rest.
+"""Underperforming groups: classes or clusters on which models are right far less often than on the rest.
 
 ## What it finds
-Classes, and clusters of look-alikes, on which models that never saw the samples are right far less often.
+Classes, and clusters of similar samples, on which models that never saw the samples are right far less often.
 
 ## Why it matters
-An overall accuracy hides that a model fails for some kind of input; that kind is where more or better data pays.
+Overall accuracy hides that a model fails on some kind of input; that kind is where more or better data pays off.
 
 ## How it is checked
-Samples are clustered by descriptors (oriented gradients of images, n-grams of texts, encoded columns, values), which
-know neither labels nor predictions, so the test needs no samples held back. The pool's models predict every sample out
-of sample. A class is compared with all other samples (Fisher's exact test), a cluster with what its samples' classes
-lead one to expect (binomial test), so a hard class is not reported again as a cluster. Where samples have sets of
-labels, a label is right if it is found where it is given, and a cluster's sample if all its labels are right; numbers
-are right if they are no farther off than three quarters of all, and have clusters only. A group is reported if it has
-20 samples, falls short by ten points, and its false-discovery rate (Benjamini-Hochberg) is at most 5 %.
+Samples are clustered by descriptors (oriented gradients of images, n-grams of texts, encoded columns, values) that use
+neither labels nor predictions, so the test needs no samples held back. The pool's models predict every sample out of
+sample. A class is compared with all other samples (Fisher's exact test). A cluster is compared with the accuracy
+expected for its samples' classes (binomial test), so a hard class is not reported again as a cluster. In multilabel
+data a label is right if it is predicted where it is given, and a sample of a cluster if all its labels are right.
+Numeric targets are right if their error is no larger than that of three quarters of all samples, and have clusters
+only. A group is reported if it has 20 samples, falls short by ten points, and its false-discovery rate
+(Benjamini-Hochberg) is at most 5 %.
 
 ## What to do
-Look at what the samples shown have in common. Collect more of their kind, mend their labels, or state the weakness.
+Look at what the samples shown have in common. Collect more of their kind, fix their labels, or state the weakness.
 """
 
 from collections.abc import Iterator
@@ -34,7 +35,7 @@ from ..detection import CheckContext, Detection
 from ..labels.label_views import descriptors
 from ..proof import accepted_by_fdr
 
-KINDS = {"underperforming_group": "Groups that models get wrong"}
+KINDS = {"underperforming_group": "Underperforming groups"}
 NEEDS_POOL = True
 FALSE_DISCOVERY_RATE = 0.05
 MIN_SHORTFALL = 0.1
@@ -130,20 +131,20 @@ def _finding(dataset: Dataset, features: NDArray[np.float32], group: _Group, q: 
     shown = wrong[np.argsort(typical, kind="stable")][:SHOWN]
     targets = _target_counts(dataset, group.rows)
     commonest = next(iter(targets), "") if dataset.task == "classification" else ""
-    cluster_words = f"a cluster of {len(group.rows)} look-alikes" + (
-        f", most of class {commonest!r}," if commonest else ""
+    cluster_words = f"a cluster of {len(group.rows)} similar samples" + (
+        f", most of class {commonest!r}" if commonest else ""
     )
     group_words = group.name if group.is_class else cluster_words
-    comparison = "of all other samples" if group.is_class else "expected of samples of their classes"
+    comparison = "on all other samples" if group.is_class else "expected for samples of their classes"
     if dataset.task == "regression":
-        comparison = "expected of samples with numbers like theirs"
+        comparison = "expected for samples with similar targets"
     contents = [] if group.is_class else [dataset.contents[row] for row in shown]
     return Finding(
         kind="underperforming_group",
         severity=Severity.LOW,
         sample_ids=tuple(dataset.ids[row] for row in shown),
         score=group.expected - accuracy,
-        message=f"models are right on {accuracy:.0%} of {group_words} against {group.expected:.0%} {comparison}",
+        message=f"models are right on {accuracy:.0%} of {group_words}, against {group.expected:.0%} {comparison}",
         fingerprint=fingerprint("underperforming_group", contents, group.name if group.is_class else "cluster"),
         evidence={
             "group": group.name,

@@ -1,4 +1,4 @@
-"""findings.jsonl: all findings, one a line, as in audit.json."""
+"""findings.jsonl: all findings, one per line, as in audit.json."""
 
 import json
 from pathlib import Path

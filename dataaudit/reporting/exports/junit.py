@@ -75,7 +75,7 @@ def _verdict(suite: ElementTree.Element, audit: Audit) -> None:
 
 
 def _findings(audit: Audit, check: str) -> Iterator[str]:
-    """The gravest findings of a check, or of all, that no baseline accepts."""
+    """The most severe findings of a check, or of all, that no baseline accepts."""
     known = audit.changes.known if audit.changes else {}
     found = [
         finding

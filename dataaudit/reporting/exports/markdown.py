@@ -8,7 +8,7 @@ from ...files import replacing
 from ...findings import Finding
 from ...result import Audit
 from ..sanitizing import short
-from ..summary import Summary, in_all, summarize
+from ..summary import Summary, counts_in_words, summarize
 
 SYMBOLS = {"PASS": "✓", "FAIL": "✗", "INCOMPLETE": "?"}
 MARKS = {"kept": "✓ kept", "broken": "✗ broken", "open": "? open"}
@@ -28,13 +28,13 @@ def write(audit: Audit, directory: Path) -> None:
 def _lines(audit: Audit, summary: Summary) -> Iterator[str]:
     yield f"## {SYMBOLS[summary.status]} {summary.status}: {code(summary.name, CELL)}"
     yield from _listed("", summary.reasons, REASONS)
-    yield from _listed("**What it rests on**", summary.rests, REASONS)
+    yield from _listed("**Based on**", summary.basis, REASONS)
     yield from _rules(summary)
     yield from _kinds(summary)
     yield from _findings(audit)
     yield ""
     yield (
-        "The whole report is `report.html`, one page beside this file that any browser opens; every finding is in "
+        "The full report is `report.html` beside this file, a single page for any browser; all findings are in "
         "`findings.jsonl`."
     )
 
@@ -50,22 +50,22 @@ def _rules(summary: Summary) -> Iterator[str]:
 
 
 def _kinds(summary: Summary) -> Iterator[str]:
-    yield from ("", "### Findings", "", f"By severity: {in_all(summary.severities)}.")
+    yield from ("", "### Findings", "", f"By severity: {counts_in_words(summary.severities)}.")
     if summary.changes:
         yield from ("", f"Since the baseline: {summary.changes.words}.")
     if summary.kinds:
         yield from ("", "| kind | findings | by severity |", "| --- | ---: | --- |")
         for line in summary.kinds:
-            yield f"| {cell(line.title)} | {line.total:,} | {in_all(line.severities)} |"
+            yield f"| {cell(line.title)} | {line.total:,} | {counts_in_words(line.severities)} |"
 
 
 def _findings(audit: Audit) -> Iterator[str]:
-    """The gravest that no baseline accepts."""
+    """The most severe that no baseline accepts."""
     known = audit.changes.known if audit.changes else {}
     found = [finding for finding in audit.findings if finding.id not in known]
     found.sort(key=lambda finding: -finding.severity)
     if found:
-        yield from ("", "The gravest" + (" that are not accepted:" if known else ":"), "")
+        yield from ("", "Most severe" + (", not accepted before:" if known else ":"), "")
         yield from map(_finding, found[:FINDINGS])
         yield from _more(len(found) - FINDINGS)
 
@@ -75,11 +75,11 @@ def _finding(finding: Finding) -> str:
 
 
 def _listed(title: str, texts: Iterable[str], most: int) -> Iterator[str]:
-    every = list(texts)
-    if every:
+    lines = list(texts)
+    if lines:
         yield from ("", title, "") if title else ("",)
-        yield from (f"- {code(text)}" for text in every[:most])
-        yield from _more(len(every) - most)
+        yield from (f"- {code(text)}" for text in lines[:most])
+        yield from _more(len(lines) - most)
 
 
 def _more(count: int) -> Iterator[str]:

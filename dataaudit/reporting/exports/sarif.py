@@ -94,7 +94,7 @@ def _rule(audit: Audit, kind: str) -> dict[str, Any]:
 
 
 def _results(audit: Audit, index: Mapping[str, int]) -> Iterator[dict[str, Any]]:
-    """The gravest first, and last what was not found again."""
+    """The most severe first, and last what was not found again."""
     for finding in sorted(audit.findings, key=lambda finding: -finding.severity):
         yield _result(audit, finding, index)
     for accepted in audit.changes.gone if audit.changes else ():
@@ -132,7 +132,7 @@ def _result(audit: Audit, finding: Finding, index: Mapping[str, int]) -> dict[st
         ]
     if audit.changes is not None:
         known = audit.changes.known.get(finding.id)
-        before = known or finding.id in {one.id for one in audit.changes.expired}
+        before = known or finding.id in {expired.id for expired in audit.changes.expired}
         result["baselineState"] = "unchanged" if before else "new"
         if known:
             result["suppressions"] = [
@@ -182,7 +182,7 @@ def _kind(accepted: Accepted) -> str:
 def _message(text: str) -> str:
     """One line. Brackets before parentheses would be a link, and braces a place to fill."""
     shown = short(text, MESSAGE).replace("](", "] (")
-    return shown.replace("{", "{{").replace("}", "}}") or "not said"
+    return shown.replace("{", "{{").replace("}", "}}") or "no message"
 
 
 def _broken(audit: Audit) -> list[dict[str, Any]]:
@@ -200,7 +200,7 @@ def _within_limits(results: Iterator[dict[str, Any]], total: int) -> tuple[list[
     for result in results:
         characters += len(json.dumps(plain(result)))
         if len(kept) == RESULTS or characters > CHARACTERS:
-            words = f"{total - len(kept):,} of {total:,} results, the least grave, were left out: see findings.jsonl."
+            words = f"{total - len(kept):,} of {total:,} results, the least severe, were left out: see findings.jsonl."
             return kept, [{"level": "warning", "message": {"text": words}}]
         kept.append(result)
     return kept, []

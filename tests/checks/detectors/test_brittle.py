@@ -1,4 +1,4 @@
-"""Predictions that hang on three planted samples are claimed with them; the others are not."""
+"""Brittle predictions with three planted samples as their support set are claimed with them; the others are not."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -89,7 +89,7 @@ def test_what_holds_is_said_to_hold_up_to_the_most_tried(dataset: Dataset, tmp_p
     assert detection.figures["most"] == round(0.04 * N_TRAIN)
     assert [states[dataset.ids[N_TRAIN + HANGING + i]] for i in range(SAFE)] == ["not found"] * SAFE
     assert detection.examined == HANGING + SAFE
-    assert "6 held without the 5 most supportive training samples" in detection.notes[1]
+    assert "6 did not flip without the 5 most influential training samples" in detection.notes[1]
     assert detection.figures["counterfactual"]["correlation"] > 0.8
 
 

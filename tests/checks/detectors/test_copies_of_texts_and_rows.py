@@ -130,7 +130,7 @@ def test_copies_of_rows_are_found_with_the_columns_that_differ_and_nothing_else(
     assert changed == {"x2": "99", "word": "violet", "id": "8"}
     (repeated,) = duplicates.detect(context_of(dataset_of(table, N_TRAIN, "table"))).findings
     assert repeated.sample_ids == ("rows#11", "rows#12")
-    assert "2 near copies of one sample" in repeated.message
+    assert "2 near-duplicates of one sample" in repeated.message
 
 
 def test_rows_that_must_repeat_are_a_note_and_not_a_finding() -> None:
@@ -140,7 +140,8 @@ def test_rows_that_must_repeat_are_a_note_and_not_a_finding() -> None:
     detection = leakage.detect(context_of(dataset_of(coarse, N_TRAIN, "table")))
     assert detection.findings == ()
     assert (
-        "test samples equal one in the training set and are not reported: by chance alone about" in detection.notes[0]
+        "test samples equal one in the training set and are not reported: with so few distinct values, about"
+        in detection.notes[0]
     )
     assert any(pair.kind == "exact" for pair in detection.pairs)
     repeated = duplicates.detect(context_of(dataset_of(coarse, N_TRAIN, "table")))
@@ -168,7 +169,7 @@ def test_arrays_and_numbers_as_targets() -> None:
     assert agree == {"rows#3": True, "rows#4": False}
     left = leakage.verify(context, detection, None)  # type: ignore[arg-type]
     assert {finding.verification.status for finding in left.findings} == {"unverified"}
-    assert left.notes[-1].endswith("that is done for classes only")
+    assert left.notes[-1].endswith("that is done for classification only")
 
 
 def test_sets_of_labels_are_compared_as_sets() -> None:

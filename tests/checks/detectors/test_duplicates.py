@@ -88,7 +88,7 @@ def test_in_a_large_split_the_likeliest_are_aligned_and_the_check_says_so(
     planted = plant(clean, {3: (clean.inputs[0] * 0.7 + 20).astype(np.uint8)})
     detection = detect(planted)
     assert [finding.sample_ids for finding in detection.findings] == [(clean.ids[0], clean.ids[3])]
-    assert detection.notes[0] == "train: of 180 samples the 76 most like another one were aligned"
+    assert detection.notes[0] == "train: the 76 of 180 samples most similar to another one were aligned"
 
 
 def test_tiny_splits_are_no_trouble(clean: Dataset) -> None:

@@ -142,7 +142,7 @@ def test_all_copies_of_one_sample_are_one_finding(clean: Dataset) -> None:
     (finding,) = detect(drawn).findings
     assert {remedy.action for remedy in finding.remedies} == {"remove"}  # another draw would undo a move
     assert not group.evidence["labels_agree"]
-    assert "2 more of the same sample; their labels differ: 'a', 'b', 'c'" in group.message
+    assert "2 more copies of the same sample; their labels conflict: 'a', 'b', 'c'" in group.message
     assert detection.notes[0].startswith("3 of 60 test samples (5.0%) have a copy in the training set")
 
 

@@ -116,11 +116,11 @@ def test_what_went_wrong_is_told() -> None:
     dataset, rows = marred(noisy("normal", 0), 0)
     findings = target_errors.detect(context_of(dataset)).findings
     slips = {dataset.ids.index(finding.sample_ids[0]): finding.evidence["like"] for finding in findings}
-    assert sum(slips.get(row) == "a slip of the decimal point" for row in rows["tenfold"].tolist()) >= 7
-    assert sum(slips.get(row) == "a slip of the sign" for row in rows["sign"].tolist()) >= 7
+    assert sum(slips.get(row) == "a misplaced decimal point" for row in rows["tenfold"].tolist()) >= 7
+    assert sum(slips.get(row) == "a wrong sign" for row in rows["sign"].tolist()) >= 7
     tenfold = next(finding for finding in findings if finding.sample_ids[0] == dataset.ids[rows["tenfold"][0]])
     assert tenfold.evidence["given"] / tenfold.evidence["suggested"] == pytest.approx(10, rel=0.5)
-    assert tenfold.message.endswith("like a slip of the decimal point")
+    assert tenfold.message.endswith("as if from a misplaced decimal point")
     assert float(tenfold.remedies[0].to[0]) == pytest.approx(tenfold.evidence["given"] / 10)
     assert {finding.remedies[0].action for finding in findings if not finding.evidence["like"]} == {"remove"}
 

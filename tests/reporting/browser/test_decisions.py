@@ -104,7 +104,7 @@ def focused(page: Any) -> str:
 
 def test_without_a_name_a_decision_waits_until_it_is_entered(opened: Opened) -> None:
     page = opened.page
-    assert page.get_attribute("#reviewer", "placeholder") == "needed to decide"
+    assert page.get_attribute("#reviewer", "placeholder") == "required to decide"
     page.keyboard.press("j")
     card = focused(page)
     page.keyboard.press("r")
@@ -112,10 +112,10 @@ def test_without_a_name_a_decision_waits_until_it_is_entered(opened: Opened) -> 
     page.keyboard.press("Enter")
     assert focused(page) == "reviewer"
     page.keyboard.type("Ada")
-    assert "Your name first" in page.inner_text("#notice")
+    assert "Enter your name first" in page.inner_text("#notice")
     page.keyboard.press("Enter")
     assert focused(page) == card
-    assert "UnreadableSample by Ada" in page.inner_text(f"#{card} .by")
+    assert "Rejected by Ada" in page.inner_text(f"#{card} .by")
     assert page.text_content("#notice") == page.text_content("#message") == ""
 
 
@@ -243,10 +243,10 @@ def given(**changes: Any) -> str:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("{", "no JSON"),
-        ("null", "no decisions of version 1"),
-        (given(schema_version=2), "no decisions of version 1"),
-        (given(decisions={}), "no decisions of version 1"),
+        ("{", "not valid JSON"),
+        ("null", "not a decisions file of version 1"),
+        (given(schema_version=2), "not a decisions file of version 1"),
+        (given(decisions={}), "not a decisions file of version 1"),
         (given(dataset={"fingerprint": "1" * 64}), "other data"),
         (given(dataset=None), "other data"),
     ],
@@ -270,8 +270,8 @@ def test_what_an_import_holds_beyond_this_page_is_counted(opened: Opened, tmp_pa
     signature = {"name": "Eve", "at": "2026-01-01T00:00:00Z", "outcome": "approved", "comment": ""}
     words = refused(opened.page, given(decisions=every, signature=signature), tmp_path)
     assert words == (
-        "Decisions imported: 1. About findings that this page does not show: 2. Not understood: 3. "
-        "The signature was not taken over."
+        "Decisions imported: 1. Skipped, as this page does not show the finding: 2. Skipped, as not valid: 3. "
+        "The signature was not imported."
     )
     assert "<img src=x onerror=alert(1)>" in opened.page.inner_text(f"#{finding.id}")
     assert opened.page.locator(f"#{finding.id} img[src=x]").count() == 0
@@ -281,7 +281,7 @@ def test_what_an_import_holds_beyond_this_page_is_counted(opened: Opened, tmp_pa
 def test_all_that_a_filter_shows_can_be_accepted_once_it_is_confirmed(opened: Opened, tmp_path: Path) -> None:
     page = opened.page
     page.click("#accept-all")
-    assert "Your name first" in page.inner_text("#notice")
+    assert "Enter your name first" in page.inner_text("#notice")
     page.keyboard.type("Ada")
     page.keyboard.press("Enter")
     assert "undecided: 11." in page.inner_text("#sure-words")
@@ -305,7 +305,7 @@ def test_a_decision_after_signing_withdraws_the_signature(opened: Opened, tmp_pa
     page.click("#sign")
     assert "with 11 findings undecided" in page.inner_text("#message")
     page.locator(".card").first.get_by_text("Defer", exact=True).click()
-    assert "the signature is withdrawn" in page.inner_text("#message")
+    assert "the signature was withdrawn" in page.inner_text("#message")
     assert export(page, tmp_path / "d.json")["signature"] is None
 
 

@@ -74,7 +74,7 @@ def test_it_is_as_green_as_the_verdict_even_without_rules(status: str, passed: b
     assert all(case.is_passed for cases in every.values() for case in cases) is passed
 
 
-def test_the_gravest_findings_are_shown_first_and_the_accepted_not(tmp_path: Path) -> None:
+def test_the_most_severe_findings_are_shown_first_and_the_accepted_not(tmp_path: Path) -> None:
     many = [found("leakage", f"{number}", severity=Severity.LOW) for number in range(junit.SHOWN + 5)]
     grave, known = found("leakage", "grave"), found("leakage", "known", severity=Severity.CRITICAL)
     audit = audit_of([*many, known, grave, wrong("w")], changes=changes([known]))

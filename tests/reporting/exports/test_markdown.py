@@ -33,7 +33,7 @@ def summary(audit: Audit, directory: Path) -> str:
     return (directory / "summary.md").read_text(encoding="utf-8")
 
 
-def test_it_says_verdict_rules_counts_trust_and_the_gravest_findings(tmp_path: Path) -> None:
+def test_it_says_verdict_rules_counts_trust_and_the_most_severe_findings(tmp_path: Path) -> None:
     known, grave = wrong("w"), found("leakage", "a", message="a has a copy")
     text = summary(audit_of([wrong("x"), known, grave], changes=changes([known])), tmp_path)
     for words in (

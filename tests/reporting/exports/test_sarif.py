@@ -142,7 +142,7 @@ def test_a_check_that_could_not_run_is_told_and_no_success(tmp_path: Path) -> No
     assert written(audit_of([], "PASS"), tmp_path)["invocations"][0]["executionSuccessful"]
 
 
-def test_it_stays_within_the_limits_of_github_with_the_gravest_first(
+def test_it_stays_within_the_limits_of_github_with_the_most_severe_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many = [found("leakage", *(f"{number}/{at}" for at in range(150)), severity=Severity.LOW) for number in range(4)]
