@@ -170,7 +170,7 @@ def _outre_quality(targets: NDArray[np.float64], predicted: NDArray[np.float64],
 
 
 def _slip(given: float, predicted: float, spread: float) -> tuple[str, float]:
-    "What simple mistake would explain the number, and the number without it; no word and the number if none would."
+    """What simple mistake would explain the number, and the number without it; no word and the number if none would."""
     undone = {"a misplaced decimal point": (given * 10, given / 10), "a wrong sign": (-given,)}
     distance, name, number = min(
         (abs(candidate - predicted), name, candidate) for name, candidates in undone.items() for candidate in candidates
