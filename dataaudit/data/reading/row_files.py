@@ -13,17 +13,17 @@ import pandas as pd
 
 from ...dataset import as_text
 from ...errors import DatasetError
+from .frames import MISSING
 
-MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "#N/A")
-"""Cells of a CSV file that count as missing."""
 SEPARATORS = (",", ";", "\t", "|")
 
 
 def read_rows(path: Path) -> pd.DataFrame:
     """All rows of a file, in order, a column a field, in the types that the file gives them.
 
-    Text must be UTF-8, with or without a byte order mark. CSV needs a header; its separator is the one that occurs most
-    often in the header. Blank lines are no rows.
+    Columns of words in CSV and TSV keep every cell as the file spells it, those of `MISSING` too: the readers of
+    features and targets say whether `NA` is a word or a gap. Text must be UTF-8, with or without a byte order mark. CSV
+    needs a header; its separator is the one that occurs most often in the header. Blank lines are no rows.
 
     Raises DatasetError, naming the line, for a file that is empty, cut off, in another encoding, or whose rows don't
     fit its header.
@@ -67,7 +67,21 @@ def _delimited(path: Path) -> pd.DataFrame:
     except (ValueError, OverflowError) as error:  # pandas' parser errors are ValueErrors
         raise DatasetError(f"{path_text(path)}: not readable as a table: {error}") from error
     frame.columns = names
+    respelt = [i for i in range(len(names)) if frame.iloc[:, i].hasnans and _holds_words(frame.iloc[:, i])]
+    if respelt:
+        words = pd.read_csv(
+            path, sep=separator, header=0, names=range(len(names)), usecols=respelt, index_col=False, dtype=object,
+            encoding="utf-8-sig", na_filter=False,
+        )  # fmt: skip
+        for i in respelt:
+            frame.isetitem(i, words[i].array)
     return frame
+
+
+def _holds_words(column: "pd.Series[Any]") -> bool:
+    """Whether a column holds words, or nothing, of which only the file says how it is spelt."""
+    first = column.first_valid_index()
+    return first is None or isinstance(column[first], str)
 
 
 @contextmanager
