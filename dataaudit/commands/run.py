@@ -30,6 +30,8 @@ FILE = click.Path(path_type=Path)
 )
 @click.option("--brittle", type=int, help="Predictions whose support is searched. Default: 2.")
 @click.option("--label", help="Column, field or array that holds the targets. Default: the usual names.")
+@click.option("--header/--no-header", default=None, help="Whether a table's first row names its columns.")
+@click.option("--encoding", metavar="NAME", help="Encoding of text, such as cp1252. Default: UTF-8, else a said guess.")
 @click.option("--learner", metavar="SPEC", help="What is trained: a recipe as in text:C=1, or package.module:name.")
 @click.option("--rows", type=int, help="Training rows at most; of more, a sample is drawn. Default: 100000.")
 @click.option(
