@@ -5,6 +5,7 @@ from pathlib import Path
 
 from joblib import cpu_count
 
+from .dataset import is_encoding
 from .errors import InputError
 from .verdict.policy import Policy
 
@@ -29,6 +30,8 @@ class AuditConfig:
     label      column or array that holds the targets, where the usual names don't tell
     learner    what is trained, see `learner_spec.learner_of`; the modality's own by default
     rows       training rows audited at most; of more, a sample is drawn
+    header     whether the first row of a table in text names its columns; None where its cells tell
+    encoding   of text; None where its bytes tell
     checkpoints   trained models of the learner, which are attributed in place of models trained here
     retrain       whether checks may train models beside the checkpoints
     any_code      whether checkpoints may hold more than weights, which runs code
@@ -53,6 +56,8 @@ class AuditConfig:
     retrain: bool = False
     any_code: bool = False
     samples: bool = True
+    header: bool | None = None
+    encoding: str | None = None
 
     def __post_init__(self) -> None:
         if not self.path.exists():
@@ -71,6 +76,8 @@ class AuditConfig:
             raise InputError(f"--brittle {self.brittle}: expected zero or more")
         if self.rows < MIN_ROWS:
             raise InputError(f"--rows {self.rows}: expected at least {MIN_ROWS}")
+        if self.encoding is not None and not is_encoding(self.encoding):
+            raise InputError(f"--encoding {self.encoding}: no such encoding; usual ones are utf-8, cp1252 and utf-16")
         if self.baseline is not None and not self.baseline.is_file():
             raise InputError(f"--baseline {self.baseline}: no such file; `dataaudit baseline` records one")
         for path in self.checkpoints:

@@ -40,6 +40,8 @@ STRAY = "not in a class folder"
 NO_FILE = "a link to nothing or not a regular file"
 EMPTY_CLASS = "an empty class: no image in it"
 EMPTY_SPLIT = "an empty split: no image in it"
+UNREAD = "it may hold data, but is not read as part of this dataset"
+NESTED = "a column of lists or records"
 """Reasons for ignoring a path that are findings, not only entries in the layout."""
 
 
@@ -225,6 +227,15 @@ def as_text(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
+def is_encoding(name: str) -> bool:
+    """Whether there is an encoding of text of this name."""
+    try:
+        "".encode(name)
+    except (LookupError, UnicodeError):
+        return False
+    return True
+
+
 def stratified_split(targets: Sequence[int] | NDArray[np.int64], fraction: float, seed: int) -> NDArray[np.bool_]:
     """Mark about `fraction` of each class, at least one sample of a class that has two or more."""
     rng = np.random.default_rng(seed)
@@ -248,6 +259,8 @@ class ReadOptions:
     text    columns that are texts, whatever they look like
     drop    columns that are no features
     files   the files of each split; empty where their names decide
+    header  whether the first row of a table in text names its columns; None where its cells tell
+    encoding   of text; None where its bytes tell
     """
 
     seed: int = 0
@@ -257,6 +270,8 @@ class ReadOptions:
     text: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     files: Mapping[Split | None, tuple[Path, ...]] = field(default_factory=dict)
+    header: bool | None = None
+    encoding: str | None = None
 
 
 @dataclass(frozen=True)

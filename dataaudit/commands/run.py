@@ -29,6 +29,8 @@ FILE = click.Path(path_type=Path)
 )
 @click.option("--brittle", type=int, help="Predictions whose support set is searched. Default: 2.")
 @click.option("--label", help="Column, field or array with the targets. Default: the usual names.")
+@click.option("--header/--no-header", default=None, help="Whether a table's first row names its columns.")
+@click.option("--encoding", metavar="NAME", help="Encoding of text, such as cp1252. Default: UTF-8, else a said guess.")
 @click.option("--learner", metavar="SPEC", help="What is trained: a recipe as in text:C=1, or package.module:name.")
 @click.option("--rows", type=int, help="Maximum number of training rows; of more, a sample is drawn. Default: 100000.")
 @click.option(

@@ -29,7 +29,7 @@ def load(config: AuditConfig, track: Track) -> Dataset:
         raise DatasetError(
             f"{config.path / LAYOUT_FILE}: the format {name} has no use for {', '.join(sorted(unused))}; take it out"
         )
-    reading = layout.reading(config.seed, config.label, config.rows)
+    reading = layout.reading(config.seed, config.label, config.rows, config.header, config.encoding)
     dataset: Dataset = formats[name].load(config.path, reading, track)
     return dataset
 

@@ -58,13 +58,14 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
 
     Raises DatasetError if no record set can be read, or its file is not there.
     """
-    read = _read_described(path, track)
-    return assembled(path, read.parts, "record sets", "croissant", reading, [], (), read.labels)
+    notes: list[str] = []
+    read = _read_described(path, reading, notes, track)
+    return assembled(path, read.parts, "record sets", "croissant", reading, notes, (), read.labels)
 
 
 def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapping[str, str]:
     """Edit the files' rows; of the description only their checksums change."""
-    read = _read_described(copy, silent)
+    read = _read_described(copy, reading, [], silent)
     fields = [field for field in read.fields if read.fields[0] != field]
     if fields or len(read.files) < len(read.parts):
         raise DatasetError(
@@ -106,7 +107,7 @@ class _DescribedRows:
     labels: list[str]
 
 
-def _read_described(path: Path, track: Track) -> _DescribedRows:
+def _read_described(path: Path, reading: ReadOptions, notes: list[str], track: Track) -> _DescribedRows:
     described = _find_description(path)
     if described is None:
         raise DatasetError(f"{path}: expected a Croissant description, {' or '.join(NAMES)}; found none")
@@ -131,7 +132,7 @@ def _read_described(path: Path, track: Track) -> _DescribedRows:
     parts, labels, columns = [], [], []
     files: dict[str, Path] = {}
     for name, file, fields in track(iter(sets), "reading tables", len(sets)):
-        rows = read_rows(file)
+        rows = read_rows(file, reading, notes)
         missing = [column for column, _ in fields.values() if column not in rows]
         if missing:
             raise DatasetError(f"{where}: {name} names the column {missing[0]!r}, which {file.name} has not")

@@ -19,10 +19,11 @@ from ..images import EXTENSIONS
 from ..reading.folders import free_path, is_hidden, require_inside, resolve_inside, walk
 from ..reading.pictures import NOT_LISTED, ImageFile, read_pictures
 from ..reading.row_edits import RowFiles, edit_rows
-from ..reading.row_files import path_text, read_rows
+from ..reading.row_files import read_rows
 from ..reading.splits import SPLIT_NAMES, require_one_name_per_split, resolve_splits, sample_rows, split_column
 from ..reading.tables import Part
 from ..reading.targets import label_column, read_targets, require_enough
+from ..reading.text_files import path_text
 
 EVIDENCE = 2
 LAYOUT_KEYS = frozenset({"label", "split"})
@@ -56,7 +57,7 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
     Raises DatasetError if a file is listed twice or lies outside the folder, or there is too little to audit.
     """
     notes: list[str] = []
-    metadata_files = list(_read_metadata(path))
+    metadata_files = list(_read_metadata(path, reading, notes))
     files = [file for metadata in metadata_files for file in _listed_paths(path, metadata)]
     ids = [as_text(file.relative_to(path).as_posix()) for file in files]
     duplicates = [id for id, count in Counter(ids).items() if count > 1]
@@ -110,7 +111,7 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
 
 def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapping[str, str]:
     """Edit the rows of metadata files, and remove images with their rows; between split folders both move."""
-    metadata_files = list(_read_metadata(copy))
+    metadata_files = list(_read_metadata(copy, reading, []))
     parts = [
         Part(path_text(metadata.path.relative_to(copy)), metadata.split, metadata.rows) for metadata in metadata_files
     ]
@@ -120,7 +121,7 @@ def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapp
     by_folder = len({metadata.split for metadata in metadata_files}) > 1
     split = None if by_folder or column is None else column.name
     paths = {part.name: metadata.path for part, metadata in zip(parts, metadata_files, strict=True)}
-    row_files = RowFiles(copy, parts, paths, frame, label, split)
+    row_files = RowFiles(copy, parts, paths, frame, label, split, reading=reading)
     entries = {
         as_text(file.relative_to(copy).as_posix()): (f"{part.name}#{row}", file, metadata)
         for part, metadata in zip(parts, metadata_files, strict=True)
@@ -168,7 +169,7 @@ def _has_file_names(file: Path) -> bool:
         return FILE_NAME.encode() in opened.read(HEAD)
 
 
-def _read_metadata(path: Path) -> Iterator[_MetadataFile]:
+def _read_metadata(path: Path, reading: ReadOptions, notes: list[str]) -> Iterator[_MetadataFile]:
     files = [(file, split) for file, split in _metadata_candidates(path) if _has_file_names(file)]
     folders = {file.parent for file, _ in files}
     if len(folders) < len(files) or (path in folders and len(folders) > 1):
@@ -176,7 +177,7 @@ def _read_metadata(path: Path) -> Iterator[_MetadataFile]:
         raise DatasetError(f"{path}: expected one metadata file, or one in each split folder; found {listed}")
     require_one_name_per_split(path, [folder.name for folder in folders if folder != path], "folders")
     for file, split in files:
-        rows = read_rows(file)
+        rows = read_rows(file, reading, notes)
         if FILE_NAME not in rows:
             raise DatasetError(f"{file}: expected a column {FILE_NAME!r}, found {', '.join(map(repr, rows))}")
         yield _MetadataFile(file, split, rows)

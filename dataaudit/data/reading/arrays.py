@@ -16,9 +16,9 @@ from ...dataset import SPLITS, Dataset, IgnoredPath, Layout, Modality, ReadOptio
 from ...errors import DatasetError
 from ..images import Decoded, resized
 from .pictures import working_size
-from .row_files import path_text
 from .splits import SPLIT_NAMES, resolve_splits, sample_rows
 from .targets import Targets, read_targets, require_enough
+from .text_files import path_text
 
 INPUTS = ("x", "images", "data", "inputs", "features")
 TARGETS = ("y", "labels", "label", "targets", "target")

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "#N/A")
+"""Words that stand for a missing value."""
 TEXT_LENGTH, TEXT_WORDS = 25, 3
 """Least mean number of characters and words of a column of text."""
 TEXT_DISTINCT = 0.5
@@ -45,6 +47,7 @@ def typed(column: "pd.Series[Any]") -> "pd.Series[Any] | None":
 
 def _typed_objects(column: "pd.Series[Any]") -> "pd.Series[Any] | None":
     values = column.astype(object)
+    values = values.mask(values.map(lambda value: isinstance(value, str) and value in MISSING), np.nan)
     present = values[values.notna()]
     if not len(present):
         return pd.Series(np.nan, column.index, np.float64, name=column.name)

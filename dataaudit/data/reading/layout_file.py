@@ -7,6 +7,8 @@
     text = ["title", "body"]               # columns that are texts
     drop = ["customer"]                    # columns that are no features
     files = { train = "a.csv", test = ["b.csv", "c.csv"] }
+    header = false                         # whether the first row of a table names its columns
+    encoding = "cp1252"                    # of text
 
 It is read before any format looks at the folder: it says which one to ask, and how, so it can't be one itself. It only
 describes: nothing in it is run. Its other tables belong to others.
@@ -19,12 +21,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...dataset import ReadOptions, Split
+from ...dataset import ReadOptions, Split, is_encoding
 from ...errors import DatasetError
 from .folders import LAYOUT_FILE, resolve_inside
 from .splits import SPLIT_NAMES, require_one_name_per_split
 
-KEYS = ("format", "label", "split", "text", "drop", "files")
+KEYS = ("format", "label", "split", "text", "drop", "files", "header", "encoding")
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,17 @@ class FolderLayout:
     text: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     files: Mapping[Split | None, tuple[Path, ...]] = field(default_factory=dict)
+    header: bool | None = None
+    encoding: str | None = None
 
-    def reading(self, seed: int, label: str | None, max_rows: int) -> ReadOptions:
-        """How to read the folder; a label that the user names takes precedence over the file's."""
-        return ReadOptions(seed, label or self.label, max_rows, self.split, self.text, self.drop, self.files)
+    def reading(
+        self, seed: int, label: str | None, max_rows: int, header: bool | None = None, encoding: str | None = None
+    ) -> ReadOptions:
+        """How to read the folder; what the user names takes precedence over the file."""
+        return ReadOptions(
+            seed, label or self.label, max_rows, self.split, self.text, self.drop, self.files,
+            self.header if header is None else header, encoding or self.encoding,
+        )  # fmt: skip
 
 
 def read_layout(folder: Path) -> FolderLayout:
@@ -79,6 +88,8 @@ def read_layout(folder: Path) -> FolderLayout:
         text=_strings(path, "text", table.get("text", [])),
         drop=_strings(path, "drop", table.get("drop", [])),
         files=_files(folder, path, table.get("files", {})),
+        header=_optional_truth(path, table, "header"),
+        encoding=_optional_encoding(path, table, "encoding"),
     )
 
 
@@ -91,6 +102,20 @@ def _optional_string(path: Path, table: Mapping[str, Any], key: str) -> str | No
     if value is not None and not isinstance(value, str):
         raise DatasetError(f"{path}: expected a word in quotes for {key!r}, found {value!r}")
     return value
+
+
+def _optional_truth(path: Path, table: Mapping[str, Any], key: str) -> bool | None:
+    value = table.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise DatasetError(f"{path}: expected true or false for {key!r}, found {value!r}")
+    return value
+
+
+def _optional_encoding(path: Path, table: Mapping[str, Any], key: str) -> str | None:
+    name = _optional_string(path, table, key)
+    if name is not None and not is_encoding(name):
+        raise DatasetError(f"{path}: expected an encoding such as utf-8 or cp1252 for {key!r}, found {name!r}")
+    return name
 
 
 def _strings(path: Path, key: str, value: Any) -> tuple[str, ...]:

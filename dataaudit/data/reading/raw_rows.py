@@ -1,16 +1,17 @@
 """Files of rows as raw bytes: single rows are removed, changed and moved, and all others keep their bytes."""
 
-import csv
-import io
+import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from ...dataset import ReadOptions
 from ...errors import DatasetError
 from ...files import rebuilding
-from .row_files import fields_of_any_length, header_and_separator, path_text
+from .dialects import dialect_of, fields_of_any_length
+from .text_files import Encoding, encoding_of, ending, open_text, path_text, repacked
 
 SPACE = re.compile(r"[ \t\r\n]*")
 
@@ -33,14 +34,19 @@ class RawRows(Protocol):
 class _TextRows:
     """A text file in pieces: its rows, and the text before and between them, which stays."""
 
-    def __init__(self, path: Path, pieces: Iterator[tuple[str, bool]]) -> None:
-        self.path = path
+    def __init__(self, path: Path, encoding: Encoding) -> None:
+        self.path, self.encoding = path, encoding
         self.pieces: list[str] = []
         self.row_positions: list[int] = []
-        for piece, is_row in pieces:
-            if is_row:
-                self.row_positions.append(len(self.pieces))
-            self.pieces.append(piece)
+        with open_text(path, encoding) as file:
+            for piece, is_row in self._split(file):
+                if is_row:
+                    self.row_positions.append(len(self.pieces))
+                self.pieces.append(piece)
+
+    def _split(self, lines: Iterator[str]) -> Iterator[tuple[str, bool]]:
+        """(piece, whether it is a row) of all of the text, in order."""
+        raise NotImplementedError
 
     def __len__(self) -> int:
         return len(self.row_positions)
@@ -57,10 +63,17 @@ class _TextRows:
         for other, other_rows in incoming:
             self.check(other)
             for row in other_rows:
-                output[-1] = self._with_line_end(output[-1])
+                output[-1:] = map(self._with_line_end, output[-1:])
                 output.append(self._with_line_end(other.pieces[other.row_positions[row]]))
+        try:
+            content = self.encoding.mark + "".join(output).encode(self.encoding.codec)
+        except UnicodeEncodeError as error:
+            raise DatasetError(
+                f"{path_text(self.path)}: its encoding {self.encoding.codec} can't hold {error.object[error.start]!r}; "
+                "save the file as UTF-8, or decide otherwise"
+            ) from error
         with rebuilding(path) as new:
-            new.write_bytes("".join(output).encode())
+            new.write_bytes(repacked(self.path, content))
 
     def _with_line_end(self, piece: str) -> str:
         first = self.pieces[0]
@@ -68,62 +81,85 @@ class _TextRows:
 
 
 class DelimitedRows(_TextRows):
-    """CSV and TSV."""
+    """Tables in text, in their own dialect."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, reading: ReadOptions) -> None:
         with fields_of_any_length():
-            self.header, self.separator = header_and_separator(path)
-            super().__init__(path, self._records(path.read_bytes().decode()))
+            self.dialect = dialect_of(path, reading.header, reading.encoding)
+            super().__init__(path, self.dialect.encoding)
 
-    def _records(self, text: str) -> Iterator[tuple[str, bool]]:
+    def _split(self, lines: Iterator[str]) -> Iterator[tuple[str, bool]]:
+        yield from ((line, False) for line in itertools.islice(lines, self.dialect.preamble))
         consumed: list[str] = []
 
-        def lines() -> Iterator[str]:
-            for number, line in enumerate(io.StringIO(text, newline="")):
+        def kept() -> Iterator[str]:
+            for line in lines:
                 consumed.append(line)
-                yield line if number else line.removeprefix("\ufeff")
+                yield line
 
-        has_header = False
-        for fields in csv.reader(lines(), delimiter=self.separator, strict=True):
-            yield "".join(consumed), has_header and bool(fields)
-            has_header = has_header or bool(fields)
+        in_rows = not self.dialect.header
+        for fields in self.dialect.fields(kept()):
+            yield "".join(consumed), in_rows and bool(fields)
+            in_rows = in_rows or bool(fields)
             consumed.clear()
 
     def values(self, column: str) -> list[Any]:
-        index = self.header.index(column)
+        index = self.dialect.names.index(column)
         with fields_of_any_length():
-            return [row[index] for row in csv.reader(self.rows(), delimiter=self.separator, strict=True)]
+            return [row[index] for row in self.dialect.fields(self.rows())]
 
     def put(self, row: int, column: str, value: Any) -> None:
-        cell = re.compile(rf'"(?:[^"]|"")*"|[^{re.escape(self.separator)}\r\n]*')
-        piece, start = self.pieces[self.row_positions[row]], 0
-        for _ in range(self.header.index(column)):
-            start = _match_end(cell, piece, start) + len(self.separator)
-        end = _match_end(cell, piece, start)
+        piece = self.pieces[self.row_positions[row]]
+        start, end = self._cell(piece, self.dialect.names.index(column))
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        if piece[start:end].startswith('"') or any(character in text for character in f'{self.separator}"\r\n'):
-            text = '"' + text.replace('"', '""') + '"'
+        separator = self.dialect.separator
+        needs_quotes = any(character in text for character in f'{separator or " "}"\r\n')
+        if self.dialect.quoted and separator is not None:
+            if piece[start:end].startswith('"') or needs_quotes:
+                text = '"' + text.replace('"', '""') + '"'
+        elif any(character in text for character in f"{separator or ' '}\r\n") or not text:
+            raise DatasetError(
+                f"{path_text(self.path)}: a file without quotes around fields can't hold the value {text!r}; choose "
+                "another remedy, or save the file as CSV"
+            )
         self.pieces[self.row_positions[row]] = piece[:start] + text + piece[end:]
 
+    def _cell(self, piece: str, index: int) -> tuple[int, int]:
+        """(start, end) of a cell in the text of its row, its quotes included."""
+        separator = self.dialect.separator
+        if separator is None:
+            return list(re.finditer(r"\S+", piece))[index].span()
+        plain = rf"[^{re.escape(separator)}\r\n]*"
+        cell = re.compile(rf'"(?:[^"]|"")*"|{plain}' if self.dialect.quoted else plain)
+        blanks = re.compile(" *" if self.dialect.padded else "")
+        start = _match_end(blanks, piece, 0)
+        for _ in range(index):
+            start = _match_end(blanks, piece, _match_end(cell, piece, start) + 1)
+        return start, _match_end(cell, piece, start)
+
     def check(self, other: "_TextRows") -> None:
-        if not isinstance(other, DelimitedRows) or (other.header, other.separator) != (self.header, self.separator):
+        if not isinstance(other, DelimitedRows) or other._form() != self._form():
             raise DatasetError(
                 f"{path_text(other.path)}: rows can be moved to {path_text(self.path)} only if both have the same "
-                "header and separator; give them the same, or remove the rows instead"
+                "header, separator and quotes; give them the same, or remove the rows instead"
             )
+
+    def _form(self) -> tuple[Any, ...]:
+        dialect = self.dialect
+        return dialect.names, dialect.header, dialect.separator, dialect.quoted, dialect.padded
 
 
 class JsonLinesRows(_TextRows):
     """JSON lines."""
 
-    def __init__(self, path: Path) -> None:
-        with path.open("rb") as file:
-            super().__init__(
-                path, ((line, bool(line.removeprefix("\ufeff").strip())) for line in map(bytes.decode, file))
-            )
+    def __init__(self, path: Path, reading: ReadOptions) -> None:
+        super().__init__(path, encoding_of(path, reading.encoding))
+
+    def _split(self, lines: Iterator[str]) -> Iterator[tuple[str, bool]]:
+        return ((line, bool(line.strip())) for line in lines)
 
     def values(self, column: str) -> list[Any]:
-        return [json.loads(row.removeprefix("\ufeff")).get(column) for row in self.rows()]
+        return [json.loads(row).get(column) for row in self.rows()]
 
     def put(self, row: int, column: str, value: Any) -> None:
         piece = self.pieces[self.row_positions[row]]
@@ -158,7 +194,7 @@ def _value_span(line: str, key: str, where: str) -> tuple[int, int]:
 class ParquetRows:
     """Parquet; the columns keep their types, and all take the codec of the first."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, reading: ReadOptions) -> None:
         from pyarrow import parquet
 
         self.path = path
@@ -206,7 +242,8 @@ class ParquetRows:
             parquet.write_table(pyarrow.concat_tables([table, *moved]), new, compression=self.codec)
 
 
-KINDS: Mapping[str, type[DelimitedRows] | type[JsonLinesRows] | type[ParquetRows]] = {
-    ".csv": DelimitedRows, ".tsv": DelimitedRows, ".jsonl": JsonLinesRows, ".ndjson": JsonLinesRows,
-    ".parquet": ParquetRows,
-}  # fmt: skip
+def raw_rows_of(path: Path, reading: ReadOptions) -> RawRows:
+    """The raw rows of a file that `read_rows` reads with the same options."""
+    if ending(path) == ".parquet":
+        return ParquetRows(path, reading)
+    return JsonLinesRows(path, reading) if ending(path) in (".jsonl", ".ndjson") else DelimitedRows(path, reading)

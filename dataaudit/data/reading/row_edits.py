@@ -11,7 +11,8 @@ import pandas as pd
 from ...dataset import Edit, ReadOptions
 from ...errors import DatasetError
 from .folders import require_inside
-from .raw_rows import KINDS, RawRows
+from .headers import with_named_label
+from .raw_rows import RawRows, raw_rows_of
 from .row_files import read_rows
 from .spelling import spell_label
 from .splits import SPLIT_NAMES
@@ -36,6 +37,7 @@ class RowFiles:
     label: str
     split: str | None
     columns: Mapping[str, str] = field(default_factory=dict)
+    reading: ReadOptions = field(default_factory=ReadOptions)
 
     def column(self, name: str) -> str:
         """A column's name in the files."""
@@ -43,7 +45,7 @@ class RowFiles:
 
     def raw(self) -> dict[str, RawRows]:
         """The raw rows of each file. Raises DatasetError for one whose rows can't be told apart safely."""
-        raw_rows: dict[str, RawRows] = {name: KINDS[path.suffix.lower()](path) for name, path in self.paths.items()}
+        raw_rows = {name: raw_rows_of(path, self.reading) for name, path in self.paths.items()}
         for part in self.parts:
             if len(raw_rows[part.name]) != len(part.rows):
                 raise DatasetError(
@@ -66,13 +68,14 @@ def describe_files(
     label = label_column(list(frame.columns), reading.label, str(root), known_labels)
     split_column = row_splits(root, frame, parts, "", reading, label)[1]
     by_parts = len({part.split for part in parts}) > 1
-    return RowFiles(root, parts, paths, frame, label, None if by_parts else split_column, columns or {})
+    return RowFiles(root, parts, paths, frame, label, None if by_parts else split_column, columns or {}, reading)
 
 
-def rewrite_files(path: Path, endings: Sequence[str], reading: ReadOptions, edits: Mapping[str, Edit]) -> None:
+def rewrite_files(path: Path, candidates: Sequence[Path], reading: ReadOptions, edits: Mapping[str, Edit]) -> None:
     """Edit the files that `tables.load_files` reads."""
-    located = locate_files(path, endings, reading)
-    parts = [Part(name, split, read_rows(file)) for name, split, file in located]
+    located = locate_files(path, candidates, reading)
+    parts = [Part(name, split, read_rows(file, reading)) for name, split, file in located]
+    reading = with_named_label(path, parts[0].rows, reading)
     files = describe_files(path, parts, {name: file for name, _, file in located}, reading)
     edit_rows(files, files.raw(), edits)
 

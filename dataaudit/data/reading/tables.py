@@ -1,7 +1,8 @@
 """Rows of files as a dataset: the split of each row, the target column, and texts or columns as inputs."""
 
+import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,31 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...dataset import SPLITS, Dataset, IgnoredPath, Layout, ReadOptions, Split, Track, UnreadableSample
+from ...dataset import (
+    HIDDEN,
+    NESTED,
+    SPLITS,
+    UNREAD,
+    Dataset,
+    IgnoredPath,
+    Layout,
+    ReadOptions,
+    Split,
+    Track,
+    UnreadableSample,
+)  # fmt: skip
 from ...errors import DatasetError
-from .folders import files_at
+from .folders import COUNTED, LAYOUT_FILE, is_hidden, walk
 from .frames import is_text, is_words, join_texts, row_digests, text_digests, typed
-from .row_files import path_text, read_rows
+from .headers import with_named_label
+from .json_rows import numbers_as_words
+from .row_files import READERS, read_rows
 from .splits import SPLIT_NAMES, resolve_splits, sample_rows, split_column
 from .targets import label_column, read_targets, require_enough
+from .text_files import ending, path_text, unpacked_name
 
+ROWS_ENDINGS = (*READERS, ".json", ".xls", ".xlsx", ".ods", ".feather", ".arrow", ".orc", ".avro", ".sqlite", ".pkl")
+"""Endings of files that may hold rows, whether they can be read or not."""
 PART = re.compile(r"(?P<name>[a-z]+)[-_.]?\d[\d\-_.of]*", re.IGNORECASE)
 """One of several files of a split, such as train-00000-of-00002."""
 
@@ -36,18 +54,22 @@ class Part:
     rows: pd.DataFrame
 
 
-def load_files(path: Path, endings: Sequence[str], format: str, reading: ReadOptions, track: Track) -> Dataset:
-    """Read the files at `path` with one of these endings: one file, or files named by split."""
-    files = locate_files(path, endings, reading)
+def load_files(path: Path, candidates: Sequence[Path], format: str, reading: ReadOptions, track: Track) -> Dataset:
+    """Read these files at `path`, or those that `reading` names: one file, or files named by split."""
+    files = locate_files(path, candidates, reading)
+    notes: list[str] = []
     parts = [
-        Part(name, split, read_rows(file)) for name, split, file in track(iter(files), "reading tables", len(files))
+        Part(name, split, read_rows(file, reading, notes))
+        for name, split, file in track(iter(files), "reading tables", len(files))
     ]
-    return assembled(path, parts, "split files", format, reading, [])
+    reading = with_named_label(path, parts[0].rows, reading)
+    ignored = _unread(path, [file for _, _, file in files])
+    return assembled(path, parts, "split files", format, reading, notes, ignored)
 
 
-def locate_files(path: Path, endings: Sequence[str], reading: ReadOptions) -> list[tuple[str, Split | None, Path]]:
+def locate_files(path: Path, candidates: Sequence[Path], reading: ReadOptions) -> list[tuple[str, Split | None, Path]]:
     """(prefix of ids, split, file) of the files that hold the rows, in the rows' order."""
-    files = reading.files or _files_by_split(path, files_at(path, endings))
+    files = reading.files or _files_by_split(path, candidates)
     ordered = [(split, file) for split in (*SPLITS, None) for file in files.get(split, ())]
     names = [file.relative_to(path).as_posix() if path.is_dir() else file.name for _, file in ordered]
     return [(path_text(Path(name)), split, file) for name, (split, file) in zip(names, ordered, strict=True)]
@@ -56,8 +78,9 @@ def locate_files(path: Path, endings: Sequence[str], reading: ReadOptions) -> li
 def _files_by_split(path: Path, files: Sequence[Path]) -> Mapping[Split | None, Sequence[Path]]:
     by_name: dict[str, list[Path]] = {}
     for file in files:
-        part = PART.fullmatch(file.stem)
-        name = part["name"].lower() if part else file.stem.lower()
+        stem = Path(unpacked_name(file)).stem
+        part = PART.fullmatch(stem)
+        name = part["name"].lower() if part else stem.lower()
         by_name.setdefault(name, []).append(file)
     splits = {name: members for name, members in by_name.items() if name in SPLIT_NAMES}
     if len(files) == 1:
@@ -72,11 +95,31 @@ def _files_by_split(path: Path, files: Sequence[Path]) -> Mapping[Split | None, 
     by_split: dict[Split | None, Sequence[Path]] = {}
     for name, members in splits.items():
         split = SPLIT_NAMES[name]
-        unnumbered = [file for file in members if not PART.fullmatch(file.stem)]
+        unnumbered = [file for file in members if not PART.fullmatch(Path(unpacked_name(file)).stem)]
         if split in by_split or (unnumbered and len(members) > 1):
             raise DatasetError(f"{path}: several files name the {split} split: {listed}; keep one")
         by_split[split] = members
     return by_split
+
+
+def _unread(path: Path, files: Collection[Path]) -> list[IgnoredPath]:
+    """What lies beside the files that are read: files that may hold rows, and all others."""
+    ignored = []
+    for entry in sorted(path.iterdir()) if path.is_dir() else ():
+        if entry in files or entry.name == LAYOUT_FILE:
+            continue
+        name = path_text(Path(entry.name)) + "/" * entry.is_dir()
+        if is_hidden(entry.name):
+            ignored.append(IgnoredPath(name, HIDDEN))
+        else:
+            ignored.append(IgnoredPath(name, UNREAD if _may_hold_rows(entry) else "no file of rows"))
+    return ignored
+
+
+def _may_hold_rows(entry: Path) -> bool:
+    if entry.is_dir():
+        return any(_may_hold_rows(folder / name) for folder, name in itertools.islice(walk(entry, []), COUNTED))
+    return ending(entry) in ROWS_ENDINGS and ending(entry) != ".txt"
 
 
 def assembled(
@@ -93,7 +136,7 @@ def assembled(
 
     Raises DatasetError if the parts' columns differ, or there is no target, no feature, no training row.
     """
-    frame = concatenate_parts(path, parts)
+    frame = numbers_as_words(concatenate_parts(path, parts), notes)
     columns = list(frame.columns)
     label = label_column(columns, reading.label, str(path), known_labels)
     targets = read_targets(frame[label], str(path))
@@ -109,7 +152,8 @@ def assembled(
     )
     rows = sample_rows(splits, targets.strata, reading, "rows", notes)
     require_enough(path, targets.task, splits[rows], targets.values[rows], rejected, "rows")
-    inputs, contents = _inputs(path, {name: frame[name].iloc[rows] for name in features}, reading, notes)
+    nested: list[IgnoredPath] = []
+    inputs, contents = _inputs(path, {name: frame[name].iloc[rows] for name in features}, reading, notes, nested)
     return Dataset(
         root=path,
         ids=tuple(f"{name}#{row}" for name, row in (ids[i] for i in rows)),
@@ -119,7 +163,7 @@ def assembled(
         class_names=targets.class_names,
         contents=contents,
         sources=(),
-        layout=Layout(format, origin, tuple(ignored), tuple(notes)),
+        layout=Layout(format, origin, (*ignored, *nested), tuple(notes)),
         rejected=rejected,
         modality="table" if isinstance(inputs, pd.DataFrame) else "text",
         task=targets.task,
@@ -177,12 +221,17 @@ def _feature_names(
 
 
 def _inputs(
-    path: Path, columns: Mapping[str, "pd.Series[Any]"], reading: ReadOptions, notes: list[str]
+    path: Path,
+    columns: Mapping[str, "pd.Series[Any]"],
+    reading: ReadOptions,
+    notes: list[str],
+    ignored: list[IgnoredPath],
 ) -> tuple[NDArray[np.object_] | pd.DataFrame, tuple[str, ...]]:
     typed_columns = {name: typed(column.reset_index(drop=True)) for name, column in columns.items()}
     nested = [name for name, column in typed_columns.items() if column is None]
     if nested:
         notes.append(f"left out, lists or records: {', '.join(nested)}")
+        ignored.extend(IgnoredPath(name, NESTED) for name in nested)
     usable = {name: column for name, column in typed_columns.items() if column is not None}
     if not usable:
         raise DatasetError(

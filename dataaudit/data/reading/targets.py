@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...dataset import STRATA, Task, UnreadableSample
 from ...errors import DatasetError
-from .frames import as_number
+from .frames import MISSING, as_number
 
 LABEL_NAMES = ("label", "labels", "target", "y", "class", "category")
 FEW_NUMBERS = 20
@@ -104,7 +104,8 @@ def read_targets(column: "pd.Series[Any]", where: str) -> Targets:
     Raises DatasetError for words that are nearly all different, and for values of no such kind.
     """
     values = column.astype(object).to_numpy()
-    missing = pd.isna(column).to_numpy() | np.array([isinstance(v, str) and not v.strip() for v in values], bool)
+    spelt_missing = [isinstance(value, str) and (value in MISSING or not value.strip()) for value in values]
+    missing = pd.isna(column).to_numpy() | np.array(spelt_missing, bool)
     reasons = np.where(missing, f"{NO_LABEL}: {column.name!r} is empty here", "").astype(object)
     present = [value for value, is_missing in zip(values, missing, strict=True) if not is_missing]
     if not present:

@@ -34,7 +34,7 @@ def test_a_file_alone_is_the_dataset(tmp_path: Path) -> None:
 
 
 def test_what_is_no_row_of_a_readable_text_file_is_left_out(tmp_path: Path) -> None:
-    (tmp_path / "broken.csv").write_text('a,b\n"1,2\n', encoding="utf-8")
-    (tmp_path / "latin.csv").write_bytes(b"a,b\n\xff,2\n")
+    (tmp_path / "broken.csv").write_text('"a","b"\n"1,2\n', encoding="utf-8")
+    (tmp_path / "latin.csv").write_bytes(b"a,b\n\x81,2\n")
     ids = ["train/c#/1.png", "x_test#1", "gone.csv#1", "broken.csv#0", "latin.csv#0", "rows.parquet#1", "a.csv#one"]
     assert line_numbers(tmp_path, ids) == {}
