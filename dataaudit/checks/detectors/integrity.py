@@ -20,7 +20,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from ...data.reading.pictures import NOT_LISTED
-from ...dataset import EMPTY_CLASS, EMPTY_SPLIT, HIDDEN, NO_FILE, STRAY, Dataset, UnreadableSample
+from ...dataset import BESIDE_SPLITS, EMPTY_CLASS, EMPTY_SPLIT, HIDDEN, NO_FILE, STRAY, Dataset, UnreadableSample
 from ...findings import Finding, Remedy, Severity, fingerprint
 from ..detection import CheckContext, Detection
 
@@ -36,6 +36,7 @@ KINDS = {
 }
 LEFT_OUT = (
     ("stray_files", Severity.LOW, STRAY, "images in no class folder, left out"),
+    ("stray_files", Severity.MEDIUM, BESIDE_SPLITS, "images in folders beside the split folders, left out"),
     ("empty_class", Severity.MEDIUM, EMPTY_CLASS, "class folders without an image"),
     ("empty_split", Severity.MEDIUM, EMPTY_SPLIT, "split folders without an image"),
     ("dead_links", Severity.MEDIUM, NO_FILE, "images that are links to nothing or no regular file"),

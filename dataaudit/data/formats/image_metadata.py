@@ -20,7 +20,9 @@ from ..reading.folders import free_path, is_hidden, require_inside, resolve_insi
 from ..reading.pictures import NOT_LISTED, ImageFile, read_pictures
 from ..reading.row_edits import RowFiles, edit_rows
 from ..reading.row_files import path_text, read_rows
-from ..reading.splits import SPLIT_NAMES, require_one_name_per_split, resolve_splits, sample_rows, split_column
+from ..reading.split_columns import split_column
+from ..reading.split_names import require_one_name_per_split, split_of
+from ..reading.splits import resolve_splits, sample_rows
 from ..reading.tables import Part
 from ..reading.targets import label_column, read_targets, require_enough
 
@@ -73,7 +75,7 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
     column = split_column(path, frame, reading.split, {label, FILE_NAME})
     origin = "split folders"
     if column is not None and len(set(named_splits)) == 1:
-        named_splits, origin = list(column.splits), f"split column {column.name!r}"
+        named_splits, origin = list(column.splits), column.origin
     used = {FILE_NAME, label, *([column.name] if column else [])}
     if set(columns) - used:
         notes.append(f"columns that are not used: {', '.join(sorted(set(columns) - used))}")
@@ -154,8 +156,8 @@ def _metadata_candidates(path: Path) -> Iterator[tuple[Path, Split | None]]:
     """Metadata files that may be there, with the split of the folder they lie in."""
     yield from ((path / name, None) for name in NAMES)
     for folder in sorted(path.iterdir()):
-        if folder.name.lower() in SPLIT_NAMES:
-            yield from ((folder / name, SPLIT_NAMES[folder.name.lower()]) for name in NAMES)
+        if (split := split_of(folder.name)) is not None:
+            yield from ((folder / name, split) for name in NAMES)
 
 
 def _has_file_names(file: Path) -> bool:

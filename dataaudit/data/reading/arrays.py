@@ -17,7 +17,8 @@ from ...errors import DatasetError
 from ..images import Decoded, resized
 from .pictures import working_size
 from .row_files import path_text
-from .splits import SPLIT_NAMES, resolve_splits, sample_rows
+from .split_names import SPLIT_NAMES
+from .splits import resolve_splits, sample_rows
 from .targets import Targets, read_targets, require_enough
 
 INPUTS = ("x", "images", "data", "inputs", "features")

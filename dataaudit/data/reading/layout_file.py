@@ -22,7 +22,7 @@ from typing import Any
 from ...dataset import ReadOptions, Split
 from ...errors import DatasetError
 from .folders import LAYOUT_FILE, resolve_inside
-from .splits import SPLIT_NAMES, require_one_name_per_split
+from .split_names import SPLIT_NAMES, require_one_name_per_split
 
 KEYS = ("format", "label", "split", "text", "drop", "files")
 

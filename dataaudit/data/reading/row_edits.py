@@ -14,7 +14,7 @@ from .folders import require_inside
 from .raw_rows import KINDS, RawRows
 from .row_files import read_rows
 from .spelling import spell_label
-from .splits import SPLIT_NAMES
+from .split_columns import split_column
 from .tables import Part, concatenate_parts, locate_files, row_splits
 from .targets import label_column, read_targets
 
@@ -64,9 +64,9 @@ def describe_files(
     """The roles of the parts' columns, determined as in `tables.assembled`."""
     frame = concatenate_parts(root, parts)
     label = label_column(list(frame.columns), reading.label, str(root), known_labels)
-    split_column = row_splits(root, frame, parts, "", reading, label)[1]
+    split_name = row_splits(root, frame, parts, "", reading, label)[1]
     by_parts = len({part.split for part in parts}) > 1
-    return RowFiles(root, parts, paths, frame, label, None if by_parts else split_column, columns or {})
+    return RowFiles(root, parts, paths, frame, label, None if by_parts else split_name, columns or {})
 
 
 def rewrite_files(path: Path, endings: Sequence[str], reading: ReadOptions, edits: Mapping[str, Edit]) -> None:
@@ -89,7 +89,7 @@ def edit_rows(
     ids = [f"{part.name}#{row}" for part in files.parts for row in range(len(part.rows))]
     position = {id: i for i, id in enumerate(ids)}
     speller = _Speller(files, raw)
-    split_spellings = _split_spellings(files)
+    split_spellings = _split_spellings(files, raw)
     removed: dict[str, set[int]] = defaultdict(set)
     moved_in: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     changed = set()
@@ -123,11 +123,15 @@ def _name_and_row(id: str) -> tuple[str, int]:
     return name, int(row)
 
 
-def _split_spellings(files: RowFiles) -> dict[str, Any]:
-    """The first spelling of each split in the split column."""
+def _split_spellings(files: RowFiles, raw: Mapping[str, RawRows]) -> dict[str, Any]:
+    """The first value of each split in the split column, as the files spell it."""
+    if files.split is None:
+        return {}
+    column = split_column(files.root, files.frame, files.split, ())
+    values = [value for part in files.parts for value in raw[part.name].values(files.column(files.split))]
     spellings: dict[str, Any] = {}
-    for value in () if files.split is None else files.frame[files.split].unique():
-        spellings.setdefault(SPLIT_NAMES[str(value).strip().lower()], value)
+    for split, value in zip(column.splits if column else (), values, strict=True):
+        spellings.setdefault(split, value)
     return spellings
 
 

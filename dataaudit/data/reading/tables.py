@@ -1,6 +1,5 @@
 """Rows of files as a dataset: the split of each row, the target column, and texts or columns as inputs."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,10 @@ from ...errors import DatasetError
 from .folders import files_at
 from .frames import is_text, is_words, join_texts, row_digests, text_digests, typed
 from .row_files import path_text, read_rows
-from .splits import SPLIT_NAMES, resolve_splits, sample_rows, split_column
+from .split_columns import split_column, unused_split_columns
+from .split_names import note_of_names, parse_split, require_one_name_per_split, splits_of
+from .splits import resolve_splits, sample_rows
 from .targets import label_column, read_targets, require_enough
-
-PART = re.compile(r"(?P<name>[a-z]+)[-_.]?\d[\d\-_.of]*", re.IGNORECASE)
-"""One of several files of a split, such as train-00000-of-00002."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,8 @@ def load_files(path: Path, endings: Sequence[str], format: str, reading: ReadOpt
     parts = [
         Part(name, split, read_rows(file)) for name, split, file in track(iter(files), "reading tables", len(files))
     ]
-    return assembled(path, parts, "split files", format, reading, [])
+    notes = [] if reading.files else note_of_names([Path(part.name).stem for part in parts if part.split])
+    return assembled(path, parts, "split files", format, reading, notes)
 
 
 def locate_files(path: Path, endings: Sequence[str], reading: ReadOptions) -> list[tuple[str, Split | None, Path]]:
@@ -54,29 +53,19 @@ def locate_files(path: Path, endings: Sequence[str], reading: ReadOptions) -> li
 
 
 def _files_by_split(path: Path, files: Sequence[Path]) -> Mapping[Split | None, Sequence[Path]]:
-    by_name: dict[str, list[Path]] = {}
-    for file in files:
-        part = PART.fullmatch(file.stem)
-        name = part["name"].lower() if part else file.stem.lower()
-        by_name.setdefault(name, []).append(file)
-    splits = {name: members for name, members in by_name.items() if name in SPLIT_NAMES}
+    stems = [file.stem for file in files]
     if len(files) == 1:
-        return {SPLIT_NAMES[next(iter(splits))] if splits else None: files}
-    listed = ", ".join(path_text(Path(file.name)) for file in files[:8])
-    unassigned = [file for name, members in by_name.items() if name not in splits for file in members]
-    if unassigned:
+        name = parse_split(stems[0])
+        return {name.split if name is not None and name.is_plain else None: files}
+    splits = splits_of(stems)
+    if None in splits:
+        listed = ", ".join(path_text(Path(file.name)) for file in files[:8])
         raise DatasetError(
             f"{path}: expected one file, or files named by split such as train.csv and test.csv; found {listed}; "
             "name the file itself, or say in dataaudit.toml which file is which split"
         )
-    by_split: dict[Split | None, Sequence[Path]] = {}
-    for name, members in splits.items():
-        split = SPLIT_NAMES[name]
-        unnumbered = [file for file in members if not PART.fullmatch(file.stem)]
-        if split in by_split or (unnumbered and len(members) > 1):
-            raise DatasetError(f"{path}: several files name the {split} split: {listed}; keep one")
-        by_split[split] = members
-    return by_split
+    require_one_name_per_split(path, stems, "files")
+    return {split: [file for file, other in zip(files, splits, strict=True) if other == split] for split in splits}
 
 
 def assembled(
@@ -99,7 +88,12 @@ def assembled(
     targets = read_targets(frame[label], str(path))
     notes.append(f"the target is the column {label!r}; {targets.note}")
     named_splits, split_name, origin = row_splits(path, frame, parts, origin, reading, label)
-    features = _feature_names(path, frame, {label} | ({split_name} if split_name else set()), reading, notes)
+    used = {label} | ({split_name} if split_name else set())
+    notes += [
+        f"the column {name!r} names splits and is read as a feature; dataaudit.toml can say [layout] split = {name!r}"
+        for name in unused_split_columns(frame, used)
+    ]
+    features = _feature_names(path, frame, used, reading, notes)
     ids = [(part.name, row) for part in parts for row in range(len(part.rows))]
     splits, origin = resolve_splits(path, named_splits, targets.strata, origin, "rows", reading.seed, notes)
     unusable = np.flatnonzero(~targets.usable)
@@ -159,7 +153,7 @@ def row_splits(
         return by_part, None, origin
     if len(set(by_part)) > 1:  # the parts have their splits already
         return by_part, column.name, origin
-    return list(column.splits), column.name, f"split column {column.name!r}"
+    return list(column.splits), column.name, column.origin
 
 
 def _feature_names(
