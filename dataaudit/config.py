@@ -5,6 +5,7 @@ from pathlib import Path
 
 from joblib import cpu_count
 
+from .dataset import TASKS, Task
 from .errors import InputError
 from .verdict.policy import Policy
 
@@ -27,6 +28,7 @@ class AuditConfig:
     baseline   file of accepted findings, which do not fail the verdict
     settings   files that options and policy come from
     label      column or array that holds the targets, where the usual names don't tell
+    task       what the targets are, where their values don't tell: "classification", "regression" or "multilabel"
     learner    what is trained, see `learner_spec.learner_of`; the modality's own by default
     rows       training rows audited at most; of more, a sample is drawn
     checkpoints   trained models of the learner, which are attributed in place of models trained here
@@ -53,6 +55,7 @@ class AuditConfig:
     retrain: bool = False
     any_code: bool = False
     samples: bool = True
+    task: Task | None = None
 
     def __post_init__(self) -> None:
         if not self.path.exists():
@@ -71,6 +74,8 @@ class AuditConfig:
             raise InputError(f"--brittle {self.brittle}: expected zero or more")
         if self.rows < MIN_ROWS:
             raise InputError(f"--rows {self.rows}: expected at least {MIN_ROWS}")
+        if self.task is not None and self.task not in TASKS:
+            raise InputError(f"--task {self.task}: expected {', '.join(TASKS[:-1])} or {TASKS[-1]}")
         if self.baseline is not None and not self.baseline.is_file():
             raise InputError(f"--baseline {self.baseline}: no such file; `dataaudit baseline` records one")
         for path in self.checkpoints:

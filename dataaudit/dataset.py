@@ -19,6 +19,7 @@ Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 Modality = Literal["image", "text", "table", "array"]
 Task = Literal["classification", "regression", "multilabel"]
+TASKS: tuple[Task, ...] = ("classification", "regression", "multilabel")
 STRATA = 10
 """Groups of about equal size that regression targets are divided into."""
 Item = TypeVar("Item")
@@ -249,6 +250,7 @@ class ReadOptions:
     text    columns that are texts, whatever they look like
     drop    columns that are no features
     files   the files of each split; empty where their names decide
+    task    what the targets are; None where their values decide
     """
 
     seed: int = 0
@@ -258,6 +260,7 @@ class ReadOptions:
     text: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     files: Mapping[Split | None, tuple[Path, ...]] = field(default_factory=dict)
+    task: Task | None = None
 
 
 @dataclass(frozen=True)

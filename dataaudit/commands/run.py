@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from ..config import AuditConfig
+from ..dataset import TASKS
 from ..findings import Severity
 from ..progress import terminal_track
 from ..reporting import terminal
@@ -30,6 +31,7 @@ FILE = click.Path(path_type=Path)
 )
 @click.option("--brittle", type=int, help="Predictions whose support is searched. Default: 2.")
 @click.option("--label", help="Column, field or array that holds the targets. Default: the usual names.")
+@click.option("--task", type=click.Choice(TASKS), help="What the targets are. Default: what their values say.")
 @click.option("--learner", metavar="SPEC", help="What is trained: a recipe as in text:C=1, or package.module:name.")
 @click.option("--rows", type=int, help="Training rows at most; of more, a sample is drawn. Default: 100000.")
 @click.option(

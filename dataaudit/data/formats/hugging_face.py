@@ -15,15 +15,16 @@ import pandas as pd
 from ...dataset import Dataset, Edit, IgnoredPath, Layout, ReadOptions, Track, UnreadableSample
 from ...errors import DatasetError
 from ..reading.folders import require_inside
+from ..reading.label_columns import label_column
 from ..reading.pictures import ImageFile, read_pictures
 from ..reading.row_edits import RowFiles, describe_files, edit_rows
 from ..reading.split_names import require_one_name_per_split, split_of
 from ..reading.splits import resolve_splits, sample_rows
 from ..reading.tables import Part, assembled
-from ..reading.targets import label_column, read_targets, require_enough
+from ..reading.targets import read_targets, require_enough
 
 EVIDENCE = 3
-LAYOUT_KEYS = frozenset({"label", "split", "text", "drop"})
+LAYOUT_KEYS = frozenset({"label", "task", "split", "text", "drop"})
 NO_IMAGE = "no image is stored in this row"
 
 
@@ -124,7 +125,9 @@ def _load_images(
     notes: list[str] = []
     columns = [name for name in next(iter(tables.values())).features if name != column]
     label = label_column(columns, reading.label, str(path), labels)
-    targets = read_targets(pd.concat([_frame(table, [label]) for table in tables.values()])[label], str(path))
+    targets = read_targets(
+        pd.concat([_frame(table, [label]) for table in tables.values()])[label], str(path), reading.task
+    )
     notes.append(f"the target is the column {label!r}; {targets.note}")
     if len(columns) > 1:
         notes.append(f"columns that are not used: {', '.join(name for name in columns if name != label)}")
@@ -182,7 +185,9 @@ def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapp
         )
     if pictures:
         frame = pd.concat([part.rows for part in parts], ignore_index=True)
-        files = RowFiles(copy, parts, paths, frame, label_column(columns, reading.label, str(copy), labels), None)
+        files = RowFiles(
+            copy, parts, paths, frame, [label_column(columns, reading.label, str(copy), labels)], None, reading.task
+        )
     else:
         files = describe_files(copy, parts, paths, reading, labels)
     edit_rows(files, {name: _SavedRows(table) for name, table in tables.items()}, edits)

@@ -20,6 +20,10 @@ DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)?")
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?(Z|[+-]\d{2}:?\d{2})?")
 
 
+class MissingWord(str):
+    """A word in a CSV file that stands for a missing value, such as NA; a label may be called so."""
+
+
 def typed(column: "pd.Series[Any]") -> "pd.Series[Any] | None":
     """The column in a type that says what it holds, or None if it holds lists or records.
 
@@ -40,7 +44,12 @@ def typed(column: "pd.Series[Any]") -> "pd.Series[Any] | None":
     if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype):
         is_integer = pd.api.types.is_signed_integer_dtype(dtype) and not column.hasnans
         return column.astype(np.int64 if is_integer else np.float64)
-    return _typed_objects(column)
+    return _typed_objects(_without_missing_words(column) if pd.api.types.is_object_dtype(dtype) else column)
+
+
+def _without_missing_words(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    values = [np.nan if isinstance(value, MissingWord) else value for value in column]
+    return pd.Series(values, column.index, object, name=column.name)
 
 
 def _typed_objects(column: "pd.Series[Any]") -> "pd.Series[Any] | None":

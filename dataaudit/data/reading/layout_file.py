@@ -3,6 +3,7 @@
     [layout]
     format = "table"                       # the format to read it in
     label = "income"                       # the column of the targets
+    task = "classification"                # what they are: or "regression", "multilabel"
     split = "part"                         # the column that names each row's split
     text = ["title", "body"]               # columns that are texts
     drop = ["customer"]                    # columns that are no features
@@ -19,12 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...dataset import ReadOptions, Split
+from ...dataset import TASKS, ReadOptions, Split, Task
 from ...errors import DatasetError
 from .folders import LAYOUT_FILE, resolve_inside
 from .split_names import SPLIT_NAMES, require_one_name_per_split
 
-KEYS = ("format", "label", "split", "text", "drop", "files")
+KEYS = ("format", "label", "task", "split", "text", "drop", "files")
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,13 @@ class FolderLayout:
     text: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     files: Mapping[Split | None, tuple[Path, ...]] = field(default_factory=dict)
+    task: Task | None = None
 
-    def reading(self, seed: int, label: str | None, max_rows: int) -> ReadOptions:
-        """How to read the folder; a label that the user names takes precedence over the file's."""
-        return ReadOptions(seed, label or self.label, max_rows, self.split, self.text, self.drop, self.files)
+    def reading(self, seed: int, label: str | None, max_rows: int, task: Task | None = None) -> ReadOptions:
+        """How to read the folder; a label or a task that the user names takes precedence over the file's."""
+        return ReadOptions(
+            seed, label or self.label, max_rows, self.split, self.text, self.drop, self.files, task or self.task
+        )
 
 
 def read_layout(folder: Path) -> FolderLayout:
@@ -79,6 +83,7 @@ def read_layout(folder: Path) -> FolderLayout:
         text=_strings(path, "text", table.get("text", [])),
         drop=_strings(path, "drop", table.get("drop", [])),
         files=_files(folder, path, table.get("files", {})),
+        task=_task(path, table.get("task")),
     )
 
 
@@ -91,6 +96,13 @@ def _optional_string(path: Path, table: Mapping[str, Any], key: str) -> str | No
     if value is not None and not isinstance(value, str):
         raise DatasetError(f"{path}: expected a word in quotes for {key!r}, found {value!r}")
     return value
+
+
+def _task(path: Path, value: Any) -> Task | None:
+    if value is not None and value not in TASKS:
+        raise DatasetError(f"{path}: expected task = one of {', '.join(TASKS)}, found {value!r}")
+    task: Task | None = value
+    return task
 
 
 def _strings(path: Path, key: str, value: Any) -> tuple[str, ...]:

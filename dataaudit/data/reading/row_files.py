@@ -13,6 +13,7 @@ import pandas as pd
 
 from ...dataset import as_text
 from ...errors import DatasetError
+from .frames import MissingWord
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "#N/A")
 """Cells of a CSV file that count as missing."""
@@ -67,7 +68,29 @@ def _delimited(path: Path) -> pd.DataFrame:
     except (ValueError, OverflowError) as error:  # pandas' parser errors are ValueErrors
         raise DatasetError(f"{path_text(path)}: not readable as a table: {error}") from error
     frame.columns = names
+    _keep_missing_words(path, separator, frame)
     return frame
+
+
+def _keep_missing_words(path: Path, separator: str, frame: pd.DataFrame) -> None:
+    """Put words that count as missing back into columns of words, as `MissingWord`: in labels they may be classes."""
+    places = [
+        place
+        for place in range(frame.shape[1])
+        if frame.iloc[:, place].hasnans and pd.api.types.infer_dtype(frame.iloc[:, place], skipna=True) == "string"
+    ]
+    if not places:
+        return
+    spelt = pd.read_csv(
+        path, sep=separator, header=0, names=list(frame.columns), usecols=places, index_col=False, dtype=str,
+        encoding="utf-8-sig", keep_default_na=False, na_values=[""],
+    )  # fmt: skip
+    for place in places:
+        name = frame.columns[place]
+        pairs = zip(frame.iloc[:, place], spelt[name], strict=True)
+        values = [MissingWord(word) if pd.isna(value) and isinstance(word, str) else value for value, word in pairs]
+        if any(isinstance(value, MissingWord) for value in values):
+            frame[name] = pd.Series(values, dtype=object)
 
 
 @contextmanager

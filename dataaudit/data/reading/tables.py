@@ -13,11 +13,12 @@ from ...dataset import SPLITS, Dataset, IgnoredPath, Layout, ReadOptions, Split,
 from ...errors import DatasetError
 from .folders import files_at
 from .frames import is_text, is_words, join_texts, row_digests, text_digests, typed
+from .label_columns import label_columns, target_values
 from .row_files import path_text, read_rows
 from .split_columns import split_column, unused_split_columns
 from .split_names import note_of_names, parse_split, require_one_name_per_split, splits_of
 from .splits import resolve_splits, sample_rows
-from .targets import label_column, read_targets, require_enough
+from .targets import read_targets, require_enough
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,11 @@ def assembled(
     Raises DatasetError if the parts' columns differ, or there is no target, no feature, no training row.
     """
     frame = concatenate_parts(path, parts)
-    columns = list(frame.columns)
-    label = label_column(columns, reading.label, str(path), known_labels)
-    targets = read_targets(frame[label], str(path))
-    notes.append(f"the target is the column {label!r}; {targets.note}")
-    named_splits, split_name, origin = row_splits(path, frame, parts, origin, reading, label)
-    used = {label} | ({split_name} if split_name else set())
+    labels = label_columns(frame, reading.label, str(path), known_labels)
+    targets = read_targets(target_values(frame, labels, str(path)), str(path), reading.task)
+    notes.append(f"the target is the column {' and '.join(map(repr, labels))}; {targets.note}")
+    named_splits, split_name, origin = row_splits(path, frame, parts, origin, reading, labels)
+    used = {*labels} | ({split_name} if split_name else set())
     notes += [
         f"the column {name!r} names splits and is read as a feature; dataaudit.toml can say [layout] split = {name!r}"
         for name in unused_split_columns(frame, used)
@@ -144,11 +144,11 @@ def concatenate_parts(path: Path, parts: Sequence[Part]) -> pd.DataFrame:
 
 
 def row_splits(
-    path: Path, frame: pd.DataFrame, parts: Sequence[Part], origin: str, reading: ReadOptions, label: str
+    path: Path, frame: pd.DataFrame, parts: Sequence[Part], origin: str, reading: ReadOptions, labels: Sequence[str]
 ) -> tuple[list[Split | None], str | None, str]:
     """(split of every row, split column even where the parts override it, what named the splits)."""
     by_part: list[Split | None] = [part.split for part in parts for _ in range(len(part.rows))]
-    column = split_column(path, frame, reading.split, {label})
+    column = split_column(path, frame, reading.split, labels)
     if column is None:
         return by_part, None, origin
     if len(set(by_part)) > 1:  # the parts have their splits already
