@@ -39,6 +39,7 @@ def silent(items: Iterable[Item], label: str, total: int) -> Iterator[Item]:
 HIDDEN = "hidden"
 STRAY = "not in a class folder"
 BESIDE_SPLITS = "beside the split folders"
+NO_IMAGE = "not an image"
 NO_FILE = "a link to nothing or not a regular file"
 EMPTY_CLASS = "an empty class: no image in it"
 EMPTY_SPLIT = "an empty split: no image in it"

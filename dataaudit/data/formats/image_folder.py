@@ -17,6 +17,7 @@ from ...dataset import (
     EMPTY_SPLIT,
     HIDDEN,
     NO_FILE,
+    NO_IMAGE,
     STRAY,
     Dataset,
     Edit,
@@ -29,7 +30,7 @@ from ...dataset import (
     as_text,
 )
 from ...errors import DatasetError
-from ..images import EXTENSIONS
+from ..images import EXTENSIONS, is_image
 from ..reading.folders import free_path, is_hidden, require_inside, walk
 from ..reading.pictures import ImageFile, read_pictures
 from ..reading.split_names import note_of_names, require_one_name_per_split, split_of
@@ -60,7 +61,7 @@ class _File:
 def matches(path: Path) -> bool:
     """A directory with at least one image in it."""
     try:
-        return path.is_dir() and any(Path(name).suffix.lower() in EXTENSIONS for _, name in walk(path, []))
+        return path.is_dir() and any(_looks_like_image(folder / name) for folder, name in walk(path, []))
     except (OSError, DatasetError):  # load() says which folder can't be listed
         return True
 
@@ -141,8 +142,8 @@ def _image_files(root: Path, ignored: list[IgnoredPath]) -> list[_File]:
         id = as_text("/".join(parts))
         if is_hidden(name):
             ignored.append(IgnoredPath(id, HIDDEN))
-        elif path.suffix.lower() not in EXTENSIONS:
-            ignored.append(IgnoredPath(id, f"not an image: {path.suffix or 'no extension'}"))
+        elif not is_image(path):
+            ignored.append(IgnoredPath(id, f"{NO_IMAGE}: {path.suffix or 'no extension'}"))
         elif has_splits and len(parts) > 1 and parts[0] not in split_folders:
             ignored.append(IgnoredPath(id, BESIDE_SPLITS))
         elif len(parts) < 2 + has_splits:
@@ -199,8 +200,13 @@ def _class_folders(folder: Path) -> set[str]:
     return {
         as_text(name)
         for name in folders
-        if any(Path(file).suffix.lower() in EXTENSIONS for _, file in walk(folder / name, []))
+        if any(_looks_like_image(below / file) for below, file in walk(folder / name, []))
     }
+
+
+def _looks_like_image(path: Path) -> bool:
+    """Whether a file is an image; of those with another ending none is opened, since there may be very many."""
+    return path.suffix.lower() in EXTENSIONS or (not path.suffix and is_image(path))
 
 
 def _too_few_classes(root: Path, files: list[_File]) -> str:

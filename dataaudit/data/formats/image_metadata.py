@@ -15,7 +15,7 @@ import pandas as pd
 
 from ...dataset import HIDDEN, Dataset, Edit, IgnoredPath, Layout, ReadOptions, Split, Track, UnreadableSample, as_text
 from ...errors import DatasetError
-from ..images import EXTENSIONS
+from ..images import is_image
 from ..reading.folders import free_path, is_hidden, require_inside, resolve_inside, walk
 from ..reading.label_columns import label_columns, target_values
 from ..reading.pictures import NOT_LISTED, ImageFile, read_pictures
@@ -198,6 +198,6 @@ def _unlisted_images(root: Path, ids: set[str]) -> Iterator[IgnoredPath]:
     ignored: list[IgnoredPath] = []
     for folder, name in walk(root, ignored):
         id = as_text((folder / name).relative_to(root).as_posix())
-        if Path(name).suffix.lower() in EXTENSIONS and id not in ids:
+        if id not in ids and is_image(folder / name):
             yield IgnoredPath(id, HIDDEN if is_hidden(name) else NOT_LISTED)
     yield from ignored

@@ -81,7 +81,7 @@ def target_values(frame: pd.DataFrame, columns: Sequence[str], where: str) -> "p
             row = int(np.flatnonzero(wrong)[0])
             raise DatasetError(
                 f"{where}: expected 0 or 1 in each of the columns {', '.join(columns)}, found "
-                f"{frame[name].iloc[row]!r} in {name!r}, data row {row}"
+                f"{str(frame[name].iloc[row])!r} in {name!r}, data row {row}"
             )
         marks[:, place] = numbers
     sets = np.empty(len(frame), object)

@@ -40,7 +40,7 @@ def test_another_number_in_such_a_column_is_refused_with_its_place(tmp_path: Pat
     path = comments(tmp_path)
     pd.read_csv(path).replace({"long": {0: 3}}).to_csv(path, index=False)
     with pytest.raises(
-        DatasetError, match=r"0 or 1 in each of the columns rude, long, spam, found 3 in 'long', data row 0"
+        DatasetError, match=r"0 or 1 in each of the columns rude, long, spam, found '3' in 'long', data row 0"
     ):
         recognised(path, "rude,long,spam")
 
