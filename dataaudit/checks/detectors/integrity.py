@@ -90,7 +90,7 @@ def detect(context: CheckContext) -> Detection:
                 )
             )
     for kind, severity, reason, description in LEFT_OUT:
-        paths = [item.path for item in dataset.layout.ignored if item.reason.partition(":")[0] == reason]
+        paths = [item.path for item in dataset.layout.ignored if f"{item.reason}:".startswith(f"{reason}:")]
         if paths:
             findings.append(
                 Finding(
