@@ -5,7 +5,7 @@ from pathlib import Path
 
 from joblib import cpu_count
 
-from .dataset import is_encoding
+from .dataset import TASKS, ReadOptions, Task, is_encoding
 from .errors import InputError
 from .verdict.policy import Policy
 
@@ -28,6 +28,7 @@ class AuditConfig:
     baseline   file of accepted findings, which do not fail the verdict
     settings   files that options and policy come from
     label      column or array that holds the targets, where the usual names don't tell
+    task       what the targets are, where their values don't tell: "classification", "regression" or "multilabel"
     learner    what is trained, see `learner_spec.learner_of`; the modality's own by default
     rows       training rows audited at most; of more, a sample is drawn
     header     whether the first row of a table in text names its columns; None where its cells tell
@@ -58,6 +59,7 @@ class AuditConfig:
     samples: bool = True
     header: bool | None = None
     encoding: str | None = None
+    task: Task | None = None
 
     def __post_init__(self) -> None:
         if not self.path.exists():
@@ -78,6 +80,8 @@ class AuditConfig:
             raise InputError(f"--rows {self.rows}: expected at least {MIN_ROWS}")
         if self.encoding is not None and not is_encoding(self.encoding):
             raise InputError(f"--encoding {self.encoding}: no such encoding; usual ones are utf-8, cp1252 and utf-16")
+        if self.task is not None and self.task not in TASKS:
+            raise InputError(f"--task {self.task}: expected {', '.join(TASKS[:-1])} or {TASKS[-1]}")
         if self.baseline is not None and not self.baseline.is_file():
             raise InputError(f"--baseline {self.baseline}: no such file; `dataaudit baseline` records one")
         for path in self.checkpoints:
@@ -99,6 +103,11 @@ class AuditConfig:
             raise InputError(
                 f"--output {self.directory}: results can't go into the dataset {self.path}; name a folder outside it"
             )
+
+    @property
+    def read_options(self) -> ReadOptions:
+        """How the dataset is to be read, as far as the user says."""
+        return ReadOptions(self.seed, self.label, self.rows, task=self.task, header=self.header, encoding=self.encoding)
 
     @property
     def pooled(self) -> bool:

@@ -19,6 +19,7 @@ Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 Modality = Literal["image", "text", "table", "array"]
 Task = Literal["classification", "regression", "multilabel"]
+TASKS: tuple[Task, ...] = ("classification", "regression", "multilabel")
 STRATA = 10
 """Groups of about equal size that regression targets are divided into."""
 Item = TypeVar("Item")
@@ -37,6 +38,8 @@ def silent(items: Iterable[Item], label: str, total: int) -> Iterator[Item]:
 
 HIDDEN = "hidden"
 STRAY = "not in a class folder"
+BESIDE_SPLITS = "beside the split folders"
+NO_IMAGE = "not an image"
 NO_FILE = "a link to nothing or not a regular file"
 EMPTY_CLASS = "an empty class: no image in it"
 EMPTY_SPLIT = "an empty split: no image in it"
@@ -261,6 +264,7 @@ class ReadOptions:
     files   the files of each split; empty where their names decide
     header  whether the first row of a table in text names its columns; None where its cells tell
     encoding   of text; None where its bytes tell
+    task    what the targets are; None where their values decide
     """
 
     seed: int = 0
@@ -272,6 +276,7 @@ class ReadOptions:
     files: Mapping[Split | None, tuple[Path, ...]] = field(default_factory=dict)
     header: bool | None = None
     encoding: str | None = None
+    task: Task | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 
 from ..config import AuditConfig
+from ..dataset import TASKS, Task
 from ..errors import InputError
 from ..progress import terminal_track
 from ..reporting import terminal
@@ -26,6 +27,7 @@ from ..verdict.audit_file import is_audit
 @click.option("--runs", type=int, default=24, show_default=True, help="Models in each of four pools, at least 16.")
 @click.option("--jobs", type=int, help="Training runs in parallel. Default: one per core.")
 @click.option("--label", help="Column, field or array with the targets. Default: the usual names.")
+@click.option("--task", type=click.Choice(TASKS), help="What the targets are. Default: what their values say.")
 @click.option("--rows", type=int, default=100_000, show_default=True, help="Maximum number of training rows.")
 @click.option(
     "--transform",
@@ -46,6 +48,7 @@ def compare(
     runs: int,
     jobs: int | None,
     label: str | None,
+    task: Task | None,
     rows: int,
     transforms: tuple[str, ...],
     alpha: float,
@@ -60,7 +63,7 @@ def compare(
         raise InputError(f"--alpha {alpha}: expected from 0.01 on, as there are 99 draws of chance, to below 1")
     if components < 1:
         raise InputError(f"--components {components}: expected one or more")
-    config = AuditConfig(dataset, output, seed, runs, jobs, label=label, rows=rows)
+    config = AuditConfig(dataset, output, seed, runs, jobs, label=label, rows=rows, task=task)
     if output is None:
         path = dataset.resolve()
         config = replace(config, output=path.with_name(f"{path.name}-comparison"))

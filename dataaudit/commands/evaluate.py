@@ -9,12 +9,13 @@ from rich.console import Console
 
 from .. import plugins
 from ..config import AuditConfig
+from ..dataset import TASKS
 from ..progress import terminal_track
 from ..reporting import terminal
 from ..verdict import gate
 from ..verdict.settings import read_settings
 
-SHARED = ("output", "seed", "runs", "jobs", "label", "learner")
+SHARED = ("output", "seed", "runs", "jobs", "label", "learner", "task")
 """Options that `run` has, too, and that settings from files may say."""
 
 
@@ -26,6 +27,7 @@ SHARED = ("output", "seed", "runs", "jobs", "label", "learner")
 @click.option("--runs", type=int, help="Models to train on random halves, at least 8. Default: 24.")
 @click.option("--jobs", type=int, help="Training runs in parallel. Default: one per core.")
 @click.option("--label", help="Column, field or array with the targets. Default: the usual names.")
+@click.option("--task", type=click.Choice(TASKS), help="What the targets are. Default: what their values say.")
 @click.option("--learner", metavar="SPEC", help="What is trained: a recipe as in text:C=1, or package.module:name.")
 @click.option(
     "--targets", type=int, default=6, show_default=True, help="Predictions whose most influential samples are removed."

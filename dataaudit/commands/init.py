@@ -42,11 +42,12 @@ TEMPLATE = """\
 # rows = 100000       # maximum number of training rows; of more, a sample is drawn
 # samples = true      # whether the report shows pictures, texts and rows of the data
 # label = "species"   # column, field or array with the targets; the usual names by default
+# task = "regression"  # what the targets are: or classification, multilabel; by default what their values say
 # learner = "image:epochs=20"     # a recipe; by default that of the kind of data. Code can be named by --learner only
 # output = "audit"    # where results go; next to the dataset by default
 
 # If a dataset's layout can't be detected, describe it in a dataaudit.toml in the dataset's own folder, in a table
-# [layout] with the keys format, label, split, text, drop and files.
+# [layout] with the keys format, label, task, split, text, drop and files.
 """
 
 

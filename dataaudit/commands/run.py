@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from ..config import AuditConfig
+from ..dataset import TASKS
 from ..findings import Severity
 from ..progress import terminal_track
 from ..reporting import terminal
@@ -29,6 +30,7 @@ FILE = click.Path(path_type=Path)
 )
 @click.option("--brittle", type=int, help="Predictions whose support set is searched. Default: 2.")
 @click.option("--label", help="Column, field or array with the targets. Default: the usual names.")
+@click.option("--task", type=click.Choice(TASKS), help="What the targets are. Default: what their values say.")
 @click.option("--header/--no-header", default=None, help="Whether a table's first row names its columns.")
 @click.option("--encoding", metavar="NAME", help="Encoding of text, such as cp1252. Default: UTF-8, else a said guess.")
 @click.option("--learner", metavar="SPEC", help="What is trained: a recipe as in text:C=1, or package.module:name.")

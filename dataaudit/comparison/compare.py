@@ -271,6 +271,7 @@ def _arguments(
         arguments += [f"--{name}", as_text(contender.source)]
     arguments += ["--seed", str(config.seed), "--runs", str(config.runs), "--rows", str(config.rows)]
     arguments += ["--label", config.label] if config.label is not None else []
+    arguments += ["--task", config.task] if config.task is not None else []
     for transform in transforms:
         arguments += ["--transform", transform.spec]
     return (*arguments, "--alpha", str(alpha), "--components", str(count))

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +13,27 @@ from PIL import ExifTags, Image, ImageOps
 
 from ..errors import DatasetError
 
-EXTENSIONS = frozenset(
-    {".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm"}
+EXTENSIONS = frozenset({
+    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".avif",
+    ".heic", ".heif", ".jp2",
+})  # fmt: skip
+SIGNATURE_BYTES = 16
+SIGNATURE = re.compile(
+    rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP|....ftyp(avif|heic|heix|mif1|msf1)", re.DOTALL
 )
+"""How a file of PNG, JPEG, GIF, WebP, AVIF or HEIC begins, whatever its name ends in."""
+NO_HEIF = "HEIC needs pillow-heif; install it with: pip install 'dataaudit[heic]'"
 
 GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
+
+
+try:
+    import pillow_heif  # optional
+except ImportError:
+    HAS_HEIF = False
+else:
+    pillow_heif.register_heif_opener()
+    HAS_HEIF = True
 
 
 @dataclass(frozen=True)
@@ -36,16 +53,32 @@ class Decoded:
         return hashlib.sha256(repr(content.shape).encode() + np.ascontiguousarray(content).tobytes()).hexdigest()
 
 
-def upright(image: Image.Image) -> Image.Image:
+def is_image(path: Path) -> bool:
+    """Whether a file is an image by its ending, else by how it begins. Never raises."""
+    if path.suffix.lower() in EXTENSIONS:
+        return True
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return SIGNATURE.match(file.read(SIGNATURE_BYTES)) is not None
+    except OSError:
+        return False
+
+
+def upright(image: Image.Image, depth: int | None = None) -> Image.Image:
     """Apply the EXIF rotation and convert to "L" or "RGB".
 
-    Transparent pixels are laid on white. Deeper images are scaled to 8 bits from the smallest of the ranges 0 to 1,
-    0 to 255, 0 to 65,535 and 0 to their own maximum that holds them (integers never from 0 to 1, 16-bit files always
-    from 65,535; negative values stretch the range downwards). Of an animation the first frame counts.
+    Transparent pixels are laid on white. 16-bit images are scaled to 8 bits from `depth` bits, by default as many as
+    their largest value has. Other deep images are scaled from the smallest of the ranges 0 to 1, 0 to 255, 0 to 65,535
+    and 0 to their own maximum that holds them (integers never from 0 to 1; negative values stretch the range
+    downwards). Of an animation the first frame counts.
     """
     image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image, np.uint16) // 257).astype(np.uint8))
+    if is_deep(image.mode):
+        values = np.asarray(image, np.uint16).astype(np.uint32)
+        top = 2 ** (depth or bits_of(int(values.max()))) - 1
+        return Image.fromarray((values.clip(0, top) * 255 // top).astype(np.uint8))
     if image.mode in ("I", "F"):
         values = np.nan_to_num(np.asarray(image, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
         ranges = [255.0, 65535.0] if image.mode == "I" else [1.0, 255.0, 65535.0]
@@ -56,6 +89,25 @@ def upright(image: Image.Image) -> Image.Image:
         layer = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
     return image.convert("L" if image.mode in ("1", "L") else "RGB")
+
+
+def is_deep(mode: str) -> bool:
+    """Whether images of this mode have 16 bits, of which the values may use fewer."""
+    return mode.startswith("I;16")
+
+
+def bits_of(value: int) -> int:
+    """Bits that a value needs, at least 8."""
+    return max(8, value.bit_length())
+
+
+def depth_of(path: Path) -> int:
+    """Bits that the values of a 16-bit image need; 0 for any other and for what can't be read."""
+    try:
+        with Image.open(path) as image:
+            return bits_of(int(np.asarray(image, np.uint16).max())) if is_deep(image.mode) else 0
+    except Exception:  # decode() says why when the pixels are read
+        return 0
 
 
 def header(path: Path) -> tuple[tuple[int, int], str] | None:
@@ -69,8 +121,8 @@ def header(path: Path) -> tuple[tuple[int, int], str] | None:
         return None
 
 
-def decode(path: Path) -> Decoded:
-    """Read one image file.
+def decode(path: Path, depth: int | None = None) -> Decoded:
+    """Read one image file; of 16-bit ones `depth` bits are used, by default as many as their largest value has.
 
     Raises DatasetError, saying why, for a file that is not an image, is cut off, is empty, or is so large when
     unpacked that it must be taken for an attack (Pillow's limit).
@@ -79,10 +131,12 @@ def decode(path: Path) -> Decoded:
         with Image.open(path) as image:
             pixels, limit = image.width * image.height, Image.MAX_IMAGE_PIXELS
             if limit is None or pixels <= limit:
-                return Decoded(np.asarray(upright(image)), image.mode)
+                return Decoded(np.asarray(upright(image, depth)), image.mode)
     except Image.DecompressionBombError as error:
         raise DatasetError(f"too many pixels: {error}") from error
     except Exception as error:  # Pillow's decoders raise whatever the broken bytes lead them to
+        if path.suffix.lower() in (".heic", ".heif") and not HAS_HEIF:
+            raise DatasetError(NO_HEIF) from error
         message = str(error).replace(repr(str(path)), repr(path.name)).replace(str(path), path.name)
         reason = message or type(error).__name__
         raise DatasetError(f"not readable as an image: {reason}") from error

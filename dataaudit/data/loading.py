@@ -24,12 +24,12 @@ def load(config: AuditConfig, track: Track) -> Dataset:
             f"{config.path / LAYOUT_FILE}: there is no format {layout.format!r}; there are: {', '.join(formats)}"
         )
     name = layout.format or _recognise(config.path, layout.files, formats)
-    unused = set(layout.keys) - {"format"} - getattr(formats[name], "LAYOUT_KEYS", frozenset({"label"}))
+    unused = set(layout.keys) - {"format"} - getattr(formats[name], "LAYOUT_KEYS", frozenset({"label", "task"}))
     if unused:
         raise DatasetError(
             f"{config.path / LAYOUT_FILE}: the format {name} has no use for {', '.join(sorted(unused))}; take it out"
         )
-    reading = layout.reading(config.seed, config.label, config.rows, config.header, config.encoding)
+    reading = layout.reading(config.read_options)
     dataset: Dataset = formats[name].load(config.path, reading, track)
     return dataset
 

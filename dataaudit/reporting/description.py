@@ -29,7 +29,8 @@ def describe_dataset(config: AuditConfig, dataset: Dataset) -> dict[str, Any]:
         "unreadable": len(dataset.rejected),
         "ignored": [{"path": item.path, "reason": item.reason} for item in dataset.layout.ignored],
         "notes": list(dataset.layout.notes),
-        "reading": {"seed": config.seed, "label": config.label, "rows": config.rows},
+        "reading": {"seed": config.seed, "label": config.label, "rows": config.rows}
+        | ({"task": config.task} if config.task else {}),
     }
 
 
@@ -55,7 +56,7 @@ def describe_learner(config: AuditConfig, pool: Pool, gradients_of: str | None) 
 
 
 def reproduction(config: AuditConfig, versions: Mapping[str, str], device: str) -> dict[str, Any]:
-    options = [("--label", config.label), ("--learner", config.learner)]
+    options = [("--label", config.label), ("--task", config.task), ("--learner", config.learner)]
     options += [("--checkpoint", as_text(str(path))) for path in config.checkpoints]
     chosen = [part for name, value in options if value is not None for part in (name, value)]
     chosen += ["--retrain"] * config.retrain + ["--unsafe-checkpoints"] * config.any_code

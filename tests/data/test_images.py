@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from dataaudit.data.images import EXTENSIONS, data_uri, decode, header, resized
+from dataaudit.data.images import EXTENSIONS, HAS_HEIF, data_uri, decode, depth_of, header, is_image, resized
 from dataaudit.errors import DatasetError
 
 Pixels = NDArray[np.uint8]
@@ -90,6 +90,8 @@ def test_a_16_bit_colour_png_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", sorted(EXTENSIONS))
 def test_every_extension_that_counts_as_an_image_can_be_read(tmp_path: Path, suffix: str) -> None:
     image = Image.fromarray(GREY).convert("1") if suffix == ".pbm" else Image.fromarray(GREY)
+    if suffix not in Image.registered_extensions():
+        pytest.skip(f"Pillow can't write {suffix} here")
     assert decode(saved(tmp_path / f"picture{suffix}", image)).pixels.shape[:2] == (9, 13)
 
 
@@ -292,3 +294,33 @@ def test_a_data_uri_holds_a_picture_no_larger_than_asked(tmp_path: Path, pixels:
     with Image.open(io.BytesIO(base64.b64decode(content))) as image:
         assert image.get_format_mimetype() == kind
         assert max(image.size) == min(50, max(pixels.shape[:2]))
+
+
+@pytest.mark.parametrize("form", ["png", "jpeg", "gif", "webp"])
+@pytest.mark.parametrize("name", ["no_ending", "wrong.bin", "UPPER.JPEG_LARGE"])
+def test_an_image_is_known_by_how_it_begins(tmp_path: Path, form: str, name: str) -> None:
+    Image.fromarray(GREY).save(tmp_path / name, form)
+    assert is_image(tmp_path / name)
+    assert decode(tmp_path / name).pixels.shape[:2] == (9, 13)
+
+
+def test_other_files_are_no_images(tmp_path: Path) -> None:
+    for name, content in (("README", b"GIF is a format"), ("a.txt", b""), ("b.json", b"{}")):
+        (tmp_path / name).write_bytes(content)
+        assert not is_image(tmp_path / name)
+    assert not is_image(tmp_path)
+    assert not is_image(tmp_path / "missing")
+
+
+@pytest.mark.skipif(HAS_HEIF, reason="pillow-heif is installed")
+def test_without_the_extra_an_heic_file_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0")
+    with pytest.raises(DatasetError, match=r"pip install 'dataaudit\[heic\]'"):
+        decode(tmp_path / "a.heic")
+
+
+def test_fewer_bits_than_16_are_scaled_from_their_own_range(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.png", np.array([[0, 2048, 4095]], np.uint16))
+    assert decode(path).pixels.tolist() == [[0, 127, 255]]
+    assert decode(path, 16).pixels.tolist() == [[0, 7, 15]]
+    assert (depth_of(path), depth_of(saved(tmp_path / "b.png", GREY))) == (12, 0)

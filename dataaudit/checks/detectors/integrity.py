@@ -1,8 +1,8 @@
 """Data integrity: unreadable samples, missing or empty classes, and files that were left out.
 
 ## What it finds
-Unreadable files and rows, class folders without a readable sample, classes missing from a split, and files left out
-because they are in no class folder.
+Unreadable files and rows, empty texts, class folders without a readable sample, classes missing from a split, and files
+left out because they are in no class folder or no images.
 
 ## Why it matters
 What is not read is not audited: a model trained on the rest differs from the one you think you train.
@@ -16,11 +16,21 @@ Repair or remove the files and rows; move stray files into a class folder; compl
 """
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from ...data.reading.pictures import NOT_LISTED
-from ...dataset import EMPTY_CLASS, EMPTY_SPLIT, HIDDEN, NO_FILE, STRAY, Dataset, UnreadableSample
+from ...dataset import (
+    BESIDE_SPLITS,
+    EMPTY_CLASS,
+    EMPTY_SPLIT,
+    HIDDEN,
+    NO_FILE,
+    NO_IMAGE,
+    STRAY,
+    Dataset,
+    UnreadableSample,
+)
 from ...findings import Finding, Remedy, Severity, fingerprint
 from ..detection import CheckContext, Detection
 
@@ -29,17 +39,21 @@ KINDS = {
     "missing_class": "Missing classes",
     "empty_class": "Empty class folders",
     "empty_split": "Empty split folders",
+    "empty_text": "Empty texts",
     "stray_files": "Images outside class folders",
     "dead_links": "Broken links",
     "unlisted_images": "Images missing from the metadata",
+    "other_files": "Files that are no images",
     "hidden_files": "Hidden files",
 }
 LEFT_OUT = (
     ("stray_files", Severity.LOW, STRAY, "images outside class folders, left out"),
+    ("stray_files", Severity.MEDIUM, BESIDE_SPLITS, "images in folders beside the split folders, left out"),
     ("empty_class", Severity.MEDIUM, EMPTY_CLASS, "class folders without an image"),
     ("empty_split", Severity.MEDIUM, EMPTY_SPLIT, "split folders without an image"),
     ("dead_links", Severity.MEDIUM, NO_FILE, "images that are broken links or no regular files"),
     ("unlisted_images", Severity.LOW, NOT_LISTED, "images that no metadata file lists, left out"),
+    ("other_files", Severity.INFO, NO_IMAGE, "files that are no images, left out"),
     ("hidden_files", Severity.INFO, HIDDEN, "hidden files or folders, left out"),
 )
 """(kind, severity, reason that a format gave for ignoring a path, description) of findings that list several paths."""
@@ -51,7 +65,7 @@ MANY = 5
 def detect(context: CheckContext) -> Detection:
     """See the module."""
     dataset = context.dataset
-    findings = list(_unreadable(dataset))
+    findings = [*_unreadable(dataset), *_empty_texts(dataset)]
     counts = dataset.counts()
     for split, class_counts in counts.items():
         missing = [name for name, count in class_counts.items() if count == 0]
@@ -76,7 +90,7 @@ def detect(context: CheckContext) -> Detection:
                 )
             )
     for kind, severity, reason, description in LEFT_OUT:
-        paths = [item.path for item in dataset.layout.ignored if item.reason == reason]
+        paths = [item.path for item in dataset.layout.ignored if f"{item.reason}:".startswith(f"{reason}:")]
         if paths:
             findings.append(
                 Finding(
@@ -124,6 +138,25 @@ def _unreadable(dataset: Dataset) -> Iterator[Finding]:
                 evidence={"split": split, "label": sample.label, "reason": reason},
                 remedies=(Remedy("remove", (sample.id,)),),
             )
+
+
+def _empty_texts(dataset: Dataset) -> Iterator[Finding]:
+    """One finding for all texts without a character that is no blank."""
+    rows = [row for row, text in enumerate(dataset.inputs) if not text.strip()] if dataset.modality == "text" else []
+    if rows:
+        ids = tuple(dataset.ids[row] for row in rows)
+        by_split = Counter(str(dataset.splits[row]) for row in rows)
+        where = ", ".join(f"{count:,} in {split}" for split, count in by_split.items())
+        yield Finding(
+            kind="empty_text",
+            severity=Severity.MEDIUM,
+            sample_ids=ids,
+            score=float(len(rows)),
+            message=f"{len(rows):,} texts are empty, {where}: such as {ids[0]}",
+            fingerprint=fingerprint("empty_text", [dataset.contents[row] for row in rows], "\0".join(ids)),
+            evidence={"count": len(rows), "counts": dict(by_split)},
+            remedies=(Remedy("remove", ids),),
+        )
 
 
 def _content(dataset: Dataset, sample: UnreadableSample) -> str:

@@ -43,6 +43,7 @@ from ...training.retraining import Retraining
 from ..detection import Calibration, CheckContext, Detection
 from ..labels.label_noise import cautious_shift, log_odds_shift, surest
 from ..labels.label_opinion import MIN_LABEL_COUNT, LabelOpinion, label_opinion, opinions_by_label
+from ..labels.label_spelling import same_spelling
 from ..labels.supporting_samples import supporting_samples
 from ..planting.labels import plant
 from ..proof import effect_over_seeds_and_samples, preference_verification, random_like
@@ -65,6 +66,7 @@ def detect(context: CheckContext) -> Detection:
     opinion = context.once(_opinion_of_given_labels)
     rival = opinion.verdicts.rival
     wrong = opinion.wrong(log_odds_shift(context.calibration))
+    wrong = np.where(same_spelling(dataset.class_names, labels, rival), 0.0, wrong)  # see the check label_spelling
     rows, q = surest(wrong)
     columns = {
         "label_quality": np.where(opinion.assessable, 1 - wrong, np.nan),

@@ -16,11 +16,11 @@ from ...files import rebuilding
 from ..reading.folders import resolve_inside
 from ..reading.row_edits import describe_files, edit_rows
 from ..reading.row_files import READERS, read_rows
-from ..reading.splits import SPLIT_NAMES, require_one_name_per_split
+from ..reading.split_names import require_one_name_per_split, split_of
 from ..reading.tables import Part, assembled
 
 EVIDENCE = 3
-LAYOUT_KEYS = frozenset({"label", "split", "text", "drop"})
+LAYOUT_KEYS = frozenset({"label", "task", "split", "text", "drop"})
 NAMES = ("croissant.json", "metadata.json")
 MOST_BYTES = 16 << 20
 """Of a description; a larger JSON file is none."""
@@ -122,7 +122,7 @@ def _read_described(path: Path, reading: ReadOptions, notes: list[str], track: T
             f"({', '.join(READERS)}), found none"
         )
     if len(sets) > 1:
-        unknown = [name for name, _, _ in sets if name.lower() not in SPLIT_NAMES]
+        unknown = [name for name, _, _ in sets if split_of(name) is None]
         if unknown:
             raise DatasetError(
                 f"{where}: expected one recordSet of rows, or sets named train, test, ...; found "
@@ -137,7 +137,7 @@ def _read_described(path: Path, reading: ReadOptions, notes: list[str], track: T
         if missing:
             raise DatasetError(f"{where}: {name} names the column {missing[0]!r}, which {file.name} has not")
         frame = pd.DataFrame({field: rows[column] for field, (column, _) in fields.items()})
-        parts.append(Part(file.relative_to(path).as_posix(), SPLIT_NAMES.get(name.lower()), frame))
+        parts.append(Part(file.relative_to(path).as_posix(), split_of(name), frame))
         files[parts[-1].name] = file
         columns.append({field: column for field, (column, _) in fields.items()})
         labels = [field for field, (_, is_label) in fields.items() if is_label]

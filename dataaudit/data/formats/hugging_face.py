@@ -12,17 +12,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...dataset import Dataset, Edit, IgnoredPath, Layout, ReadOptions, Split, Track, UnreadableSample
+from ...dataset import Dataset, Edit, IgnoredPath, Layout, ReadOptions, Track, UnreadableSample
 from ...errors import DatasetError
 from ..reading.folders import require_inside
+from ..reading.label_columns import label_column
 from ..reading.pictures import ImageFile, read_pictures
 from ..reading.row_edits import RowFiles, describe_files, edit_rows
-from ..reading.splits import SPLIT_NAMES, require_one_name_per_split, resolve_splits, sample_rows
+from ..reading.split_names import require_one_name_per_split, split_of
+from ..reading.splits import resolve_splits, sample_rows
 from ..reading.tables import Part, assembled
-from ..reading.targets import label_column, read_targets, require_enough
+from ..reading.targets import read_targets, require_enough
 
 EVIDENCE = 3
-LAYOUT_KEYS = frozenset({"label", "split", "text", "drop"})
+LAYOUT_KEYS = frozenset({"label", "task", "split", "text", "drop"})
 NO_IMAGE = "no image is stored in this row"
 
 
@@ -51,7 +53,7 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
         raise DatasetError(
             f"{path}: the column {binary[0]!r} is of {type(features[binary[0]]).__name__}, not supported"
         )
-    parts = [Part(name, _split(name), _frame(table, list(features))) for name, table in tables.items()]
+    parts = [Part(name, split_of(name), _frame(table, list(features))) for name, table in tables.items()]
     return assembled(path, parts, "splits", "hugging_face", reading, [], ignored, labels)
 
 
@@ -70,7 +72,7 @@ def _load_tables(path: Path) -> tuple[dict[str, Any], list[IgnoredPath]]:
         raise DatasetError(f"{path}: not readable as a folder of save_to_disk: {error}") from error
     if isinstance(loaded, datasets.Dataset):
         return {"rows": loaded}, []
-    tables = {name: table for name, table in loaded.items() if name.lower() in SPLIT_NAMES}
+    tables = {name: table for name, table in loaded.items() if split_of(name) is not None}
     if not tables:
         raise DatasetError(f"{path}: expected splits called train, test, ...; found {', '.join(loaded) or 'none'}")
     require_one_name_per_split(path, list(tables), "splits")
@@ -80,10 +82,6 @@ def _load_tables(path: Path) -> tuple[dict[str, Any], list[IgnoredPath]]:
             raise DatasetError(f"{path}: expected the same features in {first} and {name}, found {table.features}")
     ignored = [IgnoredPath(name, "not named like a split") for name in loaded if name not in tables]
     return tables, ignored
-
-
-def _split(name: str) -> Split | None:
-    return SPLIT_NAMES.get(name.lower())
 
 
 def _inner(feature: Any) -> Any:
@@ -127,12 +125,14 @@ def _load_images(
     notes: list[str] = []
     columns = [name for name in next(iter(tables.values())).features if name != column]
     label = label_column(columns, reading.label, str(path), labels)
-    targets = read_targets(pd.concat([_frame(table, [label]) for table in tables.values()])[label], str(path))
+    targets = read_targets(
+        pd.concat([_frame(table, [label]) for table in tables.values()])[label], str(path), reading.task
+    )
     notes.append(f"the target is the column {label!r}; {targets.note}")
     if len(columns) > 1:
         notes.append(f"columns that are not used: {', '.join(name for name in columns if name != label)}")
     origins = [(name, row) for name, table in tables.items() for row in range(len(table))]
-    named_splits = [_split(name) for name, _ in origins]
+    named_splits = [split_of(name) for name, _ in origins]
     splits, origin = resolve_splits(path, named_splits, targets.strata, "splits", "images", reading.seed, notes)
     stored = {name: table.cast_column(column, datasets.Image(decode=False)) for name, table in tables.items()}
     rejected = []
@@ -177,7 +177,7 @@ def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapp
     pictures = [name for name, feature in features.items() if type(feature).__name__ == "Image"]
     labels = [name for name, feature in features.items() if type(_inner(feature)).__name__ == "ClassLabel"]
     columns = [name for name in features if name not in pictures]
-    parts = [Part(name, _split(name), _frame(table, columns)) for name, table in tables.items()]
+    parts = [Part(name, split_of(name), _frame(table, columns)) for name, table in tables.items()]
     paths = {name: copy / name if (copy / "dataset_dict.json").is_file() else copy for name in tables}
     for path in paths.values():
         require_inside(
@@ -185,7 +185,9 @@ def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapp
         )
     if pictures:
         frame = pd.concat([part.rows for part in parts], ignore_index=True)
-        files = RowFiles(copy, parts, paths, frame, label_column(columns, reading.label, str(copy), labels), None)
+        files = RowFiles(
+            copy, parts, paths, frame, [label_column(columns, reading.label, str(copy), labels)], None, reading.task
+        )
     else:
         files = describe_files(copy, parts, paths, reading, labels)
     edit_rows(files, {name: _SavedRows(table) for name, table in tables.items()}, edits)

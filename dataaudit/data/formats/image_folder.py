@@ -1,10 +1,10 @@
 """Image folders: optional split folders, then class folders, then images at any depth.
 
-Split folders count as such only at the top level and only if all folders there are named like splits, so that a
-class may be called `train`. Without them a stratified fifth of the images becomes the test split.
+Split folders count as such only at the top level, and only if all folders there are named like splits, or a training
+and another split have a class in common: so a class may be called `train`, and a folder of plots beside train/ and
+test/ is none. Without split folders a stratified fifth of the images becomes the test split.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from ...dataset import (
+    BESIDE_SPLITS,
     EMPTY_CLASS,
     EMPTY_SPLIT,
     HIDDEN,
     NO_FILE,
+    NO_IMAGE,
     STRAY,
     Dataset,
     Edit,
@@ -28,13 +30,18 @@ from ...dataset import (
     as_text,
 )
 from ...errors import DatasetError
-from ..images import EXTENSIONS
+from ..images import EXTENSIONS, is_image
 from ..reading.folders import free_path, is_hidden, require_inside, walk
 from ..reading.pictures import ImageFile, read_pictures
-from ..reading.splits import SPLIT_NAMES, require_one_name_per_split, resolve_splits, sample_rows
+from ..reading.split_names import note_of_names, require_one_name_per_split, split_of
+from ..reading.splits import resolve_splits, sample_rows
 
 EVIDENCE = 1
 LAYOUT_KEYS: frozenset[str] = frozenset()
+OTHERWISE = (
+    "put the images into a folder for each class, or name their labels in a metadata.csv beside them with the columns "
+    "file_name and label"
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ class _File:
 def matches(path: Path) -> bool:
     """A directory with at least one image in it."""
     try:
-        return path.is_dir() and any(Path(name).suffix.lower() in EXTENSIONS for _, name in walk(path, []))
+        return path.is_dir() and any(_looks_like_image(folder / name) for folder, name in walk(path, []))
     except (OSError, DatasetError):  # load() says which folder can't be listed
         return True
 
@@ -70,11 +77,11 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
             f"{path}: labels are the names of class folders here, so --label {reading.label} says nothing"
         )
     ignored: list[IgnoredPath] = []
-    notes: list[str] = []
     files = _image_files(path, ignored)
+    notes = note_of_names(sorted({file.folders[0] for file in files if file.split}))
     classes = sorted({file.label for file in files})
     if len(classes) < 2:
-        raise DatasetError(_too_few_classes(path, classes))
+        raise DatasetError(_too_few_classes(path, files))
     targets = np.array([classes.index(file.label) for file in files], np.int64)
     named_splits = [file.split for file in files]
     splits, origin = resolve_splits(path, named_splits, targets, "split folders", "images", reading.seed, notes)
@@ -125,9 +132,9 @@ def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapp
 
 def _image_files(root: Path, ignored: list[IgnoredPath]) -> list[_File]:
     folders = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not is_hidden(entry.name))
-    has_splits = bool(folders) and all(name.lower() in SPLIT_NAMES for name in folders)
-    if has_splits:
-        require_one_name_per_split(root, folders, "folders")
+    split_folders = _split_folders(root, folders)
+    has_splits = bool(split_folders)
+    require_one_name_per_split(root, split_folders, "folders")
     files, with_images = [], set()
     for folder, name in walk(root, ignored):
         path = folder / name
@@ -135,23 +142,25 @@ def _image_files(root: Path, ignored: list[IgnoredPath]) -> list[_File]:
         id = as_text("/".join(parts))
         if is_hidden(name):
             ignored.append(IgnoredPath(id, HIDDEN))
-        elif path.suffix.lower() not in EXTENSIONS:
-            ignored.append(IgnoredPath(id, f"not an image: {path.suffix or 'no extension'}"))
+        elif not is_image(path):
+            ignored.append(IgnoredPath(id, f"{NO_IMAGE}: {path.suffix or 'no extension'}"))
+        elif has_splits and len(parts) > 1 and parts[0] not in split_folders:
+            ignored.append(IgnoredPath(id, BESIDE_SPLITS))
         elif len(parts) < 2 + has_splits:
             ignored.append(IgnoredPath(id, STRAY))
         elif not path.is_file():
             ignored.append(IgnoredPath(id, NO_FILE))
         else:
             with_images.add(parts[: 1 + has_splits])
-            split = SPLIT_NAMES[parts[0].lower()] if has_splits else None
+            split = split_of(parts[0]) if has_splits else None
             files.append(_File(path, id, split, parts[: 1 + has_splits]))
     if not files:
         raise DatasetError(
             f"{root}: expected {'split folders with ' if has_splits else ''}class folders with images "
             f"({', '.join(sorted(EXTENSIONS))}), found none; images without a class folder: "
-            f"{sum(item.reason == STRAY for item in ignored)}"
+            f"{sum(item.reason == STRAY for item in ignored)}; {OTHERWISE}"
         )
-    tops = [Path(name) for name in folders] if has_splits else [Path()]
+    tops = [Path(name) for name in split_folders] or [Path()]
     for top in tops:
         if has_splits and not any(key[0] == top.name for key in with_images):
             ignored.append(IgnoredPath(as_text(top.name) + "/", EMPTY_SPLIT))
@@ -163,14 +172,62 @@ def _image_files(root: Path, ignored: list[IgnoredPath]) -> list[_File]:
     return files
 
 
-def _too_few_classes(root: Path, classes: list[str]) -> str:
-    folder = root / classes[0]
-    hint = ""
-    if folder.is_dir():
-        deeper = sorted(as_text(entry.name) for entry in os.scandir(folder) if entry.is_dir())
-        if deeper:
-            hint = f"; it holds the folders {', '.join(deeper[:6])}: did you mean to audit {folder}?"
-    return f"{root}: expected at least two class folders, found one, {classes[0]!r}{hint}"
+def _split_folders(root: Path, folders: list[str]) -> list[str]:
+    """Those of the top folders that are splits; none where they are classes.
+
+    Raises DatasetError for a training folder beside others that are neither splits nor like it.
+    """
+    named = [name for name in folders if split_of(name) is not None]
+    if not named or named == folders:
+        return named
+    classes = {name: _class_folders(root / name) for name in folders}
+    splits = {split_of(name) for name in named}
+    if {"train"} < splits and set.intersection(*(classes[name] for name in named)):
+        return named
+    others = [name for name in folders if name not in named and not classes[name]]
+    if splits == {"train"} and len(classes[named[0]]) > 1 and others:
+        train, other = as_text(named[0]), as_text(others[0])
+        raise DatasetError(
+            f"{root}: {train!r} looks like a split, with the classes {', '.join(sorted(classes[named[0]])[:6])}, but "
+            f"{other!r} beside it like a class; move {other!r} out, or audit {root / named[0]}"
+        )
+    return []
+
+
+def _class_folders(folder: Path) -> set[str]:
+    """The folders in it that have an image at any depth."""
+    folders = {entry.name for entry in folder.iterdir() if entry.is_dir() and not is_hidden(entry.name)}
+    return {
+        as_text(name)
+        for name in folders
+        if any(_looks_like_image(below / file) for below, file in walk(folder / name, []))
+    }
+
+
+def _looks_like_image(path: Path) -> bool:
+    """Whether a file is an image; of those with another ending none is opened, since there may be very many."""
+    return path.suffix.lower() in EXTENSIONS or (not path.suffix and is_image(path))
+
+
+def _too_few_classes(root: Path, files: list[_File]) -> str:
+    """The error of a folder with images of one class only, and a way on that works."""
+    folder = root.joinpath(*files[0].folders)
+    message = f"{root}: expected at least two class folders, found one, {files[0].label!r}"
+    deeper = sorted(_class_folders(folder))
+    holds = f"{message}; it holds the folders {', '.join(deeper[:6])}"
+    if len(deeper) > 1 and files[0].split is None and _has_classes(folder):
+        return f"{holds}: did you mean to audit {folder}?"
+    if len(deeper) > 1:
+        return f"{holds}: if these are the classes, move them one folder up, out of {as_text(folder.name)!r}"
+    return f"{message}; {OTHERWISE}"
+
+
+def _has_classes(folder: Path) -> bool:
+    """Whether the folder could be audited by itself."""
+    try:
+        return len({file.label for file in _image_files(folder, [])}) > 1
+    except DatasetError:
+        return False
 
 
 def _require_enough(

@@ -15,18 +15,21 @@ import pandas as pd
 
 from ...dataset import HIDDEN, Dataset, Edit, IgnoredPath, Layout, ReadOptions, Split, Track, UnreadableSample, as_text
 from ...errors import DatasetError
-from ..images import EXTENSIONS
+from ..images import is_image
 from ..reading.folders import free_path, is_hidden, require_inside, resolve_inside, walk
+from ..reading.label_columns import label_columns, target_values
 from ..reading.pictures import NOT_LISTED, ImageFile, read_pictures
 from ..reading.row_edits import RowFiles, edit_rows
 from ..reading.row_files import read_rows
-from ..reading.splits import SPLIT_NAMES, require_one_name_per_split, resolve_splits, sample_rows, split_column
+from ..reading.split_columns import split_column
+from ..reading.split_names import require_one_name_per_split, split_of
+from ..reading.splits import resolve_splits, sample_rows
 from ..reading.tables import Part
-from ..reading.targets import label_column, read_targets, require_enough
+from ..reading.targets import read_targets, require_enough
 from ..reading.text_files import path_text
 
 EVIDENCE = 2
-LAYOUT_KEYS = frozenset({"label", "split"})
+LAYOUT_KEYS = frozenset({"label", "task", "split"})
 NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 FILE_NAME = "file_name"
 NO_SUCH_FILE = "listed, but there is no such file"
@@ -65,21 +68,22 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
         raise DatasetError(f"{path}: {duplicates[0]!r} is listed more than once; list every file in one row")
     frame = pd.concat([metadata.rows for metadata in metadata_files], ignore_index=True)
     columns = [str(name) for name in frame]
-    label = label_column([name for name in columns if name != FILE_NAME], reading.label, str(path))
-    targets = read_targets(frame[label], str(path))
-    notes.append(f"the target is the column {label!r}; {targets.note}")
+    labels = label_columns(frame, reading.label, str(path), excluded=FILE_NAME)
+    values = target_values(frame, labels, str(path))
+    targets = read_targets(values, str(path), reading.task)
+    notes.append(f"the target is the column {' and '.join(map(repr, labels))}; {targets.note}")
     named_splits: list[Split | None] = [
         metadata.split for metadata in metadata_files for _ in range(len(metadata.rows))
     ]
-    column = split_column(path, frame, reading.split, {label, FILE_NAME})
+    column = split_column(path, frame, reading.split, {*labels, FILE_NAME})
     origin = "split folders"
     if column is not None and len(set(named_splits)) == 1:
-        named_splits, origin = list(column.splits), f"split column {column.name!r}"
-    used = {FILE_NAME, label, *([column.name] if column else [])}
+        named_splits, origin = list(column.splits), column.origin
+    used = {FILE_NAME, *labels, *([column.name] if column else [])}
     if set(columns) - used:
         notes.append(f"columns that are not used: {', '.join(sorted(set(columns) - used))}")
     splits, origin = resolve_splits(path, named_splits, targets.strata, origin, "images", reading.seed, notes)
-    words = frame[label].astype(object).map(str, na_action="ignore").fillna("").tolist()
+    words = values.astype(object).map(str, na_action="ignore").fillna("").tolist()
 
     def unreadable(rows: Iterable[np.integer[Any]], reasons: Mapping[int, str]) -> Iterator[UnreadableSample]:
         return (UnreadableSample(ids[row], splits[row], words[row], reasons[int(row)]) for row in rows)
@@ -116,12 +120,12 @@ def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapp
         Part(path_text(metadata.path.relative_to(copy)), metadata.split, metadata.rows) for metadata in metadata_files
     ]
     frame = pd.concat([metadata.rows for metadata in metadata_files], ignore_index=True)
-    label = label_column([str(name) for name in frame if name != FILE_NAME], reading.label, str(copy))
-    column = split_column(copy, frame, reading.split, {label, FILE_NAME})
+    labels = label_columns(frame, reading.label, str(copy), excluded=FILE_NAME)
+    column = split_column(copy, frame, reading.split, {*labels, FILE_NAME})
     by_folder = len({metadata.split for metadata in metadata_files}) > 1
     split = None if by_folder or column is None else column.name
     paths = {part.name: metadata.path for part, metadata in zip(parts, metadata_files, strict=True)}
-    row_files = RowFiles(copy, parts, paths, frame, label, split, reading=reading)
+    row_files = RowFiles(copy, parts, paths, frame, labels, split, reading=reading)
     entries = {
         as_text(file.relative_to(copy).as_posix()): (f"{part.name}#{row}", file, metadata)
         for part, metadata in zip(parts, metadata_files, strict=True)
@@ -155,8 +159,8 @@ def _metadata_candidates(path: Path) -> Iterator[tuple[Path, Split | None]]:
     """Metadata files that may be there, with the split of the folder they lie in."""
     yield from ((path / name, None) for name in NAMES)
     for folder in sorted(path.iterdir()):
-        if folder.name.lower() in SPLIT_NAMES:
-            yield from ((folder / name, SPLIT_NAMES[folder.name.lower()]) for name in NAMES)
+        if (split := split_of(folder.name)) is not None:
+            yield from ((folder / name, split) for name in NAMES)
 
 
 def _has_file_names(file: Path) -> bool:
@@ -195,6 +199,6 @@ def _unlisted_images(root: Path, ids: set[str]) -> Iterator[IgnoredPath]:
     ignored: list[IgnoredPath] = []
     for folder, name in walk(root, ignored):
         id = as_text((folder / name).relative_to(root).as_posix())
-        if Path(name).suffix.lower() in EXTENSIONS and id not in ids:
+        if id not in ids and is_image(folder / name):
             yield IgnoredPath(id, HIDDEN if is_hidden(name) else NOT_LISTED)
     yield from ignored

@@ -10,12 +10,12 @@ from ...dataset import Dataset, Edit, ReadOptions, Track
 from ...errors import DatasetError
 from ..reading.row_edits import rewrite_files
 from ..reading.row_files import row_files_at
-from ..reading.splits import SPLIT_NAMES
+from ..reading.split_names import SPLIT_NAMES
 from ..reading.tables import load_files
 from ..reading.text_files import open_bytes, unpacked_name
 
 EVIDENCE = 1
-LAYOUT_KEYS = frozenset({"label", "split", "text", "drop", "files", "header", "encoding"})
+LAYOUT_KEYS = frozenset({"label", "task", "split", "text", "drop", "files", "header", "encoding"})
 ENDINGS: Sequence[str] = (".csv", ".tsv", ".parquet")
 TEXT_ENDINGS: Sequence[str] = (".txt", ".data", "")
 """Of files that are tables if they look like one: named themselves, or named by split in a folder."""

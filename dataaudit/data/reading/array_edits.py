@@ -21,7 +21,7 @@ def edited_arrays(
     Any other array with as many rows, and the same split in its name, loses the same rows.
     """
     pairs = pair_arrays(path, arrays, reading)[0]
-    targets = read_targets(target_column(path, pairs, reading)[0], str(path))
+    targets = read_targets(target_column(path, pairs, reading)[0], str(path), reading.task)
     values = {pair.name: pair.targets for pair in pairs}
     removed: dict[str, set[int]] = {pair.name: set() for pair in pairs}
     label_rows: dict[tuple[str, tuple[str, ...]], NDArray[Any]] = {}

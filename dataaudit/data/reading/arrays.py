@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +16,8 @@ from ...dataset import SPLITS, Dataset, IgnoredPath, Layout, Modality, ReadOptio
 from ...errors import DatasetError
 from ..images import Decoded, resized
 from .pictures import working_size
-from .splits import SPLIT_NAMES, resolve_splits, sample_rows
+from .split_names import SPLIT_NAMES
+from .splits import resolve_splits, sample_rows
 from .targets import Targets, read_targets, require_enough
 from .text_files import path_text
 
@@ -70,7 +71,7 @@ def dataset_of(
     notes: list[str] = []
     pairs, ignored = pair_arrays(path, arrays, reading)
     column, one_hot = target_column(path, pairs, reading)
-    targets = read_targets(column, str(path))
+    targets = read_targets(column, str(path), reading.task)
     notes.append(targets.note + (", one of them set in each row" if one_hot else ""))
     named_splits = [pair.split for pair in pairs for _ in range(pair.inputs.shape[0])]
     splits, origin = resolve_splits(path, named_splits, targets.strata, "split arrays", "rows", reading.seed, notes)
@@ -221,7 +222,7 @@ def _within_memory(inputs: StoredArray, reading: ReadOptions, notes: list[str]) 
     if max_rows >= reading.max_rows or inputs.shape[0] <= max_rows:
         return reading
     notes.append(f"a row takes {row_bytes:,} bytes: at most {max_rows:,} training rows are kept")
-    return ReadOptions(reading.seed, reading.label, max_rows)
+    return replace(reading, max_rows=max_rows)
 
 
 def _read_inputs(

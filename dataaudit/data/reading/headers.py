@@ -13,8 +13,8 @@ import pandas as pd
 from ...dataset import ReadOptions
 from ...errors import DatasetError
 from .frames import MISSING
-from .splits import SPLIT_COLUMNS
-from .targets import LABEL_NAMES
+from .label_columns import LABEL_NAMES
+from .split_columns import SPLIT_COLUMNS
 
 NUMERIC = 0.95
 """Least share of a column's cells that are numbers in a column of numbers."""

@@ -3,6 +3,7 @@
     [layout]
     format = "table"                       # the format to read it in
     label = "income"                       # the column of the targets
+    task = "classification"                # what they are: or "regression", "multilabel"
     split = "part"                         # the column that names each row's split
     text = ["title", "body"]               # columns that are texts
     drop = ["customer"]                    # columns that are no features
@@ -17,16 +18,16 @@ describes: nothing in it is run. Its other tables belong to others.
 import difflib
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ...dataset import ReadOptions, Split, is_encoding
+from ...dataset import TASKS, ReadOptions, Split, Task, is_encoding
 from ...errors import DatasetError
 from .folders import LAYOUT_FILE, resolve_inside
-from .splits import SPLIT_NAMES, require_one_name_per_split
+from .split_names import SPLIT_NAMES, require_one_name_per_split
 
-KEYS = ("format", "label", "split", "text", "drop", "files", "header", "encoding")
+KEYS = ("format", "label", "task", "split", "text", "drop", "files", "header", "encoding")
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,21 @@ class FolderLayout:
     files: Mapping[Split | None, tuple[Path, ...]] = field(default_factory=dict)
     header: bool | None = None
     encoding: str | None = None
+    task: Task | None = None
 
-    def reading(
-        self, seed: int, label: str | None, max_rows: int, header: bool | None = None, encoding: str | None = None
-    ) -> ReadOptions:
+    def reading(self, named: ReadOptions) -> ReadOptions:
         """How to read the folder; what the user names takes precedence over the file."""
-        return ReadOptions(
-            seed, label or self.label, max_rows, self.split, self.text, self.drop, self.files,
-            self.header if header is None else header, encoding or self.encoding,
-        )  # fmt: skip
+        return replace(
+            named,
+            label=named.label or self.label,
+            task=named.task or self.task,
+            header=self.header if named.header is None else named.header,
+            encoding=named.encoding or self.encoding,
+            split=self.split,
+            text=self.text,
+            drop=self.drop,
+            files=self.files,
+        )
 
 
 def read_layout(folder: Path) -> FolderLayout:
@@ -90,6 +97,7 @@ def read_layout(folder: Path) -> FolderLayout:
         files=_files(folder, path, table.get("files", {})),
         header=_optional_truth(path, table, "header"),
         encoding=_optional_encoding(path, table, "encoding"),
+        task=_task(path, table.get("task")),
     )
 
 
@@ -116,6 +124,13 @@ def _optional_encoding(path: Path, table: Mapping[str, Any], key: str) -> str | 
     if name is not None and not is_encoding(name):
         raise DatasetError(f"{path}: expected an encoding such as utf-8 or cp1252 for {key!r}, found {name!r}")
     return name
+
+
+def _task(path: Path, value: Any) -> Task | None:
+    if value is not None and value not in TASKS:
+        raise DatasetError(f"{path}: expected task = one of {', '.join(TASKS)}, found {value!r}")
+    task: Task | None = value
+    return task
 
 
 def _strings(path: Path, key: str, value: Any) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from ...dataset import Split, Track, UnreadableSample
 from ...errors import DatasetError
-from ..images import GREY_MODES, decode, header, resized
+from ..images import GREY_MODES, decode, depth_of, header, is_deep, resized
 
 OWN_SIZE = 48
 """Edge in pixels up to which images of one size are not resized."""
@@ -67,11 +67,12 @@ class Pictures:
 
 def read_pictures(files: Sequence[ImageFile], notes: list[str], track: Track) -> Pictures:
     """Decode all files; the size and colour that they are converted to are added to the notes."""
-    channels, height, width = _working_shape(files, notes, track)
+    channels, height, width, is_any_deep = _working_shape(files, notes, track)
+    depth = _depth(files, notes, track) if is_any_deep else None
 
     def read(path: Path) -> tuple[NDArray[np.uint8], str] | str:
         try:
-            decoded = decode(path)
+            decoded = decode(path, depth)
         except DatasetError as error:
             return str(error)
         return resized(decoded, channels, height, width), decoded.digest
@@ -98,7 +99,16 @@ def working_size(sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
     return edge, edge
 
 
-def _working_shape(files: Sequence[ImageFile], notes: list[str], track: Track) -> tuple[int, int, int]:
+def _depth(files: Sequence[ImageFile], notes: list[str], track: Track) -> int | None:
+    """Bits that the 16-bit images of the dataset use, one for all, so that the same value is the same grey."""
+    depth = max(_in_threads(depth_of, files, track, "reading image depths"))
+    if 0 < depth < 16:
+        notes.append(f"values of 16-bit images use {depth} bits: scaled from 0 to {2**depth - 1:,}")
+    return depth or None
+
+
+def _working_shape(files: Sequence[ImageFile], notes: list[str], track: Track) -> tuple[int, int, int, bool]:
+    """(channels, height, width) that the learner sees, and whether any image has 16 bits."""
     heads = [head for head in _in_threads(header, files, track, "reading image sizes") if head is not None]
     sizes = Counter(size for size, _ in heads)
     modes = Counter(mode for _, mode in heads)
@@ -108,7 +118,7 @@ def _working_shape(files: Sequence[ImageFile], notes: list[str], track: Track) -
     summary = f"{len(sizes)} image sizes, most common" if len(sizes) > 1 else "one image size,"
     notes.append(f"{summary} {common}; modes {', '.join(sorted(modes))}")
     notes.append(f"the learner sees {width}x{height} {'grey' if channels == 1 else 'RGB'} pixels")
-    return channels, height, width
+    return channels, height, width, any(map(is_deep, modes))
 
 
 def _in_threads(read: Callable[[Path], Result], files: Sequence[ImageFile], track: Track, label: str) -> list[Result]:

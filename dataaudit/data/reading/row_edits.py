@@ -12,12 +12,13 @@ from ...dataset import Edit, ReadOptions
 from ...errors import DatasetError
 from .folders import require_inside
 from .headers import with_named_label
+from .label_columns import label_columns, target_values
 from .raw_rows import RawRows, raw_rows_of
 from .row_files import read_rows
-from .spelling import spell_label
-from .splits import SPLIT_NAMES
+from .spelling import spell_label, spell_mark
+from .split_columns import split_column
 from .tables import Part, concatenate_parts, locate_files, row_splits
-from .targets import label_column, read_targets
+from .targets import read_targets
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class RowFiles:
 
     parts     as they were read, under the names that ids begin with
     paths     each part's file, by the part's name
+    labels    the column of the targets, or those of zeros and ones for each label of a set
     columns   the file's own name of a column, where it has another in `parts`
     split     the column that names splits; None where the parts do, or nothing does
     """
@@ -34,7 +36,7 @@ class RowFiles:
     parts: Sequence[Part]
     paths: Mapping[str, Path]
     frame: pd.DataFrame
-    label: str
+    labels: Sequence[str]
     split: str | None
     columns: Mapping[str, str] = field(default_factory=dict)
     reading: ReadOptions = field(default_factory=ReadOptions)
@@ -65,10 +67,10 @@ def describe_files(
 ) -> RowFiles:
     """The roles of the parts' columns, determined as in `tables.assembled`."""
     frame = concatenate_parts(root, parts)
-    label = label_column(list(frame.columns), reading.label, str(root), known_labels)
-    split_column = row_splits(root, frame, parts, "", reading, label)[1]
+    labels = label_columns(frame, reading.label, str(root), known_labels)
+    split_name = row_splits(root, frame, parts, "", reading, labels)[1]
     by_parts = len({part.split for part in parts}) > 1
-    return RowFiles(root, parts, paths, frame, label, None if by_parts else split_column, columns or {}, reading)
+    return RowFiles(root, parts, paths, frame, labels, None if by_parts else split_name, columns or {}, reading)
 
 
 def rewrite_files(path: Path, candidates: Sequence[Path], reading: ReadOptions, edits: Mapping[str, Edit]) -> None:
@@ -92,7 +94,7 @@ def edit_rows(
     ids = [f"{part.name}#{row}" for part in files.parts for row in range(len(part.rows))]
     position = {id: i for i, id in enumerate(ids)}
     speller = _Speller(files, raw)
-    split_spellings = _split_spellings(files)
+    split_spellings = _split_spellings(files, raw)
     removed: dict[str, set[int]] = defaultdict(set)
     moved_in: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     changed = set()
@@ -101,7 +103,8 @@ def edit_rows(
         changed.add(name)
         require_inside(files.root, files.paths[name], edit.findings)
         if edit.label is not None:
-            raw[name].put(row, files.column(files.label), speller.value(name, edit.label, edit.findings))
+            for column, value in speller.cells(name, edit.label, edit.findings).items():
+                raw[name].put(row, column, value)
         for column, value in cells.get(id, {}).items():
             raw[name].put(row, files.column(column), value)
         if edit.split is not None and files.split is not None:
@@ -126,11 +129,15 @@ def _name_and_row(id: str) -> tuple[str, int]:
     return name, int(row)
 
 
-def _split_spellings(files: RowFiles) -> dict[str, Any]:
-    """The first spelling of each split in the split column."""
+def _split_spellings(files: RowFiles, raw: Mapping[str, RawRows]) -> dict[str, Any]:
+    """The first value of each split in the split column, as the files spell it."""
+    if files.split is None:
+        return {}
+    column = split_column(files.root, files.frame, files.split, ())
+    values = [value for part in files.parts for value in raw[part.name].values(files.column(files.split))]
     spellings: dict[str, Any] = {}
-    for value in () if files.split is None else files.frame[files.split].unique():
-        spellings.setdefault(SPLIT_NAMES[str(value).strip().lower()], value)
+    for split, value in zip(column.splits if column else (), values, strict=True):
+        spellings.setdefault(split, value)
     return spellings
 
 
@@ -139,12 +146,23 @@ class _Speller:
 
     def __init__(self, files: RowFiles, raw: Mapping[str, RawRows]) -> None:
         self.raw = raw
-        self.targets = read_targets(files.frame[files.label], str(files.root))
-        self.labels = {name: rows.values(files.column(files.label)) for name, rows in raw.items()}
+        self.label_columns = {name: files.column(name) for name in files.labels}
+        values = target_values(files.frame, files.labels, str(files.root))
+        self.targets = read_targets(values, str(files.root), files.reading.task)
+        self.labels = {name: rows.values(self.label_columns[files.labels[0]]) for name, rows in raw.items()}
         sizes = [len(part.rows) for part in files.parts]
         self.starts = {part.name: sum(sizes[:i]) for i, part in enumerate(files.parts)}
         self.stored: dict[str, dict[int, Any]] = {}
         self.spellings: dict[tuple[str, tuple[str, ...]], Any] = {}
+
+    def cells(self, name: str, label: tuple[str, ...], findings: Sequence[str]) -> dict[str, Any]:
+        """The cells of a row with this label, by column of this file."""
+        if len(self.label_columns) == 1:
+            return dict.fromkeys(self.label_columns.values(), self.value(name, label, findings))
+        return {
+            column: spell_mark(label_name in label, self.raw[name].values(column))
+            for label_name, column in self.label_columns.items()
+        }
 
     def value(self, name: str, label: tuple[str, ...], findings: Sequence[str]) -> Any:
         """The label as this file spells it. Raises DatasetError where no file of its kind has such a label."""

@@ -26,10 +26,20 @@ def spell_label(label: Sequence[str], targets: Targets, stored: Mapping[int, Any
     example = next(value for row, value in stored.items() if usable[row])
     if targets.task == "regression":
         return _number(label[0], example)
+    if targets.separator:
+        joint = f"{targets.separator} " if f"{targets.separator} " in example else targets.separator
+        return joint.join(name for name in targets.class_names if name in label)
     usable_values = {row: value for row, value in stored.items() if usable[row]}
     lists = {row: json.loads(value) if isinstance(value, str) else list(value) for row, value in usable_values.items()}
     spelling = _label_list(label, targets, lists)
     return json.dumps(spelling, ensure_ascii=False) if isinstance(example, str) else spelling
+
+
+def spell_mark(is_set: bool, stored: Sequence[Any]) -> Any:
+    """Zero or one, as other rows of the column spell it."""
+    spelt = {str(value).strip(): value for value in stored}
+    words = ("1", "1.0", "True", "true") if is_set else ("0", "0.0", "False", "false")
+    return next((spelt[word] for word in words if word in spelt), int(is_set))
 
 
 def _number(word: str, example: Any) -> Any:

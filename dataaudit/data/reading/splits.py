@@ -1,68 +1,16 @@
-"""Splits: their names, drawing a test split where there is none, and sampling of splits that are too large."""
+"""Splits: drawing a test split where there is none, and sampling of splits that are too large."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ...dataset import DRAWN, SPLITS, ReadOptions, Split, stratified_split
 from ...errors import DatasetError
 
-SPLIT_NAMES: dict[str, Split] = {
-    "train": "train", "training": "train",
-    "val": "val", "valid": "val", "validation": "val", "dev": "val",
-    "test": "test", "testing": "test", "eval": "test", "evaluation": "test",
-}  # fmt: skip
-SPLIT_COLUMNS = ("split", "fold", "subset")
 TEST_FRACTION = 0.2
 IN_WORDS: dict[Split, str] = {"train": "training", "val": "validation", "test": "test"}
-
-
-def require_one_name_per_split(root: Path, names: Sequence[str], noun: str) -> None:
-    """Raise DatasetError if two of these names stand for the same split."""
-    for split in SPLITS:
-        duplicates = [name for name in names if SPLIT_NAMES[name.lower()] == split]
-        if len(duplicates) > 1:
-            raise DatasetError(f"{root}: the {noun} {' and '.join(duplicates)} both name the {split} split; merge them")
-
-
-@dataclass(frozen=True)
-class SplitColumn:
-    """A column that names the split of every row."""
-
-    name: str
-    splits: tuple[Split, ...]
-
-
-def split_column(
-    root: Path, frame: pd.DataFrame, requested: str | None, excluded: Collection[str]
-) -> SplitColumn | None:
-    """The requested column, else one called `split`, `fold` or `subset` whose values are names of splits.
-
-    excluded   columns that it can't be
-
-    Raises DatasetError for one that names splits in some rows only.
-    """
-    if requested is not None and requested not in frame.columns:
-        raise DatasetError(f"{root}: there is no column {requested!r} for the splits, as dataaudit.toml says")
-    candidates = [name for name in frame.columns if name.lower() in SPLIT_COLUMNS and name not in excluded]
-    for name in candidates if requested is None else [requested]:
-        values = (
-            frame[name].astype(object).map(lambda value: value.strip().lower() if isinstance(value, str) else value)
-        )
-        is_split_name = values.isin(list(SPLIT_NAMES)).to_numpy()
-        if is_split_name.all():
-            return SplitColumn(name, tuple(SPLIT_NAMES[value] for value in values))
-        if is_split_name.any() or requested is not None:
-            row = int(np.flatnonzero(~is_split_name)[0])
-            raise DatasetError(
-                f"{root}: expected names of splits ({', '.join(SPLIT_NAMES)}) in the column {name!r}, found "
-                f"{frame[name].iloc[row]!r} in data row {row}"
-            )
-    return None
 
 
 def resolve_splits(

@@ -1,7 +1,6 @@
 """Rows of files as a dataset: the split of each row, the target column, and texts or columns as inputs."""
 
 import itertools
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,15 +28,16 @@ from .folders import COUNTED, LAYOUT_FILE, is_hidden, walk
 from .frames import is_text, is_words, join_texts, row_digests, text_digests, typed
 from .headers import with_named_label
 from .json_rows import numbers_as_words
+from .label_columns import label_columns, target_values
 from .row_files import READERS, read_rows
-from .splits import SPLIT_NAMES, resolve_splits, sample_rows, split_column
-from .targets import label_column, read_targets, require_enough
+from .split_columns import split_column, unused_split_columns
+from .split_names import note_of_names, parse_split, require_one_name_per_split, splits_of
+from .splits import resolve_splits, sample_rows
+from .targets import read_targets, require_enough
 from .text_files import ending, path_text, unpacked_name
 
 ROWS_ENDINGS = (*READERS, ".json", ".xls", ".xlsx", ".ods", ".feather", ".arrow", ".orc", ".avro", ".sqlite", ".pkl")
 """Endings of files that may hold rows, whether they can be read or not."""
-PART = re.compile(r"(?P<name>[a-z]+)[-_.]?\d[\d\-_.of]*", re.IGNORECASE)
-"""One of several files of a split, such as train-00000-of-00002."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,8 @@ def load_files(path: Path, candidates: Sequence[Path], format: str, reading: Rea
         for name, split, file in track(iter(files), "reading tables", len(files))
     ]
     reading = with_named_label(path, parts[0].rows, reading)
+    if not reading.files:
+        notes += note_of_names([_stem(file) for _, split, file in files if split])
     ignored = _unread(path, [file for _, _, file in files])
     return assembled(path, parts, "split files", format, reading, notes, ignored)
 
@@ -76,30 +78,23 @@ def locate_files(path: Path, candidates: Sequence[Path], reading: ReadOptions) -
 
 
 def _files_by_split(path: Path, files: Sequence[Path]) -> Mapping[Split | None, Sequence[Path]]:
-    by_name: dict[str, list[Path]] = {}
-    for file in files:
-        stem = Path(unpacked_name(file)).stem
-        part = PART.fullmatch(stem)
-        name = part["name"].lower() if part else stem.lower()
-        by_name.setdefault(name, []).append(file)
-    splits = {name: members for name, members in by_name.items() if name in SPLIT_NAMES}
+    stems = [_stem(file) for file in files]
     if len(files) == 1:
-        return {SPLIT_NAMES[next(iter(splits))] if splits else None: files}
-    listed = ", ".join(path_text(Path(file.name)) for file in files[:8])
-    unassigned = [file for name, members in by_name.items() if name not in splits for file in members]
-    if unassigned:
+        name = parse_split(stems[0])
+        return {name.split if name is not None and name.is_plain else None: files}
+    splits = splits_of(stems)
+    if None in splits:
+        listed = ", ".join(path_text(Path(file.name)) for file in files[:8])
         raise DatasetError(
             f"{path}: expected one file, or files named by split such as train.csv and test.csv; found {listed}; "
             "name the file itself, or say in dataaudit.toml which file is which split"
         )
-    by_split: dict[Split | None, Sequence[Path]] = {}
-    for name, members in splits.items():
-        split = SPLIT_NAMES[name]
-        unnumbered = [file for file in members if not PART.fullmatch(Path(unpacked_name(file)).stem)]
-        if split in by_split or (unnumbered and len(members) > 1):
-            raise DatasetError(f"{path}: several files name the {split} split: {listed}; keep one")
-        by_split[split] = members
-    return by_split
+    require_one_name_per_split(path, stems, "files")
+    return {split: [file for file, other in zip(files, splits, strict=True) if other == split] for split in splits}
+
+
+def _stem(file: Path) -> str:
+    return Path(unpacked_name(file)).stem
 
 
 def _unread(path: Path, files: Collection[Path]) -> list[IgnoredPath]:
@@ -137,12 +132,16 @@ def assembled(
     Raises DatasetError if the parts' columns differ, or there is no target, no feature, no training row.
     """
     frame = numbers_as_words(concatenate_parts(path, parts), notes)
-    columns = list(frame.columns)
-    label = label_column(columns, reading.label, str(path), known_labels)
-    targets = read_targets(frame[label], str(path))
-    notes.append(f"the target is the column {label!r}; {targets.note}")
-    named_splits, split_name, origin = row_splits(path, frame, parts, origin, reading, label)
-    features = _feature_names(path, frame, {label} | ({split_name} if split_name else set()), reading, notes)
+    labels = label_columns(frame, reading.label, str(path), known_labels)
+    targets = read_targets(target_values(frame, labels, str(path)), str(path), reading.task)
+    notes.append(f"the target is the column {' and '.join(map(repr, labels))}; {targets.note}")
+    named_splits, split_name, origin = row_splits(path, frame, parts, origin, reading, labels)
+    used = {*labels} | ({split_name} if split_name else set())
+    notes += [
+        f"the column {name!r} names splits and is read as a feature; dataaudit.toml can say [layout] split = {name!r}"
+        for name in unused_split_columns(frame, used)
+    ]
+    features = _feature_names(path, frame, used, reading, notes)
     ids = [(part.name, row) for part in parts for row in range(len(part.rows))]
     splits, origin = resolve_splits(path, named_splits, targets.strata, origin, "rows", reading.seed, notes)
     unusable = np.flatnonzero(~targets.usable)
@@ -194,16 +193,16 @@ def concatenate_parts(path: Path, parts: Sequence[Part]) -> pd.DataFrame:
 
 
 def row_splits(
-    path: Path, frame: pd.DataFrame, parts: Sequence[Part], origin: str, reading: ReadOptions, label: str
+    path: Path, frame: pd.DataFrame, parts: Sequence[Part], origin: str, reading: ReadOptions, labels: Sequence[str]
 ) -> tuple[list[Split | None], str | None, str]:
     """(split of every row, split column even where the parts override it, what named the splits)."""
     by_part: list[Split | None] = [part.split for part in parts for _ in range(len(part.rows))]
-    column = split_column(path, frame, reading.split, {label})
+    column = split_column(path, frame, reading.split, labels)
     if column is None:
         return by_part, None, origin
     if len(set(by_part)) > 1:  # the parts have their splits already
         return by_part, column.name, origin
-    return list(column.splits), column.name, f"split column {column.name!r}"
+    return list(column.splits), column.name, column.origin
 
 
 def _feature_names(

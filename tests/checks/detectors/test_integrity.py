@@ -71,3 +71,14 @@ def test_a_row_is_known_again_by_what_it_holds_not_by_where_it_stands() -> None:
     many = [f"{number}" for number in range(8)]
     assert marks(*many) == marks(*many[::-1])
     assert marks(*many) != marks(*many[:-1], "other")
+
+
+def test_empty_texts_are_one_finding_with_all_ids() -> None:
+    dataset = make("text", "classification")
+    inputs = dataset.inputs.copy()
+    inputs[[0, 5, 250]] = ["", " \n", "\t"]
+    context = CheckContext(replace(dataset, inputs=inputs), None, None, 0, silent)  # type: ignore[arg-type]
+    (finding,) = integrity.detect(context).findings
+    assert (finding.kind, finding.severity) == ("empty_text", Severity.MEDIUM)
+    assert finding.sample_ids == finding.remedies[0].sample_ids == ("table.csv#0", "table.csv#5", "table.csv#250")
+    assert finding.message == "3 texts are empty, 2 in train, 1 in test: such as table.csv#0"

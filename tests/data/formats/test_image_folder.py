@@ -89,6 +89,40 @@ def test_a_class_in_a_split_may_be_called_train(tmp_path: Path) -> None:
     assert dataset.counts() == {"train": {"test": 2, "train": 2}, "test": {"test": 2, "train": 2}}
 
 
+def test_a_folder_beside_the_splits_is_neither_a_class_nor_lost(tmp_path: Path) -> None:
+    two_classes(tmp_path, "train2017", "val2017")
+    picture(tmp_path / "runs/plot.png")
+    dataset = read(tmp_path)
+    assert (dataset.class_names, dataset.sizes()) == (("cat", "dog"), {"train": 4, "val": 4})
+    assert "splits by name: train2017 is train, val2017 is val" in dataset.layout.notes
+    (finding,) = findings(dataset)
+    assert (finding.kind, finding.evidence["examples"]) == ("stray_files", ["runs/plot.png"])
+
+
+def test_a_training_folder_alone_beside_another_folder_is_refused(tmp_path: Path) -> None:
+    two_classes(tmp_path, "train")
+    picture(tmp_path / "runs/plot.png")
+    with pytest.raises(DatasetError, match=r"'train' looks like a split.*move 'runs' out, or audit .*train"):
+        read(tmp_path)
+    assert read(tmp_path / "train").class_names == ("cat", "dog")
+
+
+def test_folders_between_splits_and_classes_are_named(tmp_path: Path) -> None:
+    two_classes(tmp_path / "train", "images", count=5)
+    with pytest.raises(
+        DatasetError, match="holds the folders cat, dog: if these are the classes, move them one folder"
+    ):
+        read(tmp_path)
+
+
+def test_images_without_classes_are_not_sent_to_a_folder_that_is_refused_in_turn(tmp_path: Path) -> None:
+    pictures(tmp_path / "images/train2017")
+    with pytest.raises(DatasetError) as caught:
+        read(tmp_path)
+    assert "did you mean" not in str(caught.value)
+    assert "metadata.csv" in str(caught.value)
+
+
 def test_a_hidden_folder_does_not_unmake_the_split_folders(tmp_path: Path) -> None:
     two_classes(tmp_path, "train", "test")
     pictures(tmp_path / ".cache")

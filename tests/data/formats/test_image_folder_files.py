@@ -143,10 +143,19 @@ def test_a_file_that_is_no_image_by_its_name_is_recorded(tmp_path: Path) -> None
     two_classes(tmp_path, "train", "test")
     (tmp_path / "train/cat/notes.txt").write_text("cats")
     (tmp_path / "train/cat/README").write_text("cats")
-    assert ignored(read(tmp_path)) == {
+    dataset = read(tmp_path)
+    assert ignored(dataset) == {
         "train/cat/notes.txt": "not an image: .txt",
         "train/cat/README": "not an image: no extension",
     }
+    (finding,) = findings(dataset)
+    assert (finding.kind, finding.severity, finding.evidence["count"]) == ("other_files", Severity.INFO, 2)
+
+
+def test_an_image_without_an_ending_is_read(tmp_path: Path) -> None:
+    two_classes(tmp_path, "train", "test")
+    (tmp_path / "train/cat/0.png").rename(tmp_path / "train/cat/first")
+    assert len(read(tmp_path)) == 8
 
 
 def test_an_empty_split_folder_is_recorded(tmp_path: Path) -> None:

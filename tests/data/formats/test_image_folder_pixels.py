@@ -139,3 +139,13 @@ def test_another_encoding_of_the_same_pixels_keeps_the_content_digest(tmp_path: 
     Image.open(path).convert("RGB").save(path, compress_level=0)
     after = read(tmp_path)
     assert after.contents == before.contents
+
+
+def test_all_images_of_12_bits_are_scaled_alike_and_that_is_said(tmp_path: Path) -> None:
+    for number, top in enumerate((4000, 1000, 4000, 1000)):
+        path = tmp_path / ("cat" if number < 2 else "dog") / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.linspace(0, top, 64, dtype=np.uint16).reshape(8, 8) + np.uint16(number)).save(path)
+    dataset = read(tmp_path)
+    assert dataset.pixels.max((1, 2, 3)).tolist() == [4000 * 255 // 4095, 1001 * 255 // 4095, 249, 62]
+    assert "values of 16-bit images use 12 bits: scaled from 0 to 4,095" in dataset.layout.notes

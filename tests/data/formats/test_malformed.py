@@ -140,7 +140,10 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], list[str]]] = {
         ["the same columns in train.csv and test.csv", "only in train.csv: 'label'", "move it out"],
     ),
     "files of no split": (files(train__csv=GOOD, more__csv=GOOD), ["named by split", "more.csv, train.csv"]),
-    "two files of a split": (files(val__csv=GOOD, valid__csv=GOOD), ["several files name the val split"]),
+    "two files of a split": (
+        files(val__csv=GOOD, valid__csv=GOOD),
+        ["the files val and valid both name the val split"],
+    ),
     "a split column with a typing error": (
         csv("x,split,label\n1,train,a\n2,train,b\n3,tset,a\n"),
         ["the column 'split'", "'tset' in data row 2"],

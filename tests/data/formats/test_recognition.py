@@ -173,7 +173,10 @@ def test_other_tables_are_left_alone(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ('lable = "x"', ["no key 'lable'", "did you mean 'label'?"]),
-        ('learner = "os:system"', ["no key 'learner'", "names no code", "format, label, split, text, drop, files"]),
+        (
+            'learner = "os:system"',
+            ["no key 'learner'", "names no code", "format, label, task, split, text, drop, files"],
+        ),
         ('format = "tabel"', ["no format 'tabel'", "table"]),
         ("label = 3", ["a word in quotes for 'label'", "3"]),
         ("drop = [1]", ["a list of words", "drop"]),

@@ -61,9 +61,42 @@ def test_a_column_that_names_splits_is_one_and_no_feature(tmp_path: Path, name: 
     assert dataset.layout.split_origin == f"split column {name!r}"
 
 
-def test_a_fold_of_numbers_is_a_feature(tmp_path: Path) -> None:
-    columns(10).assign(fold=[0, 1] * 5).to_csv(tmp_path / "all.csv", index=False)
+def test_of_numbered_folds_the_last_is_for_testing(tmp_path: Path) -> None:
+    columns(20).assign(fold=[1, 2, 3, 4, 5] * 4).to_csv(tmp_path / "all.csv", index=False)
+    dataset = recognised(tmp_path)
+    assert dataset.sizes() == {"train": 16, "test": 4}
+    assert "fold" not in dataset.frame
+    assert dataset.layout.split_origin == "split column 'fold': of the folds 1 to 5, 5 is the test split"
+
+
+def test_numbers_that_are_no_even_folds_are_a_feature(tmp_path: Path) -> None:
+    columns(20).assign(fold=[0] * 15 + [1] * 5).to_csv(tmp_path / "all.csv", index=False)
     assert "fold" in recognised(tmp_path).frame
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "sizes"),
+    [
+        ("is_valid", [True, False, False, False], {"train": 15, "val": 5}),
+        ("is_test", [1, 0, 0, 0], {"train": 15, "test": 5}),
+        ("is_train", [1, 1, 1, 0], {"train": 15, "test": 5}),
+        ("split", ["tr", "tr", "va", "te"], {"train": 10, "val": 5, "test": 5}),
+        ("Usage", ["Training", "Training", "PublicTest", "PrivateTest"], {"train": 10, "test": 10}),
+    ],
+)
+def test_splits_are_marked_in_many_ways(tmp_path: Path, name: str, values: list[object], sizes: dict[str, int]) -> None:
+    columns(20).assign(**{name: values * 5}).to_csv(tmp_path / "all.csv", index=False)
+    dataset = recognised(tmp_path)
+    assert dataset.sizes() == sizes
+    assert name not in dataset.frame
+
+
+def test_a_column_that_names_splits_and_is_not_used_is_said(tmp_path: Path) -> None:
+    columns(20).assign(part=["train"] * 14 + ["test"] * 6).to_csv(tmp_path / "all.csv", index=False)
+    dataset = recognised(tmp_path)
+    assert any("'part' names splits" in note and "split = 'part'" in note for note in dataset.layout.notes)
+    (tmp_path / "dataaudit.toml").write_text("[layout]\nsplit = 'part'\n")
+    assert recognised(tmp_path).sizes() == {"train": 14, "test": 6}
 
 
 def test_several_files_of_a_split_follow_each_other(tmp_path: Path) -> None:
