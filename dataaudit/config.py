@@ -27,6 +27,7 @@ class AuditConfig:
     baseline   file of accepted findings, which do not fail the verdict
     settings   files that options and policy come from
     label      column or array that holds the targets, where the usual names don't tell
+    group      column, or pattern of paths, that says which samples belong together
     learner    what is trained, see `learner_spec.learner_of`; the modality's own by default
     rows       training rows audited at most; of more, a sample is drawn
     checkpoints   trained models of the learner, which are attributed in place of models trained here
@@ -53,6 +54,7 @@ class AuditConfig:
     retrain: bool = False
     any_code: bool = False
     samples: bool = True
+    group: str | None = None
 
     def __post_init__(self) -> None:
         if not self.path.exists():

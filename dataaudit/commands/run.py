@@ -30,6 +30,12 @@ FILE = click.Path(path_type=Path)
 )
 @click.option("--brittle", type=int, help="Predictions whose support is searched. Default: 2.")
 @click.option("--label", help="Column, field or array that holds the targets. Default: the usual names.")
+@click.option(
+    "--group",
+    metavar="COLUMN|PATTERN",
+    help="Column that says whose samples belong together, or for images a regular expression with one group: they are "
+    "never parted, and audited for sharing splits.",
+)
 @click.option("--learner", metavar="SPEC", help="What is trained: a recipe as in text:C=1, or package.module:name.")
 @click.option("--rows", type=int, help="Training rows at most; of more, a sample is drawn. Default: 100000.")
 @click.option(

@@ -9,13 +9,14 @@ from ..config import AuditConfig
 from ..dataset import Dataset, Track
 from ..errors import DatasetError
 from .reading.folders import LAYOUT_FILE, endings
+from .reading.groups import require_several_groups
 from .reading.layout_file import read_layout
 
 
 def load(config: AuditConfig, track: Track) -> Dataset:
     """Read the dataset in the format that its dataaudit.toml names, else in the one that matches it best.
 
-    Raises InputError if no format matches, or several do equally.
+    Raises InputError if no format matches, or several do equally, or training samples are all of one group.
     """
     layout = read_layout(config.path)
     formats = {name: plugins.get("formats", name) for name in plugins.names("formats")}
@@ -24,13 +25,17 @@ def load(config: AuditConfig, track: Track) -> Dataset:
             f"{config.path / LAYOUT_FILE}: there is no format {layout.format!r}; there are: {', '.join(formats)}"
         )
     name = layout.format or _recognise(config.path, layout.files, formats)
-    unused = set(layout.keys) - {"format"} - getattr(formats[name], "LAYOUT_KEYS", frozenset({"label"}))
+    heeded = getattr(formats[name], "LAYOUT_KEYS", frozenset({"label"}))
+    unused = set(layout.keys) - {"format"} - heeded
     if unused:
         raise DatasetError(
             f"{config.path / LAYOUT_FILE}: the format {name} has no use for {', '.join(sorted(unused))}; take it out"
         )
-    reading = layout.reading(config.seed, config.label, config.rows)
+    if config.group is not None and "group" not in heeded:
+        raise DatasetError(f"{config.path}: the format {name} knows no groups of samples; leave --group out")
+    reading = layout.reading(config.seed, config.label, config.rows, config.group)
     dataset: Dataset = formats[name].load(config.path, reading, track)
+    require_several_groups(dataset)
     return dataset
 
 

@@ -9,7 +9,7 @@ from ..reading.row_edits import rewrite_files
 from ..reading.tables import load_files
 
 EVIDENCE = 1
-LAYOUT_KEYS = frozenset({"label", "split", "text", "drop", "files"})
+LAYOUT_KEYS = frozenset({"label", "split", "text", "drop", "files", "group"})
 ENDINGS: Sequence[str] = (".csv", ".tsv", ".parquet")
 
 

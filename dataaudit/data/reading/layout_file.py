@@ -6,6 +6,7 @@
     split = "part"                         # the column that names each row's split
     text = ["title", "body"]               # columns that are texts
     drop = ["customer"]                    # columns that are no features
+    group = "patient"                      # the column that says which samples belong together, or a pattern of paths
     files = { train = "a.csv", test = ["b.csv", "c.csv"] }
 
 It is read before any format looks at the folder: it says which one to ask, and how, so it can't be one itself. It only
@@ -24,7 +25,7 @@ from ...errors import DatasetError
 from .folders import LAYOUT_FILE, resolve_inside
 from .splits import SPLIT_NAMES, require_one_name_per_split
 
-KEYS = ("format", "label", "split", "text", "drop", "files")
+KEYS = ("format", "label", "split", "text", "drop", "files", "group")
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,13 @@ class FolderLayout:
     text: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     files: Mapping[Split | None, tuple[Path, ...]] = field(default_factory=dict)
+    group: str | None = None
 
-    def reading(self, seed: int, label: str | None, max_rows: int) -> ReadOptions:
-        """How to read the folder; a label that the user names takes precedence over the file's."""
-        return ReadOptions(seed, label or self.label, max_rows, self.split, self.text, self.drop, self.files)
+    def reading(self, seed: int, label: str | None, max_rows: int, group: str | None = None) -> ReadOptions:
+        """How to read the folder; a label and groups that the user names take precedence over the file's."""
+        return ReadOptions(
+            seed, label or self.label, max_rows, self.split, self.text, self.drop, self.files, group or self.group
+        )
 
 
 def read_layout(folder: Path) -> FolderLayout:
@@ -79,6 +83,7 @@ def read_layout(folder: Path) -> FolderLayout:
         text=_strings(path, "text", table.get("text", [])),
         drop=_strings(path, "drop", table.get("drop", [])),
         files=_files(folder, path, table.get("files", {})),
+        group=_optional_string(path, table, "group"),
     )
 
 

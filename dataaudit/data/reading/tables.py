@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from ...dataset import SPLITS, Dataset, IgnoredPath, Layout, ReadOptions, Split, Track, UnreadableSample
 from ...errors import DatasetError
+from .copies import equal_rows
 from .folders import files_at
 from .frames import is_text, is_words, join_texts, row_digests, text_digests, typed
+from .groups import column_groups
 from .row_files import path_text, read_rows
 from .splits import SPLIT_NAMES, resolve_splits, sample_rows, split_column
 from .targets import label_column, read_targets, require_enough
@@ -99,9 +101,14 @@ def assembled(
     targets = read_targets(frame[label], str(path))
     notes.append(f"the target is the column {label!r}; {targets.note}")
     named_splits, split_name, origin = row_splits(path, frame, parts, origin, reading, label)
-    features = _feature_names(path, frame, {label} | ({split_name} if split_name else set()), reading, notes)
+    used = {label} | ({split_name} if split_name else set())
+    groups = column_groups(path, frame, reading.group, used, notes)
+    features = _feature_names(path, frame, used | ({groups.name} if groups else set()), reading, notes)
     ids = [(part.name, row) for part in parts for row in range(len(part.rows))]
-    splits, origin = resolve_splits(path, named_splits, targets.strata, origin, "rows", reading.seed, notes)
+    splits, origin = resolve_splits(
+        path, named_splits, targets.strata, origin, "rows", reading.seed, notes,
+        lambda: equal_rows({name: frame[name] for name in features}), groups,
+    )  # fmt: skip
     unusable = np.flatnonzero(~targets.usable)
     rejected = tuple(
         UnreadableSample(f"{ids[row][0]}#{ids[row][1]}", splits[row], "", str(targets.reasons[row]), content)
@@ -123,6 +130,7 @@ def assembled(
         rejected=rejected,
         modality="table" if isinstance(inputs, pd.DataFrame) else "text",
         task=targets.task,
+        groups=groups and groups.take(rows),
     )
 
 
