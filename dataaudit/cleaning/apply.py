@@ -70,8 +70,8 @@ def apply(path: Path, decisions_path: Path, output: Path, track: Track) -> Appli
             copy = Path(folder) / "copy" / (path.name if path.is_file() else "dataset")
             copy.parent.mkdir()
             notes = copy_dataset(path, copy, track)
-            renamed = rewrite(copy, read_layout(copy).reading(decisions.seed, decisions.label, decisions.rows),
-                              planned.edits)  # fmt: skip
+            reading = read_layout(copy).reading(decisions.seed, decisions.label, decisions.rows, decisions.group)
+            renamed = rewrite(copy, reading, planned.edits)
             cleaned = copy.rename(Path(folder) / output.name)
             outcome = _outcome(decisions, planned, before, cleaned, output, renamed, notes, track)
             record_file = Path(folder) / "record"
@@ -82,7 +82,8 @@ def apply(path: Path, decisions_path: Path, output: Path, track: Track) -> Appli
             f"{as_text(str(path))} can't be copied and changed into --output {as_text(str(output))}: {error}; nothing "
             "was written"
         ) from error
-    options = () if decisions.label is None else ("--label", decisions.label)
+    named = (("--label", decisions.label), ("--group", decisions.group))
+    options = tuple(word for option, value in named if value is not None for word in (option, value))
     return Applied(counts(planned, outcome.unchanged), record_path, tuple(_notes(decisions, planned, outcome)), options)
 
 
@@ -113,7 +114,7 @@ def _record_path(path: Path, output: Path) -> Path:
 
 
 def _load(path: Path, decisions: Decisions, track: Track) -> Dataset:
-    config = AuditConfig(path, seed=decisions.seed, label=decisions.label, rows=decisions.rows)
+    config = AuditConfig(path, seed=decisions.seed, label=decisions.label, rows=decisions.rows, group=decisions.group)
     return load(config, track)
 
 

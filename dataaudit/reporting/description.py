@@ -29,8 +29,11 @@ def describe_dataset(config: AuditConfig, dataset: Dataset) -> dict[str, Any]:
         "unreadable": len(dataset.rejected),
         "ignored": [{"path": item.path, "reason": item.reason} for item in dataset.layout.ignored],
         "notes": list(dataset.layout.notes),
-        "reading": {"seed": config.seed, "label": config.label, "rows": config.rows},
-    }
+        "reading": {
+            "seed": config.seed, "label": config.label, "rows": config.rows,
+            **({} if config.group is None else {"group": config.group}),
+        },
+    }  # fmt: skip
 
 
 def describe_learner(config: AuditConfig, pool: Pool, gradients_of: str | None) -> dict[str, Any]:
@@ -55,7 +58,7 @@ def describe_learner(config: AuditConfig, pool: Pool, gradients_of: str | None) 
 
 
 def reproduction(config: AuditConfig, versions: Mapping[str, str], device: str) -> dict[str, Any]:
-    own = [("--label", config.label), ("--learner", config.learner)]
+    own = [("--label", config.label), ("--group", config.group), ("--learner", config.learner)]
     own += [("--checkpoint", as_text(str(path))) for path in config.checkpoints]
     chosen = [part for name, value in own if value is not None for part in (name, value)]
     chosen += ["--retrain"] * config.retrain + ["--unsafe-checkpoints"] * config.any_code

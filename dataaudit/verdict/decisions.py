@@ -62,7 +62,7 @@ class Decisions:
     """A file of decisions.
 
     dataset       the audited dataset's name
-    fingerprint   and its fingerprint, as read with `seed`, `label` and `rows`
+    fingerprint   and its fingerprint, as read with `seed`, `label`, `rows` and `group`
     sha256        of the file
     """
 
@@ -75,6 +75,7 @@ class Decisions:
     signature: Signature | None
     decisions: tuple[Decision, ...]
     sha256: str
+    group: str | None = None
 
 
 def read_decisions(path: Path) -> Decisions:
@@ -139,15 +140,16 @@ class _Record:
         location = ".".join(part for part in (self.path, key) if part) or "the file"
         raise InputError(f"{self.file}: {location}: expected {expected}, found {_preview(found)}")
 
-    def keys(self, *allowed: str) -> None:
-        """Raise unless the object has these keys and no others."""
+    def keys(self, *required: str, optional: tuple[str, ...] = ()) -> None:
+        """Raise unless the object has the required keys, and no others but optional ones."""
+        allowed = (*required, *optional)
         location = f" in {self.path}" if self.path else ""
         for key in self.content:
             if key not in allowed:
                 near = difflib.get_close_matches(key[:80], allowed, 1)
                 hint = f", did you mean {near[0]!r}?" if near else f"; the keys are: {', '.join(allowed)}"
                 raise InputError(f"{self.file}: there is no key {_preview(key)}{location}{hint}")
-        for key in allowed:
+        for key in required:
             if key not in self.content:
                 raise InputError(f"{self.file}: expected a key {key!r}{location}, found none")
 
@@ -213,7 +215,7 @@ def _decisions(document: _Record, path: Path, sha256: str) -> Decisions:
     dataset = document.record("dataset")
     dataset.keys("name", "fingerprint", "reading")
     reading = dataset.record("reading")
-    reading.keys("seed", "label", "rows")
+    reading.keys("seed", "label", "rows", optional=("group",))
     entries = document.content["decisions"]
     if not isinstance(entries, list):
         document.fail("decisions", "a list", entries)
@@ -233,6 +235,7 @@ def _decisions(document: _Record, path: Path, sha256: str) -> Decisions:
         signature=None if document.content["signature"] is None else _signature(document.record("signature")),
         decisions=tuple(decisions),
         sha256=sha256,
+        group=reading.text("group") if "group" in reading.content else None,
     )
 
 
