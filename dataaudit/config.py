@@ -29,6 +29,7 @@ class AuditConfig:
     settings   files that options and policy come from
     label      column or array that holds the targets, where the usual names don't tell
     task       what the targets are, where their values don't tell: "classification", "regression" or "multilabel"
+    group      column, or pattern of paths, that says which samples belong together
     learner    what is trained, see `learner_spec.learner_of`; the modality's own by default
     rows       training rows audited at most; of more, a sample is drawn
     header     whether the first row of a table in text names its columns; None where its cells tell
@@ -60,6 +61,7 @@ class AuditConfig:
     header: bool | None = None
     encoding: str | None = None
     task: Task | None = None
+    group: str | None = None
 
     def __post_init__(self) -> None:
         if not self.path.exists():

@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
@@ -90,6 +90,29 @@ class Layout:
 
 
 @dataclass(frozen=True)
+class Groups:
+    """Which samples belong together, as those of one patient, session or document do.
+
+    name     the column, or the pattern of paths, that says so
+    codes    (n,) position of each sample's group in `values`; -1 for a sample of none
+    values   the groups' own names
+    """
+
+    name: str
+    codes: NDArray[np.int64]
+    values: tuple[str, ...]
+
+    def take(self, rows: NDArray[np.int64] | Sequence[int]) -> "Groups":
+        """The groups of these samples."""
+        return replace(self, codes=self.codes[rows])
+
+    @cached_property
+    def units(self) -> NDArray[np.int64]:
+        """(n,) the same numbers for samples of one group; a sample of none has a number of its own."""
+        return np.where(self.codes >= 0, self.codes, len(self.values) + np.arange(len(self.codes)))
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Labelled samples in splits, in a fixed order.
 
@@ -102,6 +125,7 @@ class Dataset:
     contents     n hex digests of each sample's decoded content, so equal content has an equal digest
     sources      where each image can be read again, for pictures in the report; empty for other modalities
     derived      what was computed from the inputs alone, see `derive`
+    groups       which samples belong together, where the user says so
     """
 
     root: Path
@@ -117,12 +141,15 @@ class Dataset:
     modality: Modality = "image"
     task: Task = "classification"
     derived: dict[str, tuple[Any, Any]] = field(default_factory=dict, compare=False, repr=False)
+    groups: Groups | None = None
 
     def __post_init__(self) -> None:
         n = len(self.ids)
         for name in ("inputs", "targets", "splits", "contents"):
             if len(getattr(self, name)) != n:
                 raise DatasetError(f"{self.root}: {n} ids, but {len(getattr(self, name))} {name}")
+        if self.groups is not None and len(self.groups.codes) != n:
+            raise DatasetError(f"{self.root}: {n} ids, but {len(self.groups.codes)} groups")
         if len(self.sources) not in (0, n):
             raise DatasetError(f"{self.root}: {n} ids, but {len(self.sources)} sources")
         duplicates = [id for id, count in Counter(self.ids).items() if count > 1]
@@ -214,7 +241,7 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over every sample's id, split, class and content, and over the form the learner sees it in."""
+        """SHA-256 over every sample's id, split, class, group and content, and the form the learner sees it in."""
         if isinstance(self.inputs, pd.DataFrame):
             form: Any = list(zip(self.inputs, map(str, self.inputs.dtypes), strict=True))
         else:
@@ -222,6 +249,8 @@ class Dataset:
         digest = hashlib.sha256(repr((self.modality, self.task, self.class_names, form)).encode())
         for id, split, target, content in zip(self.ids, self.splits, self.targets.tolist(), self.contents, strict=True):
             digest.update(f"{id}\0{split}\0{target}\0{content}\n".encode())
+        if self.groups is not None:
+            digest.update(self.groups.codes.tobytes())
         return digest.hexdigest()
 
 
@@ -265,6 +294,7 @@ class ReadOptions:
     header  whether the first row of a table in text names its columns; None where its cells tell
     encoding   of text; None where its bytes tell
     task    what the targets are; None where their values decide
+    group   the column that says which samples belong together, or a regular expression of paths with one group
     """
 
     seed: int = 0
@@ -277,6 +307,14 @@ class ReadOptions:
     header: bool | None = None
     encoding: str | None = None
     task: Task | None = None
+    group: str | None = None
+
+
+def options_document(options: ReadOptions) -> dict[str, Any]:
+    """What audits and decisions keep of them, as plain data: what the user names, beside seed, label and rows."""
+    named = {name: getattr(options, name) for name in ("task", "group", "header", "encoding")}
+    document = {"seed": options.seed, "label": options.label, "rows": options.max_rows}
+    return document | {name: value for name, value in named.items() if value is not None}
 
 
 @dataclass(frozen=True)

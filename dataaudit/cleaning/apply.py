@@ -8,10 +8,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from .. import plugins
-from ..config import AuditConfig
-from ..data.loading import load
+from ..data.loading import read_dataset
 from ..data.reading.layout_file import read_layout
-from ..dataset import Dataset, Track, as_text
+from ..dataset import Dataset, Track, as_text, options_document
 from ..errors import DatasetError, InputError
 from ..verdict.decisions import Decisions, read_decisions
 from ..versions import VERSION
@@ -47,7 +46,7 @@ def apply(path: Path, decisions_path: Path, output: Path, track: Track) -> Appli
     """
     decisions = read_decisions(decisions_path)
     record_path = _record_path(path, output)
-    before = _load(path, decisions, track)
+    before = read_dataset(path, decisions.reading, track)
     if before.fingerprint != decisions.fingerprint:
         raise InputError(
             f"{as_text(str(path))}: its fingerprint is {before.fingerprint}, but {decisions_path} is about "
@@ -70,7 +69,7 @@ def apply(path: Path, decisions_path: Path, output: Path, track: Track) -> Appli
             copy = Path(folder) / "copy" / (path.name if path.is_file() else "dataset")
             copy.parent.mkdir()
             notes = copy_dataset(path, copy, track)
-            reading = read_layout(copy).reading(decisions.seed, decisions.label, decisions.rows, decisions.task)
+            reading = read_layout(copy).reading(decisions.reading)
             renamed = rewrite(copy, reading, planned.edits)
             cleaned = copy.rename(Path(folder) / output.name)
             outcome = _outcome(decisions, planned, before, cleaned, output, renamed, notes, track)
@@ -82,8 +81,10 @@ def apply(path: Path, decisions_path: Path, output: Path, track: Track) -> Appli
             f"{as_text(str(path))} can't be copied and changed into --output {as_text(str(output))}: {error}; nothing "
             "was written"
         ) from error
-    chosen = (("--label", decisions.label), ("--task", decisions.task))
-    options = tuple(part for name, value in chosen if value is not None for part in (name, value))
+    named = options_document(decisions.reading)
+    texts = [(f"--{name}", named[name]) for name in ("label", "task", "group", "encoding") if named.get(name)]
+    header = {None: (), True: ("--header",), False: ("--no-header",)}[decisions.reading.header]
+    options = (*(word for option in texts for word in option), *header)
     return Applied(counts(planned, outcome.unchanged), record_path, tuple(_notes(decisions, planned, outcome)), options)
 
 
@@ -113,18 +114,13 @@ def _record_path(path: Path, output: Path) -> Path:
     return output.with_name(name + RECORD)
 
 
-def _load(path: Path, decisions: Decisions, track: Track) -> Dataset:
-    config = AuditConfig(path, seed=decisions.seed, label=decisions.label, rows=decisions.rows, task=decisions.task)
-    return load(config, track)
-
-
 def _outcome(
     decisions: Decisions, planned: Plan, before: Dataset, cleaned: Path, output: Path, renamed: Mapping[str, str],
     notes: tuple[str, ...], track: Track,
 ) -> Outcome:  # fmt: skip
     """The outcome of the plan, after reading the result again and comparing it with the plan."""
     try:
-        after = _load(cleaned, decisions, track)
+        after = read_dataset(cleaned, decisions.reading, track)
     except DatasetError as error:
         raise DatasetError(
             f"after these changes the dataset can't be audited any more: {error}; decide for fewer changes"

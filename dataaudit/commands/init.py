@@ -43,11 +43,12 @@ TEMPLATE = """\
 # samples = true      # whether the report shows pictures, texts and rows of the data
 # label = "species"   # column, field or array with the targets; the usual names by default
 # task = "regression"  # what the targets are: or classification, multilabel; by default what their values say
+# group = "patient"   # column that says which samples belong together, or a pattern of paths; none by default
 # learner = "image:epochs=20"     # a recipe; by default that of the kind of data. Code can be named by --learner only
 # output = "audit"    # where results go; next to the dataset by default
 
 # If a dataset's layout can't be detected, describe it in a dataaudit.toml in the dataset's own folder, in a table
-# [layout] with the keys format, label, task, split, text, drop and files.
+# [layout] with the keys format, label, task, split, text, drop, files and group.
 """
 
 

@@ -33,6 +33,12 @@ FILE = click.Path(path_type=Path)
 @click.option("--task", type=click.Choice(TASKS), help="What the targets are. Default: what their values say.")
 @click.option("--header/--no-header", default=None, help="Whether a table's first row names its columns.")
 @click.option("--encoding", metavar="NAME", help="Encoding of text, such as cp1252. Default: UTF-8, else a said guess.")
+@click.option(
+    "--group",
+    metavar="COLUMN|PATTERN",
+    help="Column that says whose samples belong together, or for images a regular expression with one group: they are "
+    "never parted, and audited for sharing splits.",
+)
 @click.option("--learner", metavar="SPEC", help="What is trained: a recipe as in text:C=1, or package.module:name.")
 @click.option("--rows", type=int, help="Maximum number of training rows; of more, a sample is drawn. Default: 100000.")
 @click.option(

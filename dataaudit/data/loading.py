@@ -6,31 +6,41 @@ from typing import Any
 
 from .. import plugins
 from ..config import AuditConfig
-from ..dataset import Dataset, Track
+from ..dataset import Dataset, ReadOptions, Track
 from ..errors import DatasetError
 from .reading.folders import LAYOUT_FILE, endings
+from .reading.groups import require_several_groups
 from .reading.layout_file import read_layout
 
 
 def load(config: AuditConfig, track: Track) -> Dataset:
+    """Read the dataset that is to be audited; see `read_dataset`."""
+    return read_dataset(config.path, config.read_options, track)
+
+
+def read_dataset(path: Path, options: ReadOptions, track: Track) -> Dataset:
     """Read the dataset in the format that its dataaudit.toml names, else in the one that matches it best.
 
-    Raises InputError if no format matches, or several do equally.
+    Raises InputError if no format matches, or several do equally, or training samples are all of one group.
     """
-    layout = read_layout(config.path)
+    layout = read_layout(path)
     formats = {name: plugins.get("formats", name) for name in plugins.names("formats")}
     if layout.format is not None and layout.format not in formats:
         raise DatasetError(
-            f"{config.path / LAYOUT_FILE}: there is no format {layout.format!r}; there are: {', '.join(formats)}"
+            f"{path / LAYOUT_FILE}: there is no format {layout.format!r}; there are: {', '.join(formats)}"
         )
-    name = layout.format or _recognise(config.path, layout.files, formats)
-    unused = set(layout.keys) - {"format"} - getattr(formats[name], "LAYOUT_KEYS", frozenset({"label", "task"}))
+    name = layout.format or _recognise(path, layout.files, formats)
+    heeded = getattr(formats[name], "LAYOUT_KEYS", frozenset({"label", "task"}))
+    unused = set(layout.keys) - {"format"} - heeded
     if unused:
         raise DatasetError(
-            f"{config.path / LAYOUT_FILE}: the format {name} has no use for {', '.join(sorted(unused))}; take it out"
+            f"{path / LAYOUT_FILE}: the format {name} has no use for {', '.join(sorted(unused))}; take it out"
         )
-    reading = layout.reading(config.read_options)
-    dataset: Dataset = formats[name].load(config.path, reading, track)
+    if options.group is not None and "group" not in heeded:
+        raise DatasetError(f"{path}: the format {name} knows no groups of samples; leave --group out")
+    reading = layout.reading(options)
+    dataset: Dataset = formats[name].load(path, reading, track)
+    require_several_groups(dataset)
     return dataset
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..config import AuditConfig
-from ..dataset import Dataset, UnreadableSample, as_text
+from ..dataset import Dataset, UnreadableSample, as_text, options_document
 from ..findings import Finding
 from ..training.pool import QUALITY, Pool, quality
 
@@ -29,8 +29,7 @@ def describe_dataset(config: AuditConfig, dataset: Dataset) -> dict[str, Any]:
         "unreadable": len(dataset.rejected),
         "ignored": [{"path": item.path, "reason": item.reason} for item in dataset.layout.ignored],
         "notes": list(dataset.layout.notes),
-        "reading": {"seed": config.seed, "label": config.label, "rows": config.rows}
-        | ({"task": config.task} if config.task else {}),
+        "reading": options_document(config.read_options),
     }
 
 
@@ -56,9 +55,12 @@ def describe_learner(config: AuditConfig, pool: Pool, gradients_of: str | None) 
 
 
 def reproduction(config: AuditConfig, versions: Mapping[str, str], device: str) -> dict[str, Any]:
-    options = [("--label", config.label), ("--task", config.task), ("--learner", config.learner)]
-    options += [("--checkpoint", as_text(str(path))) for path in config.checkpoints]
+    options = [
+        ("--label", config.label), ("--task", config.task), ("--group", config.group), ("--encoding", config.encoding),
+        ("--learner", config.learner), *(("--checkpoint", as_text(str(path))) for path in config.checkpoints),
+    ]  # fmt: skip
     chosen = [part for name, value in options if value is not None for part in (name, value)]
+    chosen += {None: [], True: ["--header"], False: ["--no-header"]}[config.header]
     chosen += ["--retrain"] * config.retrain + ["--unsafe-checkpoints"] * config.any_code
     chosen += ["--no-samples"] * (not config.samples)
     return {

@@ -21,6 +21,7 @@ from .training import Plan, read_outputs, read_states, train_runs
 
 BLOCK = 8
 """Runs come in blocks: three random halves and their complements, then the first pair again with new seeds.
+Where samples have groups, the halves are of groups.
 
 Every row is in exactly half of a block's runs, so each has out-of-sample outputs; the repeated pair shows how much
 of a run's outcome is due to the seed.
@@ -167,15 +168,26 @@ def _plan(dataset: Dataset, seed: int, run: int) -> tuple[Plan, int]:
     block, place = divmod(run, BLOCK)
     pair = place // 2 if place < 6 else 0
     train = dataset.rows("train")
-    half = np.random.default_rng([seed, block, pair]).permutation(len(train))[: len(train) // 2]
+    rng = np.random.default_rng([seed, block, pair])
     inside = np.zeros(len(train), bool)
-    inside[half] = True
+    if dataset.groups is None:
+        inside[rng.permutation(len(train))[: len(train) // 2]] = True
+    else:
+        inside = _half_of_groups(dataset.groups.units[train], rng)
     if place % 2:
         inside = ~inside
     mask = np.zeros(len(dataset), bool)
     mask[train] = inside
     training_seed = int(np.random.SeedSequence([seed, run]).generate_state(1)[0])
     return Plan(_name(run), mask, training_seed), block * BLOCK + 2 * pair + place % 2
+
+
+def _half_of_groups(units: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.bool_]:
+    """(n,) the samples of randomly drawn groups that hold about half of all samples; some and not all groups."""
+    _, unit, sizes = np.unique(units, return_inverse=True, return_counts=True)
+    order = rng.permutation(len(sizes))
+    drawn = 1 + int(np.abs(np.cumsum(sizes[order])[:-1] - len(units) / 2).argmin())
+    return np.isin(unit, order[:drawn])
 
 
 def _name(run: int) -> str:

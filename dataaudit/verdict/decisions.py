@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, NoReturn, cast, get_args
 
-from ..dataset import SPLITS, TASKS, Task, as_text
+from ..dataset import SPLITS, TASKS, ReadOptions, as_text
 from ..errors import InputError
 from ..findings import Remedy
 
@@ -62,20 +62,17 @@ class Decisions:
     """A file of decisions.
 
     dataset       the audited dataset's name
-    fingerprint   and its fingerprint, as read with `seed`, `label`, `rows` and `task`
+    fingerprint   and its fingerprint, as read with `reading`
     sha256        of the file
     """
 
     path: Path
     dataset: str
     fingerprint: str
-    seed: int
-    label: str | None
-    rows: int
+    reading: ReadOptions
     signature: Signature | None
     decisions: tuple[Decision, ...]
     sha256: str
-    task: Task | None = None
 
 
 def read_decisions(path: Path) -> Decisions:
@@ -175,6 +172,12 @@ class _Record:
             self.fail(key, " or ".join(map(repr, words)), value)
         return value
 
+    def boolean(self, key: str) -> bool:
+        value = self.content[key]
+        if not isinstance(value, bool):
+            self.fail(key, "true or false", value)
+        return value
+
     def integer(self, key: str, minimum: int) -> int:
         value = self.content[key]
         if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
@@ -215,7 +218,7 @@ def _decisions(document: _Record, path: Path, sha256: str) -> Decisions:
     dataset = document.record("dataset")
     dataset.keys("name", "fingerprint", "reading")
     reading = dataset.record("reading")
-    reading.keys("seed", "label", "rows", optional=["task"])
+    reading.keys("seed", "label", "rows", optional=["task", "group", "header", "encoding"])
     entries = document.content["decisions"]
     if not isinstance(entries, list):
         document.fail("decisions", "a list", entries)
@@ -229,14 +232,21 @@ def _decisions(document: _Record, path: Path, sha256: str) -> Decisions:
         path=path,
         dataset=dataset.text("name"),
         fingerprint=dataset.fingerprint("fingerprint"),
-        seed=reading.integer("seed", 0),
-        label=None if reading.content["label"] is None else reading.text("label"),
-        rows=reading.integer("rows", 1),
-        task=cast(Task, reading.one_of("task", TASKS)) if "task" in reading.content else None,
+        reading=_read_options(reading),
         signature=None if document.content["signature"] is None else _signature(document.record("signature")),
         decisions=tuple(decisions),
         sha256=sha256,
     )
+
+
+def _read_options(record: _Record) -> ReadOptions:
+    named: dict[str, Any] = {name: record.text(name) for name in ("group", "encoding") if name in record.content}
+    if "task" in record.content:
+        named["task"] = record.one_of("task", TASKS)
+    if "header" in record.content:
+        named["header"] = record.boolean("header")
+    label = None if record.content["label"] is None else record.text("label")
+    return ReadOptions(record.integer("seed", 0), label, record.integer("rows", 1), **named)
 
 
 def _signature(record: _Record) -> Signature:

@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from dataaudit.attribution.problem import Problem
-from dataaudit.dataset import Dataset, silent
+from dataaudit.dataset import Dataset, Groups, silent
 from dataaudit.errors import InputError, NumericsError, StaleError
 from dataaudit.training import training
 from dataaudit.training.learners.image import ImageLearner
-from dataaudit.training.pool import Pool, train_pool
+from dataaudit.training.pool import Pool, _plan, train_pool
 from dataaudit.training.training import Plan, read_outputs, read_states, train_runs
 
 from ..fixtures import MakeDataset
@@ -26,6 +26,18 @@ def test_every_training_row_is_in_half_of_each_block_and_no_other_row_is_in_any(
     train = small_pool.dataset.splits == "train"
     np.testing.assert_array_equal(small_pool.masks[:, train].sum(0), 4)
     assert not small_pool.masks[:, ~train].any()
+
+
+def test_halves_are_of_groups_where_there_are_some(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset()
+    codes = np.arange(len(dataset)) // 4
+    grouped = replace(dataset, groups=Groups("patient", codes, tuple(map(str, range(codes.max() + 1)))))
+    train = dataset.rows("train")
+    for run in range(8):
+        mask = _plan(grouped, 0, run)[0].mask
+        assert all(len(set(mask[train][codes[train] == code])) == 1 for code in np.unique(codes[train]))
+        assert abs(mask.sum() - len(train) / 2) <= 4
+    np.testing.assert_array_equal(_plan(grouped, 0, 0)[0].mask[train], ~_plan(grouped, 0, 1)[0].mask[train])
 
 
 def test_repeated_subsets_are_trained_on_the_same_rows_with_other_seeds(small_pool: Pool) -> None:

@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 
 import dataaudit
+from dataaudit.dataset import ReadOptions
 from dataaudit.errors import InputError
 from dataaudit.findings import Remedy
 from dataaudit.verdict.decisions import MOST_BYTES, read_decisions
@@ -39,13 +40,8 @@ def written(folder: Path, content: Any) -> Path:
 def test_what_the_report_exports_is_read_and_keeps_to_the_schema(tmp_path: Path) -> None:
     jsonschema.validate(complete_document(), SCHEMA)
     decisions = read_decisions(written(tmp_path, complete_document()))
-    assert (decisions.dataset, decisions.fingerprint, decisions.seed, decisions.label, decisions.rows) == (
-        "a",
-        "ab" * 32,
-        0,
-        "species",
-        100_000,
-    )
+    assert (decisions.dataset, decisions.fingerprint) == ("a", "ab" * 32)
+    assert decisions.reading == ReadOptions(0, "species", 100_000)
     assert [decision.decision for decision in decisions.decisions] == ["accept", "reject", "defer", "accept"]
     assert decisions.decisions[0].remedy == Remedy("relabel", ("train/cat/1.png",), ("dog",))
     assert decisions.decisions[3].remedy is None

@@ -20,7 +20,7 @@ from ..reading.split_names import require_one_name_per_split, split_of
 from ..reading.tables import Part, assembled
 
 EVIDENCE = 3
-LAYOUT_KEYS = frozenset({"label", "task", "split", "text", "drop"})
+LAYOUT_KEYS = frozenset({"label", "task", "split", "text", "drop", "group"})
 NAMES = ("croissant.json", "metadata.json")
 MOST_BYTES = 16 << 20
 """Of a description; a larger JSON file is none."""

@@ -14,7 +14,9 @@ import pandas as pd
 
 from ...dataset import Dataset, Edit, IgnoredPath, Layout, ReadOptions, Track, UnreadableSample
 from ...errors import DatasetError
+from ..reading.copies import equal_digests
 from ..reading.folders import require_inside
+from ..reading.groups import column_groups
 from ..reading.label_columns import label_column
 from ..reading.pictures import ImageFile, read_pictures
 from ..reading.row_edits import RowFiles, describe_files, edit_rows
@@ -24,7 +26,7 @@ from ..reading.tables import Part, assembled
 from ..reading.targets import read_targets, require_enough
 
 EVIDENCE = 3
-LAYOUT_KEYS = frozenset({"label", "task", "split", "text", "drop"})
+LAYOUT_KEYS = frozenset({"label", "task", "split", "text", "drop", "group"})
 NO_IMAGE = "no image is stored in this row"
 
 
@@ -133,13 +135,24 @@ def _load_images(
         notes.append(f"columns that are not used: {', '.join(name for name in columns if name != label)}")
     origins = [(name, row) for name, table in tables.items() for row in range(len(table))]
     named_splits = [split_of(name) for name, _ in origins]
-    splits, origin = resolve_splits(path, named_splits, targets.strata, "splits", "images", reading.seed, notes)
     stored = {name: table.cast_column(column, datasets.Image(decode=False)) for name, table in tables.items()}
+
+    def digest(name: str, index: int) -> str:
+        return hashlib.sha256(_image_bytes(stored[name], index, column)).hexdigest()
+
+    others = [name for name in columns if name != label]
+    frame = pd.concat([_frame(table, others) for table in tables.values()], ignore_index=True)
+    groups = column_groups(path, frame, reading.group, (), notes)
+    splits, origin = resolve_splits(
+        path, named_splits, targets.strata, "splits", "images", reading.seed, notes,
+        lambda: [equal_digests(digest(*place) for place in origins)], groups,
+    )  # fmt: skip
     rejected = []
     for row in np.flatnonzero(~targets.usable):
         name, index = origins[row]
-        content = hashlib.sha256(_image_bytes(stored[name], index, column)).hexdigest()
-        rejected.append(UnreadableSample(f"{name}#{index}", splits[row], "", str(targets.reasons[row]), content))
+        rejected.append(
+            UnreadableSample(f"{name}#{index}", splits[row], "", str(targets.reasons[row]), digest(name, index))
+        )
     rows = sample_rows(splits, targets.strata, reading, "images", notes)
     with tempfile.TemporaryDirectory(prefix="dataaudit-") as folder:
         files = []
@@ -167,6 +180,7 @@ def _load_images(
         layout=Layout("hugging_face", origin, tuple(ignored), tuple(notes)),
         rejected=tuple(rejected),
         task=targets.task,
+        groups=groups and groups.take(kept),
     )
 
 
@@ -186,8 +200,9 @@ def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapp
     if pictures:
         frame = pd.concat([part.rows for part in parts], ignore_index=True)
         files = RowFiles(
-            copy, parts, paths, frame, [label_column(columns, reading.label, str(copy), labels)], None, reading.task
-        )
+            copy, parts, paths, frame, [label_column(columns, reading.label, str(copy), labels)], None,
+            reading=reading,
+        )  # fmt: skip
     else:
         files = describe_files(copy, parts, paths, reading, labels)
     edit_rows(files, {name: _SavedRows(table) for name, table in tables.items()}, edits)

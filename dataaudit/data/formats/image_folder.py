@@ -31,13 +31,15 @@ from ...dataset import (
 )
 from ...errors import DatasetError
 from ..images import EXTENSIONS, is_image
+from ..reading.copies import equal_files
 from ..reading.folders import free_path, is_hidden, require_inside, walk
+from ..reading.groups import path_groups
 from ..reading.pictures import ImageFile, read_pictures
 from ..reading.split_names import note_of_names, require_one_name_per_split, split_of
 from ..reading.splits import resolve_splits, sample_rows
 
 EVIDENCE = 1
-LAYOUT_KEYS: frozenset[str] = frozenset()
+LAYOUT_KEYS: frozenset[str] = frozenset({"group"})
 OTHERWISE = (
     "put the images into a folder for each class, or name their labels in a metadata.csv beside them with the columns "
     "file_name and label"
@@ -84,8 +86,13 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
         raise DatasetError(_too_few_classes(path, files))
     targets = np.array([classes.index(file.label) for file in files], np.int64)
     named_splits = [file.split for file in files]
-    splits, origin = resolve_splits(path, named_splits, targets, "split folders", "images", reading.seed, notes)
+    groups = path_groups(path, [file.id for file in files], reading.group, notes)
+    splits, origin = resolve_splits(
+        path, named_splits, targets, "split folders", "images", reading.seed, notes,
+        lambda: [equal_files([file.path for file in files])], groups,
+    )  # fmt: skip
     rows = sample_rows(splits, targets, reading, "images", notes)
+    groups = groups and groups.take(rows)
     files, targets, splits = [files[i] for i in rows], targets[rows], splits[rows]
     images = [ImageFile(file.path, file.id, split, file.label) for file, split in zip(files, splits, strict=True)]
     pictures = read_pictures(images, notes, track)
@@ -102,6 +109,7 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
         sources=tuple(files[i].path for i in kept),
         layout=Layout("image_folder", origin, tuple(ignored), tuple(notes)),
         rejected=pictures.rejected,
+        groups=groups and groups.take(kept),
     )
 
 

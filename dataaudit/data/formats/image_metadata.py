@@ -16,7 +16,9 @@ import pandas as pd
 from ...dataset import HIDDEN, Dataset, Edit, IgnoredPath, Layout, ReadOptions, Split, Track, UnreadableSample, as_text
 from ...errors import DatasetError
 from ..images import is_image
+from ..reading.copies import equal_files
 from ..reading.folders import free_path, is_hidden, require_inside, resolve_inside, walk
+from ..reading.groups import column_groups, path_groups
 from ..reading.label_columns import label_columns, target_values
 from ..reading.pictures import NOT_LISTED, ImageFile, read_pictures
 from ..reading.row_edits import RowFiles, edit_rows
@@ -29,7 +31,7 @@ from ..reading.targets import read_targets, require_enough
 from ..reading.text_files import path_text
 
 EVIDENCE = 2
-LAYOUT_KEYS = frozenset({"label", "task", "split"})
+LAYOUT_KEYS = frozenset({"label", "task", "split", "group"})
 NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 FILE_NAME = "file_name"
 NO_SUCH_FILE = "listed, but there is no such file"
@@ -80,9 +82,17 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
     if column is not None and len(set(named_splits)) == 1:
         named_splits, origin = list(column.splits), column.origin
     used = {FILE_NAME, *labels, *([column.name] if column else [])}
+    if reading.group in columns:
+        groups = column_groups(path, frame, reading.group, used, notes)
+        used.add(reading.group)
+    else:
+        groups = path_groups(path, ids, reading.group, notes)
     if set(columns) - used:
         notes.append(f"columns that are not used: {', '.join(sorted(set(columns) - used))}")
-    splits, origin = resolve_splits(path, named_splits, targets.strata, origin, "images", reading.seed, notes)
+    splits, origin = resolve_splits(
+        path, named_splits, targets.strata, origin, "images", reading.seed, notes,
+        lambda: [equal_files(files)], groups,
+    )  # fmt: skip
     words = values.astype(object).map(str, na_action="ignore").fillna("").tolist()
 
     def unreadable(rows: Iterable[np.integer[Any]], reasons: Mapping[int, str]) -> Iterator[UnreadableSample]:
@@ -110,6 +120,7 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
         layout=Layout("image_metadata", origin, tuple(_unlisted_images(path, set(ids))), tuple(notes)),
         rejected=tuple(rejected),
         task=targets.task,
+        groups=groups and groups.take(kept),
     )
 
 

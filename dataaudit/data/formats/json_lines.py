@@ -9,7 +9,7 @@ from ..reading.row_files import row_files_at
 from ..reading.tables import load_files
 
 EVIDENCE = 1
-LAYOUT_KEYS = frozenset({"label", "task", "split", "text", "drop", "files", "encoding"})
+LAYOUT_KEYS = frozenset({"label", "task", "split", "text", "drop", "files", "encoding", "group"})
 ENDINGS: Sequence[str] = (".jsonl", ".ndjson")
 
 

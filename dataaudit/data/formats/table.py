@@ -15,7 +15,7 @@ from ..reading.tables import load_files
 from ..reading.text_files import open_bytes, unpacked_name
 
 EVIDENCE = 1
-LAYOUT_KEYS = frozenset({"label", "task", "split", "text", "drop", "files", "header", "encoding"})
+LAYOUT_KEYS = frozenset({"label", "task", "split", "text", "drop", "files", "header", "encoding", "group"})
 ENDINGS: Sequence[str] = (".csv", ".tsv", ".parquet")
 TEXT_ENDINGS: Sequence[str] = (".txt", ".data", "")
 """Of files that are tables if they look like one: named themselves, or named by split in a folder."""

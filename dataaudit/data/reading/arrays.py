@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ...dataset import SPLITS, Dataset, IgnoredPath, Layout, Modality, ReadOptions, Split, Track, UnreadableSample
 from ...errors import DatasetError
 from ..images import Decoded, resized
+from .copies import equal_digests
 from .pictures import working_size
 from .split_names import SPLIT_NAMES
 from .splits import resolve_splits, sample_rows
@@ -74,7 +75,10 @@ def dataset_of(
     targets = read_targets(column, str(path), reading.task)
     notes.append(targets.note + (", one of them set in each row" if one_hot else ""))
     named_splits = [pair.split for pair in pairs for _ in range(pair.inputs.shape[0])]
-    splits, origin = resolve_splits(path, named_splits, targets.strata, "split arrays", "rows", reading.seed, notes)
+    splits, origin = resolve_splits(
+        path, named_splits, targets.strata, "split arrays", "rows", reading.seed, notes,
+        lambda: [_equal_rows(path, pairs, len(named_splits), track)],
+    )  # fmt: skip
     ids = [f"{pair.name}#{row}" for pair in pairs for row in range(pair.inputs.shape[0])]
     reading = _within_memory(pairs[0].inputs, reading, notes)
     rows = sample_rows(splits, targets.strata, reading, "rows", notes)
@@ -122,6 +126,13 @@ def _digest(pairs: Sequence[Pair], row: int) -> str:
             return hashlib.sha256(np.ascontiguousarray(pair.inputs[row : row + 1]).tobytes()).hexdigest()
         row -= count
     raise IndexError(row)
+
+
+def _equal_rows(path: Path, pairs: Sequence[Pair], n: int, track: Track) -> NDArray[np.int64]:
+    blocks = (block for _, block in _blocks(path, pairs, np.arange(n), track))
+    return equal_digests(
+        hashlib.sha256(np.ascontiguousarray(row).tobytes()).hexdigest() for block in blocks for row in block
+    )
 
 
 def role_of(name: str, label: str | None) -> tuple[str, Split | None]:

@@ -7,6 +7,7 @@
     split = "part"                         # the column that names each row's split
     text = ["title", "body"]               # columns that are texts
     drop = ["customer"]                    # columns that are no features
+    group = "patient"                      # the column that says which samples belong together, or a pattern of paths
     files = { train = "a.csv", test = ["b.csv", "c.csv"] }
     header = false                         # whether the first row of a table names its columns
     encoding = "cp1252"                    # of text
@@ -27,7 +28,7 @@ from ...errors import DatasetError
 from .folders import LAYOUT_FILE, resolve_inside
 from .split_names import SPLIT_NAMES, require_one_name_per_split
 
-KEYS = ("format", "label", "task", "split", "text", "drop", "files", "header", "encoding")
+KEYS = ("format", "label", "task", "split", "text", "drop", "files", "header", "encoding", "group")
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class FolderLayout:
     header: bool | None = None
     encoding: str | None = None
     task: Task | None = None
+    group: str | None = None
 
     def reading(self, named: ReadOptions) -> ReadOptions:
         """How to read the folder; what the user names takes precedence over the file."""
@@ -53,6 +55,7 @@ class FolderLayout:
             task=named.task or self.task,
             header=self.header if named.header is None else named.header,
             encoding=named.encoding or self.encoding,
+            group=named.group or self.group,
             split=self.split,
             text=self.text,
             drop=self.drop,
@@ -98,6 +101,7 @@ def read_layout(folder: Path) -> FolderLayout:
         header=_optional_truth(path, table, "header"),
         encoding=_optional_encoding(path, table, "encoding"),
         task=_task(path, table.get("task")),
+        group=_optional_string(path, table, "group"),
     )
 
 

@@ -1,21 +1,21 @@
 """Splits: drawing a test split where there is none, and sampling of splits that are too large."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dataset import DRAWN, SPLITS, ReadOptions, Split, stratified_split
+from ...dataset import DRAWN, SPLITS, Groups, ReadOptions, Split
 from ...errors import DatasetError
+from .drawing import draw_test_fifth
 
-TEST_FRACTION = 0.2
 IN_WORDS: dict[Split, str] = {"train": "training", "val": "validation", "test": "test"}
 
 
 def resolve_splits(
     root: Path, named_splits: Sequence[Split | None], strata: NDArray[np.int64], origin: str, unit: str, seed: int,
-    notes: list[str],
+    notes: list[str], copies: Callable[[], Sequence[NDArray[np.int64]]] = list, groups: Groups | None = None,
 ) -> tuple[NDArray[np.str_], str]:  # fmt: skip
     """The split of every sample, and its origin: given by name, or a stratified fifth set aside for testing.
 
@@ -23,8 +23,10 @@ def resolve_splits(
     strata         (n,) groups that the fifth is taken from evenly; -1 for samples that stay in training
     origin         what named the splits, "split folders"
     unit           what the samples are, "images"
+    copies         codes (n,) of equal samples, -1 for one that is like no other; only called where the fifth is drawn
+    groups         of the samples; the fifth that is drawn parts neither groups nor copies
 
-    Raises DatasetError if there are splits but none for training.
+    Raises DatasetError if there are splits but none for training, or one group alone to draw from.
     """
     present = {split for split in named_splits if split}
     if present and "train" not in present:
@@ -37,7 +39,9 @@ def resolve_splits(
         return np.array([split or "train" for split in named_splits]), origin
     test = np.zeros(len(named_splits), bool)
     eligible = np.flatnonzero(strata >= 0)
-    test[eligible] = stratified_split(strata[eligible], TEST_FRACTION, seed)
+    copies_of_eligible = [codes[eligible] for codes in copies()]
+    groups = groups and groups.take(eligible)
+    test[eligible] = draw_test_fifth(root, strata[eligible], copies_of_eligible, groups, unit, seed, notes)
     noun = origin.removeprefix("split ").removesuffix("s")
     reason = f"only a training {noun}" if present else f"no {origin}"
     notes.append(f"{reason}: {test.sum()} of {len(named_splits)} {unit} were set aside for testing")

@@ -24,8 +24,10 @@ from ...dataset import (
     UnreadableSample,
 )  # fmt: skip
 from ...errors import DatasetError
+from .copies import equal_rows
 from .folders import COUNTED, LAYOUT_FILE, is_hidden, walk
 from .frames import is_text, is_words, join_texts, row_digests, text_digests, typed
+from .groups import column_groups
 from .headers import with_named_label
 from .json_rows import numbers_as_words
 from .label_columns import label_columns, target_values
@@ -141,9 +143,13 @@ def assembled(
         f"the column {name!r} names splits and is read as a feature; dataaudit.toml can say [layout] split = {name!r}"
         for name in unused_split_columns(frame, used)
     ]
-    features = _feature_names(path, frame, used, reading, notes)
+    groups = column_groups(path, frame, reading.group, used, notes)
+    features = _feature_names(path, frame, used | ({groups.name} if groups else set()), reading, notes)
     ids = [(part.name, row) for part in parts for row in range(len(part.rows))]
-    splits, origin = resolve_splits(path, named_splits, targets.strata, origin, "rows", reading.seed, notes)
+    splits, origin = resolve_splits(
+        path, named_splits, targets.strata, origin, "rows", reading.seed, notes,
+        lambda: equal_rows({name: frame[name] for name in features}), groups,
+    )  # fmt: skip
     unusable = np.flatnonzero(~targets.usable)
     rejected = tuple(
         UnreadableSample(f"{ids[row][0]}#{ids[row][1]}", splits[row], "", str(targets.reasons[row]), content)
@@ -166,6 +172,7 @@ def assembled(
         rejected=rejected,
         modality="table" if isinstance(inputs, pd.DataFrame) else "text",
         task=targets.task,
+        groups=groups and groups.take(rows),
     )
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dataaudit.data.reading.frames import MissingWord
 from dataaudit.data.reading.targets import Targets, read_targets
 from dataaudit.dataset import Task
 from dataaudit.errors import DatasetError
@@ -107,13 +106,13 @@ def test_commas_separate_where_the_task_is_named() -> None:
 
 
 def test_na_is_a_class_where_it_is_as_frequent_as_others() -> None:
-    targets = read([MissingWord("NA")] * 20 + ["DE"] * 22 + ["FR"] * 18)
+    targets = read(["NA"] * 20 + ["DE"] * 22 + ["FR"] * 18)
     assert targets.class_names == ("DE", "FR", "NA")
     assert "'NA', in 20 rows, is read as a class" in targets.note
 
 
 def test_na_is_a_missing_label_where_it_is_rare() -> None:
-    targets = read([MissingWord("NA")] * 2 + ["DE"] * 22 + ["FR"] * 18 + [None])
+    targets = read(["NA"] * 2 + ["DE"] * 22 + ["FR"] * 18 + [None])
     assert targets.class_names == ("DE", "FR")
     assert "'NA', in 2 rows, is read as a missing label" in targets.note
     assert targets.reasons[[0, 1, 42]].tolist() == ["no label: 'label' is 'NA' here"] * 2 + [

@@ -1,0 +1,1 @@
+"""Samples that belong together, and samples in time."""
