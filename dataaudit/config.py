@@ -109,7 +109,10 @@ class AuditConfig:
     @property
     def read_options(self) -> ReadOptions:
         """How the dataset is to be read, as far as the user says."""
-        return ReadOptions(self.seed, self.label, self.rows, task=self.task, header=self.header, encoding=self.encoding)
+        return ReadOptions(
+            self.seed, self.label, self.rows, header=self.header, encoding=self.encoding, task=self.task,
+            group=self.group,
+        )  # fmt: skip
 
     @property
     def pooled(self) -> bool:

@@ -44,11 +44,13 @@ TEMPLATE = """\
 # label = "species"   # column, field or array with the targets; the usual names by default
 # task = "regression"  # what the targets are: or classification, multilabel; by default what their values say
 # group = "patient"   # column that says which samples belong together, or a pattern of paths; none by default
+# header = false      # whether the first row of a table in text names its columns; by default its cells say
+# encoding = "cp1252"  # of text; by default UTF-8, else a guess that is noted
 # learner = "image:epochs=20"     # a recipe; by default that of the kind of data. Code can be named by --learner only
 # output = "audit"    # where results go; next to the dataset by default
 
 # If a dataset's layout can't be detected, describe it in a dataaudit.toml in the dataset's own folder, in a table
-# [layout] with the keys format, label, task, split, text, drop, files and group.
+# [layout] with the keys format, label, task, split, text, drop, files, header, encoding and group.
 """
 
 
