@@ -1,6 +1,7 @@
 """Images listed in a metadata.csv, .jsonl or .parquet that has a file_name column, at the top or in each split folder.
 
-Its label goes before the names of folders. File names are relative to the metadata file's own folder.
+Where there is no such file, another CSV, TSV or JSON-lines file will do, one of whose columns names images that are
+there. Its label goes before the names of folders. File names are relative to the list's own folder.
 """
 
 import os
@@ -17,8 +18,9 @@ from ...dataset import HIDDEN, Dataset, Edit, IgnoredPath, Layout, ReadOptions, 
 from ...errors import DatasetError
 from ..images import is_image
 from ..reading.copies import equal_files
-from ..reading.folders import free_path, is_hidden, require_inside, resolve_inside, walk
+from ..reading.folders import files_at, free_path, is_hidden, require_inside, resolve_inside, walk
 from ..reading.groups import column_groups, path_groups
+from ..reading.image_lists import ENDINGS, FILE_NAME, column_of_images
 from ..reading.label_columns import label_columns, target_values
 from ..reading.pictures import NOT_LISTED, ImageFile, read_pictures
 from ..reading.row_edits import RowFiles, edit_rows
@@ -33,7 +35,6 @@ from ..reading.text_files import path_text
 EVIDENCE = 2
 LAYOUT_KEYS = frozenset({"label", "task", "split", "group"})
 NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
-FILE_NAME = "file_name"
 NO_SUCH_FILE = "listed, but there is no such file"
 HEAD = 1 << 16
 """Bytes of a metadata file that are searched for its columns."""
@@ -41,17 +42,18 @@ HEAD = 1 << 16
 
 @dataclass(frozen=True)
 class _MetadataFile:
-    """The rows of one metadata file."""
+    """The rows of one metadata file, and the column that names the images."""
 
     path: Path
     split: Split | None
     rows: pd.DataFrame
+    column: str
 
 
 def matches(path: Path) -> bool:
     """A folder that has such a file at its top, or in a folder that is named like a split."""
     try:
-        return path.is_dir() and any(_has_file_names(file) for file, _ in _metadata_candidates(path))
+        return path.is_dir() and bool(_lists(path))
     except OSError:
         return False
 
@@ -70,18 +72,22 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
         raise DatasetError(f"{path}: {duplicates[0]!r} is listed more than once; list every file in one row")
     frame = pd.concat([metadata.rows for metadata in metadata_files], ignore_index=True)
     columns = [str(name) for name in frame]
-    labels = label_columns(frame, reading.label, str(path), excluded=FILE_NAME)
+    names = _column_of_names(path, metadata_files)
+    if names != FILE_NAME:
+        listed = ", ".join(as_text(metadata.path.relative_to(path).as_posix()) for metadata in metadata_files)
+        notes.append(f"images are listed in {listed}, column {names!r}")
+    labels = label_columns(frame, reading.label, str(path), excluded=names)
     values = target_values(frame, labels, str(path))
     targets = read_targets(values, str(path), reading.task)
     notes.append(f"the target is the column {' and '.join(map(repr, labels))}; {targets.note}")
     named_splits: list[Split | None] = [
         metadata.split for metadata in metadata_files for _ in range(len(metadata.rows))
     ]
-    column = split_column(path, frame, reading.split, {*labels, FILE_NAME})
+    column = split_column(path, frame, reading.split, {*labels, names})
     origin = "split folders"
     if column is not None and len(set(named_splits)) == 1:
         named_splits, origin = list(column.splits), column.origin
-    used = {FILE_NAME, *labels, *([column.name] if column else [])}
+    used = {names, *labels, *([column.name] if column else [])}
     if reading.group in columns:
         groups = column_groups(path, frame, reading.group, used, notes)
         used.add(reading.group)
@@ -131,8 +137,9 @@ def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapp
         Part(path_text(metadata.path.relative_to(copy)), metadata.split, metadata.rows) for metadata in metadata_files
     ]
     frame = pd.concat([metadata.rows for metadata in metadata_files], ignore_index=True)
-    labels = label_columns(frame, reading.label, str(copy), excluded=FILE_NAME)
-    column = split_column(copy, frame, reading.split, {*labels, FILE_NAME})
+    names = _column_of_names(copy, metadata_files)
+    labels = label_columns(frame, reading.label, str(copy), excluded=names)
+    column = split_column(copy, frame, reading.split, {*labels, names})
     by_folder = len({metadata.split for metadata in metadata_files}) > 1
     split = None if by_folder or column is None else column.name
     paths = {part.name: metadata.path for part, metadata in zip(parts, metadata_files, strict=True)}
@@ -151,7 +158,7 @@ def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapp
         elif edit.split is not None and by_folder:
             folder = next(target.path.parent for target in metadata_files if target.split == edit.split)
             new_path = _move_image(copy, file, metadata.path.parent, folder, edit)
-            cells[row] = {FILE_NAME: Path(os.path.relpath(new_path, folder)).as_posix()}
+            cells[row] = {names: Path(os.path.relpath(new_path, folder)).as_posix()}
             renamed[id] = as_text(new_path.relative_to(copy).as_posix())
     edit_rows(row_files, row_files.raw(), {entries[id][0]: edit for id, edit in edits.items()}, cells)
     return renamed
@@ -184,22 +191,43 @@ def _has_file_names(file: Path) -> bool:
         return FILE_NAME.encode() in opened.read(HEAD)
 
 
+def _lists(path: Path) -> list[tuple[Path, Split | None, str]]:
+    """(file, split, column of file names) of the metadata files, else of other lists of images."""
+    metadata = [(file, split, FILE_NAME) for file, split in _metadata_candidates(path) if _has_file_names(file)]
+    if metadata:
+        return metadata
+    splits = [(folder, split_of(folder.name)) for folder in sorted(path.iterdir()) if folder.is_dir()]
+    folders: list[tuple[Path, Split | None]] = [(path, None), *((folder, split) for folder, split in splits if split)]
+    found = [(file, split, column_of_images(file)) for folder, split in folders for file in files_at(folder, ENDINGS)]
+    return [(file, split, column) for file, split, column in found if column is not None]
+
+
+def _column_of_names(path: Path, metadata_files: list[_MetadataFile]) -> str:
+    names = sorted({metadata.column for metadata in metadata_files})
+    if len(names) > 1:
+        raise DatasetError(f"{path}: expected one column of file names in all lists, found {' and '.join(names)}")
+    return names[0]
+
+
 def _read_metadata(path: Path, reading: ReadOptions, notes: list[str]) -> Iterator[_MetadataFile]:
-    files = [(file, split) for file, split in _metadata_candidates(path) if _has_file_names(file)]
-    folders = {file.parent for file, _ in files}
+    files = _lists(path)
+    folders = {file.parent for file, _, _ in files}
     if len(folders) < len(files) or (path in folders and len(folders) > 1):
-        listed = ", ".join(file.relative_to(path).as_posix() for file, _ in files)
-        raise DatasetError(f"{path}: expected one metadata file, or one in each split folder; found {listed}")
+        listed = ", ".join(file.relative_to(path).as_posix() for file, _, _ in files)
+        raise DatasetError(
+            f"{path}: expected one metadata file, or one in each split folder; found {listed}; "
+            "join them into one, with a column split if they are of different splits"
+        )
     require_one_name_per_split(path, [folder.name for folder in folders if folder != path], "folders")
-    for file, split in files:
+    for file, split, column in files:
         rows = read_rows(file, reading, notes)
-        if FILE_NAME not in rows:
-            raise DatasetError(f"{file}: expected a column {FILE_NAME!r}, found {', '.join(map(repr, rows))}")
-        yield _MetadataFile(file, split, rows)
+        if column not in rows:
+            raise DatasetError(f"{file}: expected a column {column!r}, found {', '.join(map(repr, rows))}")
+        yield _MetadataFile(file, split, rows, column)
 
 
 def _listed_paths(root: Path, metadata: _MetadataFile) -> Iterator[Path]:
-    for row, name in enumerate(metadata.rows[FILE_NAME]):
+    for row, name in enumerate(metadata.rows[metadata.column]):
         where = f"{metadata.path}, data row {row}"
         if not isinstance(name, str):
             raise DatasetError(f"{where}: expected the name of a file, found {name!r}")

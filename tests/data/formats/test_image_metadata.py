@@ -7,7 +7,7 @@ import pytest
 
 from dataaudit.errors import DatasetError
 
-from .image_folders import picture
+from .image_folders import picture, two_classes
 from .reading import recognised
 
 
@@ -131,6 +131,24 @@ def test_two_lists_for_the_same_images_are_refused(tmp_path: Path) -> None:
     frame = listed(tmp_path)
     write(tmp_path, frame, "jsonl")
     with pytest.raises(DatasetError, match=r"expected one metadata file.*metadata\.csv, metadata\.jsonl"):
+        recognised(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "train.csv", "list.tsv"])
+def test_any_list_of_images_beside_them_is_taken(tmp_path: Path, name: str) -> None:
+    frame = listed(tmp_path, count=20).rename(columns={"file_name": "image", "label": "kind"})
+    (tmp_path / "metadata.csv").unlink()
+    frame.to_csv(tmp_path / name, index=False, sep="\t" if name.endswith("tsv") else ";")
+    dataset = recognised(tmp_path, "kind")
+    assert (dataset.layout.format, len(dataset), dataset.class_names) == ("image_metadata", 20, ("cat", "dog"))
+    assert f"images are listed in {name}, column 'image'" in dataset.layout.notes
+    assert dataset.layout.ignored == ()
+
+
+def test_a_table_that_lists_no_image_is_none(tmp_path: Path) -> None:
+    two_classes(tmp_path, "train", "test", count=5)
+    pd.DataFrame({"file": ["no.png", "../no.png"], "label": [0, 1]}).to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(DatasetError, match="ambiguous, it looks like image_folder and like table"):
         recognised(tmp_path)
 
 
