@@ -45,9 +45,14 @@ def typed(column: "pd.Series[Any]") -> "pd.Series[Any] | None":
     return _typed_objects(column)
 
 
-def _typed_objects(column: "pd.Series[Any]") -> "pd.Series[Any] | None":
+def without_missing_words(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """The column as objects, with nan in place of the words of `MISSING`."""
     values = column.astype(object)
-    values = values.mask(values.map(lambda value: isinstance(value, str) and value in MISSING), np.nan)
+    return values.mask(values.map(lambda value: isinstance(value, str) and value in MISSING), np.nan)
+
+
+def _typed_objects(column: "pd.Series[Any]") -> "pd.Series[Any] | None":
+    values = without_missing_words(column)
     present = values[values.notna()]
     if not len(present):
         return pd.Series(np.nan, column.index, np.float64, name=column.name)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ...dataset import Dataset, Groups
 from ...errors import DatasetError
+from .frames import without_missing_words
 
 SHOWN = 12
 """Names quoted in a message at most."""
@@ -36,9 +37,10 @@ def column_groups(
         raise DatasetError(
             f"{root}: the column {requested!r} holds labels or splits and can't group samples; name another by --group"
         )
-    if frame[requested].isna().all():
+    column = without_missing_words(frame[requested])
+    if column.isna().all():
         raise DatasetError(f"{root}: the column {requested!r} for the groups of --group holds no value; name another")
-    words = frame[requested].astype(object).map(_in_words, na_action="ignore").to_numpy(object)
+    words = column.map(_in_words, na_action="ignore").to_numpy(object)
     return _noted(_groups(requested, words), f"groups are the values of the column {requested!r}", notes)
 
 

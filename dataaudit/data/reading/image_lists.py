@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..images import EXTENSIONS
-from .row_files import SEPARATORS
+from .dialects import SEPARATORS
 
 FILE_NAME = "file_name"
 ENDINGS = (".csv", ".tsv", ".jsonl")
