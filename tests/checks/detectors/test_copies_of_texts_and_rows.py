@@ -130,7 +130,7 @@ def test_copies_of_rows_are_found_with_the_columns_that_differ_and_nothing_else(
     assert changed == {"x2": "99", "word": "violet", "id": "8"}
     (repeated,) = duplicates.detect(context_of(dataset_of(table, N_TRAIN, "table"))).findings
     assert repeated.sample_ids == ("rows#11", "rows#12")
-    assert "2 near copies of one sample" in repeated.message
+    assert "2 exact copies of one sample, but for ids and constant columns, such as" in repeated.message
 
 
 def test_rows_that_must_repeat_are_a_note_and_not_a_finding() -> None:
@@ -192,6 +192,6 @@ def test_tiny_splits_and_empty_samples_do_not_fail(inputs: Any, train: int) -> N
     context = context_of(dataset_of(inputs, train, modality))  # type: ignore[arg-type]
     detection = leakage.detect(context)
     assert detection.examined == 10 - train
-    assert (detection.findings == ()) == (modality != "text" or inputs[0] != "")
+    assert detection.findings == ()
     leakage.calibrate(context, no_pool)
     duplicates.detect(context)
