@@ -2,7 +2,7 @@
 
 ## What it finds
 Exact and near-duplicates within one split. Each group of copies is one finding; groups with conflicting labels are
-listed separately.
+listed separately. Where the split was drawn here and not given, copies that the draw set apart are listed as well.
 
 ## Why it matters
 Duplicates in training count double; duplicates in a test set make its figures look more certain than they are. Where
@@ -14,15 +14,19 @@ scored, but with fewer candidates, and fewer warps of images: some cropped or sh
 reported at a false-discovery rate (Benjamini-Hochberg) of at most 5 %, given how high random samples score with others
 of their class. In a large split only the samples most similar to another are aligned; the check's notes say so.
 
-Equal rows of a table are reported only if chance doesn't explain them: a few columns with few values must repeat. The
-notes say how many rows do.
+Texts are equal if they differ only in case, punctuation and spaces; beside other columns, which may differ, they count
+only if their words are too rare to be equal by chance. Rows of a table are equal if all columns are, but ids and
+constant ones. They are reported only if chance doesn't explain them: a few columns with few values must repeat. Values
+of half of the columns are permuted among similar rows, which shows how many repeat by chance (reported if at most 1 %
+probable, and if chance gives at most half of those there are); the notes say how many do.
 
 ## What to do
 Keep one sample of each group. Where the labels conflict, look at the sample first.
 """
 
 from collections import Counter
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +34,11 @@ from numpy.typing import NDArray
 from ...dataset import SPLITS, Dataset
 from ...findings import Finding, Remedy, Severity, fingerprint
 from ..detection import CheckContext, Detection
-from ..matching.choice import matcher_for
-from ..matching.copies import MIN_SIMILARITY, Null, Pairs, bh_threshold, connected, labels_agree, q_among
-from ..matching.matcher import N_CANDIDATES_QUICK, Matcher
+from ..matching.chance import repeats_within
+from ..matching.choice import matchers_for
+from ..matching.copies import MIN_SIMILARITY, Null, Pairs, connected, labels_agree
+from ..matching.matcher import N_CANDIDATES_QUICK, Agreement, Matcher, agreement, differences
+from ..matching.split_copies import judged_copies, search_copies
 
 KINDS = {
     "duplicate": "Duplicates",
@@ -43,6 +49,13 @@ MAX_LABELS = 4
 """Labels that are offered as remedies for copies with conflicting labels."""
 ALIGNED, ALIGNED_SHARE = 1000, 0.2
 """Samples aligned with their candidates: so many of a split, those most like another, and this share of the rest."""
+HOW_EQUAL: Mapping[Agreement, str] = {
+    "equal": "",
+    "equal after cleaning": ", but for case, punctuation and spaces",
+    "equal row": ", but for ids and constant columns",
+    "equal text": ", by their texts",
+    "near": "",
+}
 
 
 class _Link(NamedTuple):
@@ -59,13 +72,37 @@ class _Link(NamedTuple):
 def detect(context: CheckContext) -> Detection:
     """See the module."""
     dataset = context.dataset
-    matcher = matcher_for(dataset)
+    matchers = matchers_for(dataset)
+    links, notes = list[_Link](), list[str]()
+    for matcher in matchers:
+        within, said = _within_splits(context, matcher)
+        links += within
+        notes += said
+    if dataset.layout.splits_drawn:
+        links += _across_the_draw(context)
+    best: dict[tuple[int, int], _Link] = {}
+    for link in links:
+        ends = link.first, link.second
+        best[ends] = max(link, best.get(ends, link), key=lambda known: (known.exact, known.similarity))
+    links = list(best.values())
+    first, second = np.array([link[:2] for link in links], np.int64).reshape(-1, 2).T
+    findings = tuple(_finding(dataset, matchers, [links[i] for i in group]) for group in connected(first, second))
+    return Detection(findings, len(dataset), len(dataset), notes=tuple(dict.fromkeys(notes)))
+
+
+def _within_splits(context: CheckContext, matcher: Matcher[Any]) -> tuple[list[_Link], list[str]]:
+    """What one matcher links within each split, and notes."""
+    dataset = context.dataset
     null: Null | None = None
     pairs, compared, links, notes = [], 0, [], []
     for split in SPLITS:
-        distinct, copies, by_chance = _by_content(dataset, dataset.rows(split), matcher.coincidence)
-        links += copies
-        notes += [f"{split}: {by_chance}"] * bool(by_chance)
+        rows = dataset.rows(split)
+        repeats = repeats_within(matcher.contents[rows], matcher.codes[rows], dataset.strata[rows])
+        distinct, copies = _by_content(matcher, rows)
+        if not repeats.are_chance:
+            links += [_Link(a, b, True, 1.0, False, repeats.chance_share) for a, b in copies]
+        if repeats.count and matcher.codes.shape[1]:
+            notes.append(f"{split}: {repeats.count} of {len(rows)} samples repeat an earlier one{repeats.explanation}")
         if len(distinct) <= N_CANDIDATES_QUICK:
             continue
         label = f"duplicates in {split}"
@@ -84,75 +121,69 @@ def detect(context: CheckContext) -> Detection:
         compared += len(distinct)
         if len(distinct) > limit:
             notes.append(f"{split}: the {limit} of {len(distinct)} samples most similar to another one were aligned")
-    links += _near_duplicates(pairs, compared)
-    first, second = np.array([link[:2] for link in links], np.int64).reshape(-1, 2).T
-    findings = tuple(_finding(dataset, matcher, [links[i] for i in group]) for group in connected(first, second))
-    return Detection(findings, len(dataset), len(dataset), notes=tuple(notes))
+    return links + _near_duplicates(pairs, compared), notes
 
 
-def _by_content(
-    dataset: Dataset, rows: NDArray[np.int64], coincidence: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], list[_Link], str]:
-    """The first row of every content, the further rows linked to it, and how many equal rows chance explains."""
-    rows_by_content: dict[str, list[int]] = {}
-    for row in rows:
-        rows_by_content.setdefault(dataset.contents[row], []).append(int(row))
-    distinct = np.array([group[0] for group in rows_by_content.values()], np.int64)
-    repeated = np.array([len(group) > 1 for group in rows_by_content.values()], bool)
-    p_values = np.where(repeated, (coincidence[distinct] * len(rows)).clip(max=1), 1.0)
-    surprising = repeated & (p_values <= bh_threshold(p_values))
-    q_values = q_among(p_values, p_values)
-    links = [
-        _Link(group[0], row, True, 1.0, False, float(q))
-        for group, q, reported in zip(rows_by_content.values(), q_values, surprising, strict=True)
-        for row in group[1:]
-        if reported
-    ]
-    explained = sum(
-        len(group) - 1 for group, reported in zip(rows_by_content.values(), surprising, strict=True) if not reported
-    )
-    if not explained:
-        return distinct, links, ""
-    by_chance = -np.expm1(-coincidence[rows] * np.arange(len(rows))).sum()
-    note = f"{explained} of {len(rows)} samples repeat an earlier one and are not reported: with so few distinct "
-    return distinct, links, f"{note}values, about {by_chance:.0f} are expected by chance"
+def _by_content(matcher: Matcher[Any], rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:
+    """The first row of every content, and the further rows with it; rows that equal none are not looked at."""
+    first: dict[int, int] = {}
+    copies = []
+    for row, content in zip(rows.tolist(), matcher.contents[rows].tolist(), strict=True):
+        if first.setdefault(content, row) != row and content >= 0:
+            copies.append((first[content], row))
+    unlike_any = rows[matcher.contents[rows] < 0]
+    first.pop(-1, None)
+    return np.sort(np.append(np.array(list(first.values()), np.int64), unlike_any)), copies
 
 
 def _near_duplicates(parts: list[Pairs], compared: int) -> list[_Link]:
-    """Near-duplicates of all splits, judged together; a pair that both of its samples accept is linked once."""
+    """Near-duplicates of all splits, judged together."""
     if not parts:
         return []
     pairs = parts[0]
     for part in parts[1:]:
         pairs = pairs.joined(part)
     accepted, q_values = pairs.judged(MIN_SIMILARITY, compared - len(np.unique(pairs.query)))
-    links: dict[tuple[int, int], _Link] = {}
+    return _links(pairs, accepted, q_values)
+
+
+def _across_the_draw(context: CheckContext) -> list[_Link]:
+    """Copies between splits that were drawn here, as the check for leakage finds them."""
+    return _links(*judged_copies(context.once(search_copies)))
+
+
+def _links(pairs: Pairs, accepted: NDArray[np.bool_], q_values: NDArray[np.float64]) -> list[_Link]:
+    links = []
     for i in np.flatnonzero(accepted):
-        a, b = sorted((int(pairs.query[i]), int(pairs.base[i])))
-        link = _Link(a, b, False, float(pairs.similarity[i]), bool(pairs.mirrored[i]), float(q_values[i]))
-        links[a, b] = max(link, links.get((a, b), link), key=lambda candidate: candidate.similarity)
-    return list(links.values())
+        first, second = sorted((int(pairs.query[i]), int(pairs.base[i])))
+        similarity, mirrored = float(pairs.similarity[i]), bool(pairs.mirrored[i])
+        links.append(_Link(first, second, bool(pairs.exact[i]), similarity, mirrored, float(q_values[i])))
+    return links
 
 
-def _finding(dataset: Dataset, matcher: Matcher[Any], links: list[_Link]) -> Finding:
+def _finding(dataset: Dataset, matchers: Sequence[Matcher[Any]], links: list[_Link]) -> Finding:
     rows = sorted({row for link in links for row in link[:2]})
-    split, labels = str(dataset.splits[rows[0]]), [dataset.label(row) for row in rows]
+    splits, labels = list(dict.fromkeys(dataset.splits[rows].tolist())), [dataset.label(row) for row in rows]
     conflicting, exact = not labels_agree(dataset, rows), all(link.exact for link in links)
     kind = "conflicting_labels" if conflicting else "duplicate"
     contents = [dataset.contents[row] for row in rows]
-    message = f"{split} contains {len(rows)} {'exact ' if exact else 'near-'}duplicates of one sample, such as "
+    agreements = {ends: agreement(dataset, matchers, *ends) for link in links for ends in [link[:2]]}
+    weakest = max(agreements.values(), key=get_args(Agreement).index)
+    message = f"{' and '.join(splits)} {'contains' if len(splits) == 1 else 'contain'} {len(rows)} "
+    message += f"{'exact ' if exact else 'near-'}duplicates of one sample{HOW_EQUAL[weakest]}, such as "
     message += f"{dataset.ids[rows[0]]} and {dataset.ids[rows[1]]}"
     if conflicting:
         message += f"; their labels conflict: {', '.join(map(repr, sorted(set(labels))))}"
+    where = "" if dataset.layout.splits_drawn else splits[0]
     return Finding(
         kind=kind,
         severity=Severity.MEDIUM if conflicting else Severity.LOW,
         sample_ids=tuple(dataset.ids[row] for row in rows),
         score=float(len(rows)),
         message=message,
-        fingerprint=fingerprint(kind, contents, split + "\0" + "\0".join(sorted(labels)) * conflicting),
+        fingerprint=fingerprint(kind, contents, where + "\0" + "\0".join(sorted(labels)) * conflicting),
         evidence={
-            "split": split,
+            "split": ", ".join(splits),
             "samples": [{"id": dataset.ids[row], "label": label} for row, label in zip(rows, labels, strict=True)],
             "labels": dict(Counter(labels)),
             "exact": exact,
@@ -160,10 +191,11 @@ def _finding(dataset: Dataset, matcher: Matcher[Any], links: list[_Link]) -> Fin
                 {
                     "ids": [dataset.ids[link.first], dataset.ids[link.second]],
                     "exact": link.exact,
+                    "agreement": agreements[link[:2]],
                     "similarity": link.similarity,
                     "mirrored": link.mirrored,
                     "q_value": link.q_value,
-                    "differences": [] if link.exact else matcher.differences(link.first, link.second),
+                    "differences": [] if link.exact else differences(matchers, link.first, link.second),
                 }
                 for link in sorted(links)
             ],

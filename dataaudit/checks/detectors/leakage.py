@@ -19,11 +19,16 @@ the other, and the difference that remains counts.
 
 Texts: candidates are found by weighted words, word pairs and characters. The score counts the words that both texts
 have in the same order; rare words count most, phrases that many texts share next to nothing. Where the shared words are
-too few to rule out chance, the pair is not a near-duplicate; texts of equal content are reported however short.
+too few to rule out chance, the pair is not a near-duplicate; texts that are equal but for case, punctuation and spaces
+are reported however short.
 
 Rows and arrays: candidates are neighbours in random sets of columns. Each column then counts the more, the rarer it is
-that two rows agree on it as closely. Rows that are equal in every value are reported only if chance doesn't explain it,
-judged by the columns' frequencies and by how much random rows agree.
+that two rows agree on it as closely. Rows that are equal in all columns but ids and constant ones are reported only if
+chance doesn't explain it: values of half of the columns are permuted among similar rows, which shows how many are equal
+by chance (reported if at most 1 % probable, and if chance gives at most half of those there are).
+
+Texts beside other columns are compared both ways. A text that other columns tell apart from its copy is reported if its
+words are too rare to be equal by chance. Samples without text or without any value are copies of none.
 
 How high unrelated pairs score is learnt for each class (for numeric targets: each decile) from training samples matched
 with each other. A pair is reported at a false-discovery rate (Benjamini-Hochberg) of at most 5 %. Altered copies of
@@ -35,12 +40,15 @@ Retraining test (classification only): models are trained without the copies, an
 measure what the copies did to the predictions of the samples they duplicate. The result is about that effect, not about
 whether the pair is a copy: "confirmed" if the copies raised the prediction, otherwise "inconclusive".
 
+Where the split was drawn here and not given, a copy in the other split is an accident of the draw: it is reported as a
+duplicate, and this check says how many there are.
+
 ## What to do
 Remove the copy from one of the splits. If the two labels differ, one of them is wrong.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -52,10 +60,11 @@ from ...findings import Finding, Pair, Remedy, Severity, Verification, fingerpri
 from ...training.pool import Pool, log_odds
 from ...training.retraining import Retraining
 from ..detection import Calibration, CheckContext, Detection
+from ..matching.chance import Repeats
 from ..matching.copies import MIN_SIMILARITY, Pairs, bh_threshold, connected, labels_agree
 from ..matching.copy_influence import CopyInfluence, influence_of_copies
-from ..matching.matcher import Matcher, search
-from ..matching.split_copies import search_copies
+from ..matching.matcher import Agreement, Matcher, agreement, differences, search
+from ..matching.split_copies import CopySearch, judged_copies, search_copies
 from ..proof import effect_over_seeds, effect_verification, random_like
 
 KINDS = {"leakage": "Train-test leakage"}
@@ -65,20 +74,29 @@ LOST_SHARE = 0.05
 """Share of the planted copies that the bar set from them may cost."""
 PLANTED = 60
 SHOWN = 5
+DESCRIPTIONS: Mapping[Agreement, str] = {
+    "equal": "an exact duplicate",
+    "equal after cleaning": "a duplicate, equal but for case, punctuation and spaces,",
+    "equal row": "a duplicate, equal in all but ids and constant columns,",
+    "equal text": "a duplicate of its text",
+    "near": "a near-duplicate",
+}
 SET_NAMES = {"train": "training", "val": "validation", "test": "test"}
 
 
 def detect(context: CheckContext) -> Detection:
     """See the module."""
     dataset = context.dataset
-    matcher, pairs, _ = context.once(search_copies)
-    accepted, q_values = pairs.judged(_similarity_bar(context))
+    searches = context.once(search_copies)
+    pairs, accepted, q_values = judged_copies(searches, _similarity_bar(context))
     influence = influence_of_copies(context, pairs, accepted)
     kinds = np.where(pairs.exact, "exact", np.where(accepted, "near-duplicate", "candidate"))
     shown = (dataset.splits[pairs.query] == dataset.target_split) & (accepted | (pairs.rank <= SHOWN))
+    matchers = [searched.matcher for searched in searches]
     findings = tuple(
-        _finding(dataset, matcher, pairs, np.flatnonzero(accepted)[group], q_values, influence)
+        _finding(dataset, matchers, pairs, np.flatnonzero(accepted)[group], q_values, influence)
         for group in connected(pairs.query[accepted], pairs.base[accepted])
+        if not dataset.layout.splits_drawn
     )
     examined = len(np.unique(pairs.query))
     return Detection(
@@ -90,7 +108,7 @@ def detect(context: CheckContext) -> Detection:
                  float(influence.score[i]), float(pairs.score[i]), str(kinds[i]), int(pairs.rank[i]))
             for i in np.flatnonzero(shown)
         ),
-        notes=_notes(context, matcher, pairs, accepted),
+        notes=_notes(context, searches, pairs, accepted),
     )  # fmt: skip
 
 
@@ -101,8 +119,9 @@ def calibrate(context: CheckContext, retrained: Callable[[NDArray[np.int64]], Po
     be more lenient. As many samples without a planted copy are searched too. None where the data has no room for any.
     """
     dataset, rng = context.dataset, np.random.default_rng([context.seed, PLANTED])
-    as_is = context.once(search_copies)
-    copies_as_is = as_is.pairs.where(as_is.pairs.judged(MIN_SIMILARITY)[0])
+    searches = context.once(search_copies)
+    as_is, (pairs, accepted, _) = searches[0], judged_copies(searches)
+    copies_as_is = pairs.where(accepted)
     unmatched = rng.permutation(np.setdiff1d(dataset.rows(dataset.target_split), copies_as_is.query))
     places = rng.permutation(np.setdiff1d(dataset.rows("train"), copies_as_is.base))
     count = min(PLANTED, len(unmatched) // 2, len(places) // 4)
@@ -199,13 +218,14 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
 
 
 def _similarity_bar(context: CheckContext) -> float:
+    """Of a drawn split the default, which the check for duplicates uses as well."""
     calibrated = None if context.calibration is None else context.calibration.threshold
-    return MIN_SIMILARITY if calibrated is None else calibrated
+    return MIN_SIMILARITY if calibrated is None or context.dataset.layout.splits_drawn else calibrated
 
 
 def _finding(
     dataset: Dataset,
-    matcher: Matcher[Any],
+    matchers: Sequence[Matcher[Any]],
     pairs: Pairs,
     group: NDArray[np.int64],
     q_values: NDArray[np.float64],
@@ -221,11 +241,12 @@ def _finding(
             "train_label": dataset.label(base),
             "labels_agree": labels_agree(dataset, [query, base]),
             "exact": bool(pairs.exact[i]),
+            "agreement": agreement(dataset, matchers, int(query), int(base)),
             "similarity": float(pairs.similarity[i]),
             "mirrored": bool(pairs.mirrored[i]),
             "score": float(pairs.score[i]),
             "q_value": float(q_values[i]),
-            "differences": matcher.differences(int(query), int(base)),
+            "differences": differences(matchers, int(query), int(base)),
             **influence.of_copy(int(i)),
         }
         for i in group
@@ -234,8 +255,8 @@ def _finding(
     rows = list(dict.fromkeys(row for i in group for row in (pairs.query[i], pairs.base[i])))
     agree, labels = labels_agree(dataset, rows), sorted({dataset.label(row) for row in rows})
     best = copies[0]
-    description = "an exact duplicate" if best["exact"] else "a near-duplicate"
-    message = f"{best['test_id']} has {description} in the {SET_NAMES[best['splits'][1]]} set, {best['train_id']}"
+    description, searched = DESCRIPTIONS[best["agreement"]], SET_NAMES[best["splits"][1]]
+    message = f"{best['test_id']} has {description} in the {searched} set, {best['train_id']}"
     if len(rows) > 2:
         message += f"; {len(rows) - 2} more copies of the same sample"
     if not agree:
@@ -266,30 +287,30 @@ def _remedies(dataset: Dataset, queries: NDArray[np.int64], bases: NDArray[np.in
     return tuple(remedies)
 
 
-def _notes(context: CheckContext, matcher: Matcher[Any], pairs: Pairs, accepted: NDArray[np.bool_]) -> tuple[str, ...]:
+def _notes(
+    context: CheckContext, searches: Sequence[CopySearch], pairs: Pairs, accepted: NDArray[np.bool_]
+) -> tuple[str, ...]:
     dataset, notes = context.dataset, []
     for split in SPLITS[:0:-1]:
         rows = np.intersect1d(dataset.rows(split), pairs.query)
         copied = np.isin(rows, pairs.query[accepted])
         searched = "the training set" if split == dataset.target_split else "the training or the test set"
         if copied.any():
+            drawn = "the split was drawn here: " if dataset.layout.splits_drawn else ""
+            reported = "; reported as duplicates" if dataset.layout.splits_drawn else ""
             notes.append(
-                f"{copied.sum()} of {len(rows)} {split} samples ({copied.mean():.1%}) have a copy in {searched}"
+                f"{drawn}{copied.sum()} of {len(rows)} {split} samples ({copied.mean():.1%}) have a copy in {searched}"
+                f"{reported}"
             )
         if copied.any() and not copied.all() and context.pool and dataset.task == "classification":
             overall, clean = context.pool.accuracies(rows).mean(), context.pool.accuracies(rows[~copied]).mean()
             notes.append(
                 f"mean accuracy of the pool's models: {overall:.1%} on all of them, {clean:.1%} without those copied"
             )
-        coincident = np.setdiff1d(pairs.query[pairs.exact], pairs.query[accepted & pairs.exact])
-        count = np.isin(rows, coincident).sum()
-        if count:
-            searched_in = dataset.splits == "train"
-            if split != dataset.target_split:
-                searched_in |= dataset.splits == dataset.target_split
-            by_chance = -np.expm1(-matcher.coincidence[rows] * searched_in.sum()).sum()
-            notes.append(
-                f"{count} of {len(rows)} {split} samples equal one in {searched} and are not reported: with so few "
-                f"distinct values, about {by_chance:.0f} are expected by chance"
-            )
+        for by_matcher in searches:
+            repeats = by_matcher.repeats.get(split, Repeats(0))
+            if repeats.count and by_matcher.matcher.codes.shape[1]:
+                notes.append(
+                    f"{repeats.count} of {len(rows)} {split} samples equal one in {searched}{repeats.explanation}"
+                )
     return tuple(notes)

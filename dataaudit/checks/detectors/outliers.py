@@ -15,6 +15,7 @@ measured by whitened pixels, with what their principal components leave unexplai
 picture is. Distances count in robust deviations of the bulk of the dataset (medians and upper quantiles of logarithms),
 so that a few outliers do not hide each other. The p-values of these measures are combined (Fisher), the sum is compared
 with its own bulk again, and a sample is reported at a false-discovery rate (Benjamini-Hochberg) of at most 5 %.
+One that is as near to one training sample as most are to theirs has a copy there, which is named.
 
 ## What to do
 Look at the sample. Remove what does not belong. If it does belong, such cases are too rare in training: collect more.
@@ -53,7 +54,7 @@ def detect(context: CheckContext) -> Detection:
         return Detection((), 0, len(dataset), skipped=reason)
     reference = np.sort(np.random.default_rng(context.seed).permutation(train)[:REFERENCE])
     features = descriptors(dataset)
-    distance, nearest = _distances(features, reference)
+    distance, nearest, to_nearest = _distances(features, reference)
     view = "gradients" if dataset.modality == "image" else "descriptors"
     deviations = {view: _deviations(np.log(distance + 1e-9))}
     tails = [norm.logsf(deviations[view])]
@@ -65,8 +66,18 @@ def detect(context: CheckContext) -> Detection:
     score = _deviations(np.cbrt(-np.sum(tails, axis=0)))
     accepted, q_values = accepted_by_fdr(norm.sf(score), FALSE_DISCOVERY_RATE)
     flagged = np.flatnonzero(accepted)
+    # As near to one training sample as most are to theirs, far as the others are: a copy of it.
+    has_copy = to_nearest <= np.median(to_nearest)
     findings = tuple(
-        _finding(dataset, int(row), int(nearest[row]), float(score[row]), float(q_values[row]), deviations)
+        _finding(
+            dataset,
+            int(row),
+            int(nearest[row]),
+            bool(has_copy[row]),
+            float(score[row]),
+            float(q_values[row]),
+            deviations,
+        )
         for row in flagged[np.argsort(-score[flagged], kind="stable")]
     )
     sampled = f"compared with {len(reference)} of the {len(train)} training samples, drawn at random"
@@ -76,8 +87,8 @@ def detect(context: CheckContext) -> Detection:
 
 def _distances(
     features: NDArray[np.float32], reference: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """(n,) mean distance to the nearest reference rows other than the row itself, and the nearest of them."""
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+    """(n,) mean distance to the nearest reference rows other than the row itself, the nearest of them, and how near."""
     k = min(NEIGHBOURS, len(reference) - 1)
     search = NearestNeighbors(n_neighbors=k + 1, algorithm="brute").fit(features[reference])
     distances, places = search.kneighbors(features)
@@ -86,7 +97,8 @@ def _distances(
         True  # no reference row, or one hidden by copies of itself: drop the farthest instead
     )
     neighbours = reference[places][~is_self].reshape(len(features), k)
-    return distances[~is_self].reshape(len(features), k).mean(1), neighbours[:, 0]
+    to_neighbours = distances[~is_self].reshape(len(features), k)
+    return to_neighbours.mean(1), neighbours[:, 0], to_neighbours[:, 0]
 
 
 def _pixel_views(dataset: Dataset, reference: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -120,14 +132,21 @@ def _deviations(values: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def _finding(
-    dataset: Dataset, row: int, nearest: int, score: float, q: float, deviations: dict[str, NDArray[np.float64]]
+    dataset: Dataset,
+    row: int,
+    nearest: int,
+    has_copy: bool,
+    score: float,
+    q: float,
+    deviations: dict[str, NDArray[np.float64]],
 ) -> Finding:
+    resembles = f"no training sample but {dataset.ids[nearest]}" if has_copy else "no training sample"
     return Finding(
         kind="outlier",
         severity=Severity.LOW,
         sample_ids=(dataset.ids[row],),
         score=score,
-        message=f"{dataset.ids[row]} resembles no training sample: outlier score {score:.1f} (robust deviations)",
+        message=f"{dataset.ids[row]} resembles {resembles}: outlier score {score:.1f} (robust deviations)",
         fingerprint=fingerprint("outlier", [dataset.contents[row]]),
         evidence={
             "split": str(dataset.splits[row]),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,8 @@ from scipy.sparse.csgraph import connected_components
 
 from ...dataset import Dataset
 from ..proof import accepted_by_fdr
-from .matcher import Matches
+from .chance import Repeats
+from .matcher import N_CANDIDATES, Matches
 
 MIN_NULL = 25
 TAILS = ((0.75, 0.93), (0.5, 0.85))
@@ -55,7 +57,8 @@ class Pairs:
     similarity    once aligned, 0 to 1
     score         larger is more surely a copy
     mirrored      whether one of the two had to be mirrored
-    p_value       probability that a sample without a copy scores this high, or equals another where `exact`
+    p_value       probability that a sample without a copy scores this high; where `exact` the share of such pairs that
+                  chance makes, 1 where it may have made all
     exact         whether the contents are equal
     rank          1 for the query's best
     """
@@ -86,23 +89,29 @@ class Pairs:
             np.tile(np.arange(1, k + 1), len(queries)),
         )
 
-    def with_exact(self, contents: Sequence[str], base: NDArray[np.int64], coincidence: NDArray[np.float64]) -> "Pairs":
+    def with_exact(self, contents: NDArray[np.int64], base: NDArray[np.int64], repeats: Repeats) -> "Pairs":
         """Also all pairs of equal content, whatever the matcher made of them (a blank picture has no descriptors).
 
-        coincidence   for all rows, see Matcher
+        Where chance explains them, of a query's as many as it has candidates at most.
+
+        contents   for all rows, see Matcher
+        repeats    queries that equal a base row
         """
-        by_content: dict[str, list[int]] = {}
-        for row in base:
-            by_content.setdefault(contents[row], []).append(int(row))
-        equal_pairs = [(int(q), b) for q in np.unique(self.query) for b in by_content.get(contents[q], []) if b != q]
-        query, copies = np.array(equal_pairs, np.int64).reshape(-1, 2).T
-        count = len(query)
+        base = base[contents[base] >= 0]
+        base = base[np.argsort(contents[base], kind="stable")]
+        queries = np.unique(self.query)
+        starts, stops = (np.searchsorted(contents[base], contents[queries], side) for side in ("left", "right"))
+        lengths = np.minimum(stops - starts, N_CANDIDATES) if repeats.are_chance else stops - starts
+        query = np.repeat(queries, lengths)
+        copies = base[np.arange(len(query)) + np.repeat(starts - np.cumsum(lengths) + lengths, lengths)]
+        query, copies = query[query != copies], copies[query != copies]
+        count, share = len(query), 1.0 if repeats.are_chance else repeats.chance_share
         similarity, score = np.ones(count, np.float32), np.full(count, EXACT_SCORE, np.float32)
-        by_chance = (coincidence[query] * len(base)).clip(max=1)
         exact = Pairs(
-            query, copies, similarity, score, np.zeros(count, bool), by_chance, np.ones(count, bool), np.arange(count)
-        )
-        different = np.array([contents[q] != contents[b] for q, b in zip(self.query, self.base, strict=True)], bool)
+            query, copies, similarity, score, np.zeros(count, bool), np.full(count, share), np.ones(count, bool),
+            np.arange(count),
+        )  # fmt: skip
+        different = (contents[self.query] != contents[self.base]) | (contents[self.query] < 0)
         return self.where(different).joined(exact)
 
     def joined(self, other: "Pairs") -> "Pairs":
@@ -117,22 +126,45 @@ class Pairs:
         return Pairs(*(getattr(self, f.name)[chosen] for f in fields(self)))
 
     def tested(self, bar: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Queries without an exact copy, and each one's best pair's p-value: 1 if its similarity is below `bar`."""
-        best = self.where((self.rank == 1) & ~self.exact)
+        """Queries, and the p-value of each one's best pair that is not exact: 1 if its similarity is below `bar`."""
+        near = self.where(~self.exact)
+        best = near.where(np.unique(near.query, return_index=True)[1])
         return best.query, np.where(best.similarity >= bar, best.p_value, 1.0)
 
     def judged(self, bar: float, untested: int = 0) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         """Which pairs are copies, and every pair's q value; a query's further pairs have that of a best pair as sure.
 
-        Exact pairs are judged among themselves.
+        Exact pairs are copies unless chance explains them.
 
         untested   number of further queries, whose best pairs count with a p-value of 1
         """
         p_values = np.concatenate([self.tested(bar)[1], np.ones(untested)])
         near = (self.p_value <= bh_threshold(p_values)) & (self.similarity >= bar)
-        by_chance = np.where(self.exact, self.p_value, 1.0)[self.rank == 1]
-        accepted = np.where(self.exact, self.p_value <= bh_threshold(by_chance), near)
-        return accepted, np.where(self.exact, q_among(by_chance, self.p_value), q_among(p_values, self.p_value))
+        accepted = np.where(self.exact, self.p_value < 1, near)
+        return accepted, np.where(self.exact, self.p_value, q_among(p_values, self.p_value))
+
+
+class Judged(NamedTuple):
+    """Pairs, which of them (m,) are copies, and their q values (m,)."""
+
+    pairs: Pairs
+    accepted: NDArray[np.bool_]
+    q_values: NDArray[np.float64]
+
+    @classmethod
+    def union(cls, parts: Sequence["Judged"]) -> "Judged":
+        """What several matchers found, each pair once, as the surest of them has it."""
+        if len(parts) == 1:
+            return parts[0]
+        pairs = Pairs(*(np.concatenate([getattr(part.pairs, f.name) for part in parts]) for f in fields(Pairs)))
+        accepted, q_values = (np.concatenate([part[place] for part in parts]) for place in (1, 2))
+        order = np.lexsort((-pairs.score, ~accepted, pairs.base, pairs.query))
+        ends = np.stack([pairs.query, pairs.base])[:, order]
+        order = order[np.append(True, (ends[:, 1:] != ends[:, :-1]).any(0))[: len(order)]]
+        order = order[np.lexsort((-pairs.score[order], ~accepted[order], pairs.query[order]))]
+        pairs = pairs.where(order)
+        rank = np.arange(len(order)) - np.searchsorted(pairs.query, pairs.query) + 1
+        return cls(replace(pairs, rank=rank), accepted[order], q_values[order])
 
 
 def labels_agree(dataset: Dataset, rows: Sequence[int]) -> bool:

@@ -6,19 +6,24 @@ from torch import Tensor
 
 from ...dataset import Track
 from ..planting.images import altered_in_turn
-from .matcher import N_CANDIDATES, N_CANDIDATES_QUICK, Matches
+from .matcher import N_CANDIDATES, N_CANDIDATES_QUICK, Agreement, Matches
 from .near_duplicates import FEW_WARPS, WARPS, WarpedCandidates, align, matching_pixels, nominate
 
 
 class ImageMatcher:
-    """See Matcher. Of images uint8 (n, channels, height, width), and what they are matched by if that is known."""
+    """See Matcher.
+
+    inputs     images uint8 (n, channels, height, width)
+    contents   (n,) equal for equal images
+    pixels     what they are matched by, if that is known
+    """
 
     alike = float("inf")
 
-    def __init__(self, inputs: NDArray[np.uint8], pixels: Tensor | None = None) -> None:
-        self.inputs = inputs
+    def __init__(self, inputs: NDArray[np.uint8], contents: NDArray[np.int64], pixels: Tensor | None = None) -> None:
+        self.inputs, self.contents = inputs, contents
         self.pixels = matching_pixels(inputs) if pixels is None else pixels
-        self.coincidence = np.zeros(len(inputs))
+        self.codes = np.zeros((len(inputs), 0), np.int64)
 
     def nominate(
         self, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str, quick: bool = False
@@ -38,7 +43,11 @@ class ImageMatcher:
         altered, sorts = altered_in_turn(self.inputs[rows], rng)
         pixels = self.pixels.clone()
         pixels[places] = matching_pixels(altered)
-        return ImageMatcher(self.inputs, pixels), sorts
+        return ImageMatcher(self.inputs, self.contents, pixels), sorts
+
+    def agreement(self, left: int, right: int) -> Agreement:
+        """Equal in every pixel or near."""
+        return "equal" if self.contents[left] == self.contents[right] else "near"
 
     def differences(self, left: int, right: int) -> list[list[str]]:
         """None in words: pictures are shown."""

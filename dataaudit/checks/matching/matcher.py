@@ -3,18 +3,22 @@
 A modality is one file with a Matcher, `images.py` and the like, listed in `choice.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Literal, Protocol, Self, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dataset import Track
+from ...dataset import Dataset, Track
 
 N_CANDIDATES, N_CANDIDATES_QUICK = 8, 4
 """Candidates per query, in a thorough and in a quick search."""
 
+
+Agreement = Literal["equal", "equal after cleaning", "equal row", "equal text", "near"]
+"""How alike two samples are: in every value; as texts, but for case, punctuation and spaces; in all columns but ids and
+constant ones; in their texts; or only nearly."""
 
 QueriesT = TypeVar("QueriesT", bound="Candidates | Matches")
 CandidatesT = TypeVar("CandidatesT", bound="Candidates")
@@ -97,13 +101,20 @@ def _take(results: QueriesT, chosen: NDArray[np.int64]) -> QueriesT:
 class Matcher(Protocol[CandidatesT]):
     """Finds copies among the samples of one dataset, by row.
 
-    alike         pairs at least this similar are copies whatever else the data holds, and no measure of how high pairs
-                  score that are none; infinity where similarity proves nothing by itself
-    coincidence   (n,) probability that another sample equals this one by chance; 0 where content is too rich for it
+    alike      pairs at least this similar are copies whatever else the data holds, and no measure of how high pairs
+               score that are none; infinity where similarity proves nothing by itself
+    contents   (n,) equal for samples that are equal in what counts, -1 for those that equal none
+    codes      (n, d) the values that contents consist of, each column's in order and from 0, where samples may be
+               equal by chance; no columns where content is too rich for that
     """
 
     alike: float
-    coincidence: NDArray[np.float64]
+
+    @property
+    def contents(self) -> NDArray[np.int64]: ...
+
+    @property
+    def codes(self) -> NDArray[np.int64]: ...
 
     def nominate(
         self, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str, quick: bool = False
@@ -118,6 +129,9 @@ class Matcher(Protocol[CandidatesT]):
     ) -> tuple["Matcher[CandidatesT]", Sequence[str]]:
         """The same samples with altered copies of `rows` in `places`, and how each copy was altered."""
 
+    def agreement(self, left: int, right: int) -> Agreement:
+        """In what way two rows are equal, or that they are not."""
+
     def differences(self, left: int, right: int) -> list[list[str]]:
         """What tells two rows apart, as plain data to show; empty where the samples can be looked at."""
 
@@ -127,3 +141,22 @@ def search(
 ) -> Matches:
     """Match query rows against base rows; a row never matches itself."""
     return matcher.align(matcher.nominate(queries, base, track, label), track, label)
+
+
+def agreement(dataset: Dataset, matchers: Sequence[Matcher[Any]], left: int, right: int) -> Agreement:
+    """The strongest of what any of the matchers says of two rows."""
+    if dataset.contents[left] == dataset.contents[right]:
+        return "equal"
+    said = {matcher.agreement(left, right) for matcher in matchers}
+    return next(kind for kind in get_args(Agreement) if kind in said)
+
+
+def differences(matchers: Sequence[Matcher[Any]], left: int, right: int) -> list[list[str]]:
+    """What any of the matchers says of how two rows differ."""
+    return [difference for matcher in matchers for difference in matcher.differences(left, right)]
+
+
+def numbered(keys: Iterable[str]) -> NDArray[np.int64]:
+    """(n,) a number for every key, equal for equal ones; -1 for empty ones."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(key, len(numbers)) if key else -1 for key in keys], np.int64)

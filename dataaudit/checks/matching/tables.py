@@ -8,6 +8,7 @@ for dependent tests), and what a sum says is never more than that.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -18,9 +19,11 @@ from scipy.stats import gamma, rankdata
 from torch import Tensor
 
 from ...data.features.columns import UNUSED, describe, read
+from ...data.features.words import cleaned
 from ...dataset import Dataset, Track
 from ..planting.tables import Cells, altered_in_turn
-from .matcher import N_CANDIDATES, N_CANDIDATES_QUICK, Candidates, Matches
+from .chance import rows_numbered
+from .matcher import N_CANDIDATES, N_CANDIDATES_QUICK, Agreement, Candidates, Matches, numbered
 
 MAX_COLUMNS = 256
 """Of arrays with more values so many are drawn at random."""
@@ -114,26 +117,30 @@ class _Column:
 
 
 class TableMatcher:
-    """See Matcher. Ids and columns of one value say nothing of a row and are left out.
+    """See Matcher. Ids and columns of one value say nothing of a row and are left out, also of what makes rows equal.
 
-    Where few values make rows equal by chance, `coincidence` says how often: by the values' frequencies, or by how
-    much random pairs agree, whichever is more.
+    inputs     what is shown of the rows
+    cells      what they are matched by
+    contents   (n,) equal for equal rows; None where the cells say which are equal
     """
 
     alike = float("inf")
 
-    def __init__(self, inputs: pd.DataFrame | NDArray[np.floating], cells: Cells) -> None:
-        self.inputs, self.cells = inputs, cells
+    def __init__(
+        self,
+        inputs: pd.DataFrame | NDArray[np.floating],
+        cells: Cells,
+        contents: NDArray[np.int64] | None = None,
+    ) -> None:
+        self.inputs, self.cells, self._contents = inputs, cells, contents
         n, d = cells.numbers.shape
         self._columns = [_Column.of(cells.numbers[:, j], cells.codes[:, j]) for j in range(d)]
         self._coordinates = [torch.from_numpy(column.coordinates()) for column in self._columns]
         rows = np.arange(n)
-        self_surprise = self._surprise(rows, rows)
-        self._weights = self_surprise.mean(0) if n else np.zeros(d)
+        self._weights = self._surprise(rows, rows).mean(0) if n else np.zeros(d)
         pairs = np.random.default_rng(0).integers(0, max(n, 1), (2, RANDOM_PAIRS if n > 1 else 0))
         pairs = pairs[:, pairs[0] != pairs[1]]
         self._random = _RandomSums.of(self._surprise(pairs[0], pairs[1]))
-        self.coincidence = self._random.survival(self_surprise.sum(1))
 
     @classmethod
     def of(cls, dataset: Dataset) -> "TableMatcher":
@@ -141,11 +148,28 @@ class TableMatcher:
 
         def make() -> TableMatcher:
             if dataset.modality == "table":
-                return cls(dataset.frame, _cells_of_frame(dataset.frame, dataset.rows("train")))
+                return cls(dataset.frame, cells_of_frame(dataset.frame, dataset.rows("train")))
             assert isinstance(dataset.inputs, np.ndarray)
-            return cls(dataset.inputs, _cells_of_array(dataset.inputs))
+            return cls(dataset.inputs, _cells_of_array(dataset.inputs), numbered(dataset.contents))
 
         return dataset.derive("table matcher", make)
+
+    @cached_property
+    def codes(self) -> NDArray[np.int64]:
+        """(n, d) every value's place among those of its column: numbers, then none, then words."""
+        n, columns = len(self.cells), []
+        for numbers, words in zip(self.cells.numbers.T, self.cells.codes.T, strict=True):
+            place = np.unique(np.where(np.isnan(numbers), np.inf, numbers), return_inverse=True)[1].reshape(-1)
+            columns.append(np.unique(np.where(words >= 0, n + words, place), return_inverse=True)[1].reshape(-1))
+        return np.stack(columns, 1) if columns else np.zeros((n, 0), np.int64)
+
+    @cached_property
+    def contents(self) -> NDArray[np.int64]:
+        """See Matcher. Rows without any value equal none."""
+        if self._contents is not None:
+            return self._contents
+        empty = (np.isnan(self.cells.numbers) & (self.cells.codes < 0)).all(1)
+        return np.where(empty, -1, rows_numbered(self.codes))
 
     def nominate(
         self, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str, quick: bool = False
@@ -201,6 +225,10 @@ class TableMatcher:
         """See `planting/tables.py`. The matcher returned is for matching only: its inputs are those before."""
         altered, sorts = altered_in_turn(self.cells, rows, rng)
         return TableMatcher(self.inputs, self.cells.with_rows(places, altered)), sorts
+
+    def agreement(self, left: int, right: int) -> Agreement:
+        """By the columns that say something."""
+        return "equal row" if self.contents[left] == self.contents[right] >= 0 else "near"
 
     def differences(self, left: int, right: int) -> list[list[str]]:
         """Columns that differ, as [column, left value, right value], SHOWN_COLUMNS at most."""
@@ -288,13 +316,15 @@ class _RandomSums:
         return np.asarray(np.maximum(probability, np.exp(-sums)))
 
 
-def _cells_of_frame(frame: pd.DataFrame, train: NDArray[np.int64]) -> Cells:
-    used = [place for place, column in enumerate(describe(frame, train)) if column.kind not in UNUSED]
-    values = [read(frame.iloc[:, place]) for place in used]
-    shape = len(frame), len(values)
+def cells_of_frame(frame: pd.DataFrame, train: NDArray[np.int64]) -> Cells:
+    """The columns that say something, texts after cleaning."""
+    used = [(place, column.kind) for place, column in enumerate(describe(frame, train)) if column.kind not in UNUSED]
+    shape = len(frame), len(used)
     numbers, codes = np.full(shape, np.nan), np.full(shape, -1, np.int64)
-    for place, column in enumerate(values):
-        numbers[:, place], codes[:, place] = column.numbers, column.codes
+    for cell, (place, kind) in enumerate(used):
+        values = read(frame.iloc[:, place])
+        by_word = numbered(map(cleaned, values.words)) if kind == "text" else np.arange(len(values.words))
+        numbers[:, cell], codes[:, cell] = values.numbers, np.append(by_word, -1)[values.codes]
     return Cells(numbers, codes)
 
 

@@ -9,6 +9,7 @@ weighs it against what is left of the shorter text, and a little against what is
 
 import difflib
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import chain
 from typing import NamedTuple
 
@@ -16,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags, hstack
 
-from ...data.features.words import words
+from ...data.features.words import cleaned, words
 from ...dataset import Dataset, Track
 from ..planting.texts import altered_in_turn
-from .matcher import N_CANDIDATES, N_CANDIDATES_QUICK, Candidates, Matches
+from .matcher import N_CANDIDATES, N_CANDIDATES_QUICK, Agreement, Candidates, Matches, numbered
 
 GRAM = 4
 """Characters of the n-grams that words are compared by where the words themselves differ."""
@@ -36,20 +37,25 @@ LONGER_SHARE = 0.2
 """How much of the longer text's rest counts: a copy may have been cut or put into something."""
 ALIKE = 0.6
 """Texts that share this much of their information in order are related, and left out of the null."""
+BY_CHANCE = 0.05
+"""Expected number of pairs, among all texts, that are equal by chance in all words of one that is rare enough."""
 SHOWN_WORDS, CONTEXT = 60, 4
 
 
 class TextMatcher:
     """See Matcher. Very short texts have too little in them to be near copies: their words agree by chance.
 
-    Equal content counts all the same, so `coincidence` is 0.
+    Texts that are equal after cleaning count however short, where the text is all there is. Beside other columns, which
+    may differ, they count only if their words are too rare for any two texts to have them by chance.
+
+    beside   whether there are other columns
     """
 
     alike = ALIKE
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        self.texts = texts
-        self.coincidence = np.zeros(len(texts))
+    def __init__(self, texts: Sequence[str], beside: bool = False) -> None:
+        self.texts, self.beside = texts, beside
+        self.codes = np.zeros((len(texts), 0), np.int64)
         tokens = [words(text) for text in texts]
         self._start = np.cumsum([0, *map(len, tokens)])
         self._words = _Words.of(tokens, self._start)
@@ -59,6 +65,19 @@ class TextMatcher:
     def of(cls, dataset: Dataset) -> "TextMatcher":
         """Of a dataset's texts, made once."""
         return dataset.derive("text matcher", lambda: cls([str(text) for text in dataset.inputs]))
+
+    @cached_property
+    def cleaned(self) -> list[str]:
+        """The texts without what makes no difference."""
+        return [cleaned(text) for text in self.texts]
+
+    @cached_property
+    def contents(self) -> NDArray[np.int64]:
+        """See Matcher."""
+        contents, n = numbered(self.cleaned), len(self.texts)
+        if self.beside:
+            contents[self._words.information(self._start) < np.log(n**2 / BY_CHANCE)] = -1
+        return contents
 
     def nominate(
         self, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str, quick: bool = False
@@ -108,7 +127,13 @@ class TextMatcher:
         texts = list(self.texts)
         for place, text in zip(places, altered, strict=True):
             texts[place] = text
-        return TextMatcher(texts), sorts
+        return TextMatcher(texts, self.beside), sorts
+
+    def agreement(self, left: int, right: int) -> Agreement:
+        """By the texts alone."""
+        if self.texts[left] == self.texts[right]:
+            return "equal text"
+        return "equal after cleaning" if self.cleaned[left] == self.cleaned[right] else "near"
 
     def differences(self, left: int, right: int) -> list[list[str]]:
         """Runs of words as ["equal" | "left" | "right", words], about SHOWN_WORDS of them; "…" for what is left out."""

@@ -11,7 +11,7 @@ from dataaudit.attribution.attribution import Attribution
 from dataaudit.attribution.backends.trak import Trak
 from dataaudit.attribution.problem import Problem
 from dataaudit.checks.detection import CheckContext, Detection
-from dataaudit.checks.detectors import leakage
+from dataaudit.checks.detectors import duplicates, leakage
 from dataaudit.dataset import Dataset, silent
 from dataaudit.findings import Finding
 from dataaudit.training.pool import Pool
@@ -139,8 +139,14 @@ def test_all_copies_of_one_sample_are_one_finding(clean: Dataset) -> None:
         ("remove", tested, ()), ("remove", learnt, ()), ("move", tested, ("train",)),
     ]  # fmt: skip
     drawn = replace(plant(clean, other), layout=replace(clean.layout, split_origin="made here: at random"))
-    (finding,) = detect(drawn).findings
-    assert {remedy.action for remedy in finding.remedies} == {"remove"}  # another draw would undo a move
+    by_accident = detect(drawn)
+    assert by_accident.findings == ()
+    assert by_accident.notes[0] == (
+        "the split was drawn here: 1 of 60 test samples (1.7%) have a copy in the training set; reported as duplicates"
+    )
+    (reported,) = duplicates.detect(context_of(drawn)).findings
+    assert set(reported.sample_ids) == {clean.ids[20], clean.ids[N_TRAIN + 40]}
+    assert "train and test hold 2 near copies of one sample" in reported.message
     assert not group.evidence["labels_agree"]
     assert "2 more copies of the same sample; their labels conflict: 'a', 'b', 'c'" in group.message
     assert detection.notes[0].startswith("3 of 60 test samples (5.0%) have a copy in the training set")

@@ -63,10 +63,21 @@ def test_the_nearest_sample_is_of_training_and_not_the_sample_itself(make_datase
 def test_a_rows_own_distance_is_not_counted_even_among_copies_of_it() -> None:
     points = np.zeros((40, 2), np.float32)
     points[:20] = np.arange(20)[:, None]
-    distance, nearest = outliers._distances(points, np.arange(30))
+    distance, nearest, to_nearest = outliers._distances(points, np.arange(30))
     assert distance[5] == pytest.approx(np.sqrt(2) * np.mean([1, 1, 2, 2, 3, 3, 4, 4, 5, 5]))
-    assert distance[25] == 0
+    assert to_nearest[5] == pytest.approx(np.sqrt(2))
+    assert distance[25] == to_nearest[25] == 0
     assert (nearest[:30] != np.arange(30))[:20].all()
+
+
+def test_a_strange_sample_with_a_copy_in_training_resembles_that_one(make_dataset: MakeDataset) -> None:
+    alone = plant(make_dataset(200, 40), np.array([3, 210]))
+    inputs = alone.inputs.copy()
+    inputs[230] = inputs[3]
+    messages = {finding.sample_ids[0]: finding.message for finding in detect(replace(alone, inputs=inputs)).findings}
+    assert f"resembles no training sample but {alone.ids[3]}: " in messages[alone.ids[230]]
+    assert "resembles no training sample: " in messages[alone.ids[3]]
+    assert "resembles no training sample: " in messages[alone.ids[210]]
 
 
 def test_few_training_samples_are_too_few_to_judge(make_dataset: MakeDataset) -> None:

@@ -3,8 +3,17 @@
 import numpy as np
 import pytest
 
-from dataaudit.checks.matching.copies import Null, Pairs, bh_threshold, connected, labels_agree, tail_probability
-from dataaudit.checks.matching.matcher import Candidates, Matches
+from dataaudit.checks.matching.chance import Repeats
+from dataaudit.checks.matching.copies import (
+    Judged,
+    Null,
+    Pairs,
+    bh_threshold,
+    connected,
+    labels_agree,
+    tail_probability,
+)
+from dataaudit.checks.matching.matcher import N_CANDIDATES, Candidates, Matches
 from dataaudit.checks.proof import accepted_by_fdr
 
 from ...written import dataset_of
@@ -18,8 +27,8 @@ def pairs_of(scores: list[list[float]], base: list[list[int]], p_values: list[li
 
 def test_exact_copies_come_first_each_of_them_and_once() -> None:
     pairs = pairs_of([[9, 2], [8, 3]], [[10, 11], [12, 13]], [[0.1, 0.6], [0.2, 0.5]])
-    contents = ["same", "b", *"........", "same", "k", "l", "m", "same"]
-    pairs = pairs.with_exact(contents, np.arange(10, 15), np.zeros(15))
+    contents = np.array([0, 1, *[-1] * 8, 0, 2, 3, 4, 0])
+    pairs = pairs.with_exact(contents, np.arange(10, 15), Repeats(1))
     assert list(zip(pairs.query, pairs.base, pairs.exact, pairs.rank, strict=True)) == [
         (0, 10, True, 1), (0, 14, True, 2), (0, 11, False, 3), (1, 12, False, 1), (1, 13, False, 2)
     ]  # fmt: skip
@@ -31,28 +40,44 @@ def test_pairs_are_judged_by_their_query_and_exact_copies_lend_no_credit_to_othe
     accepted, q_values = pairs.judged(0.8)
     np.testing.assert_array_equal(accepted, [True, False, False, False, False, False])
     np.testing.assert_allclose(q_values, [0.003, 0.09, 0.09, 1, 0.5, 1])
-    contents = [str(row) for row in range(12)]
+    contents = np.arange(12)
     contents[2] = contents[11]
-    both = pairs.with_exact(contents, np.arange(10, 12), np.zeros(12))
+    both = pairs.with_exact(contents, np.arange(10, 12), Repeats(1))
     accepted, q_values = both.judged(0.8)
     assert list(both.base[accepted & both.exact]) == [11]
     assert (accepted & ~both.exact).sum() == 1
-    assert q_values[accepted & ~both.exact] == pytest.approx(0.002)
+    assert q_values[accepted & ~both.exact] == pytest.approx(0.003)
     assert not (pairs.judged(0.95)[0]).any()
     assert pairs.judged(0.8, untested=100)[0].sum() == 0
 
 
-def test_equal_rows_that_chance_explains_are_no_copies() -> None:
+def test_equal_rows_are_copies_unless_chance_explains_them_and_empty_ones_never() -> None:
     pairs = pairs_of([[9], [9], [9]], [[10], [11], [12]], [[0.5]] * 3)
-    contents = [str(row % 10) for row in range(13)]
-    coincidence = np.zeros(13)
-    coincidence[1] = 0.5
-    coincidence[2] = 1e-4
-    both = pairs.with_exact(contents, np.arange(10, 13), coincidence)
-    accepted, q_values = both.judged(0.8)
-    assert both.exact.all()
-    np.testing.assert_array_equal(accepted, [True, False, True])
-    np.testing.assert_allclose(q_values, [0, 1, 3e-4 * 3 / 2])
+    contents = np.arange(13) % 10
+    contents[[2, 12]] = -1
+    both = pairs.with_exact(contents, np.arange(10, 13), Repeats(2, 0.4, 0.001))
+    np.testing.assert_array_equal(both.exact, [True, True, False])
+    np.testing.assert_array_equal(both.judged(0.8)[0], [True, True, False])
+    np.testing.assert_allclose(both.judged(0.8)[1][:2], 0.2)
+    explained = pairs.with_exact(contents, np.arange(10, 13), Repeats(2, 1.2, 0.4))
+    assert not explained.judged(0.8)[0].any()
+    many = pairs.with_exact(np.zeros(40), np.arange(10, 40), Repeats(3, 3.0, 0.9))
+    assert len(many.query) == 3 * N_CANDIDATES
+    assert many.exact.all()
+
+
+def test_what_two_matchers_found_is_each_pair_once_as_the_surest_has_it() -> None:
+    by_text = pairs_of([[9, 2]], [[10, 11]], [[0.001, 0.6]])
+    by_row = pairs_of([[3, 4]], [[12, 10]], [[0.002, 0.5]])
+    parts = [
+        Judged(by_text, np.array([True, False]), np.array([0.01, 0.9])),
+        Judged(by_row, np.array([True, False]), np.array([0.02, 0.8])),
+    ]
+    pairs, accepted, q_values = Judged.union(parts)
+    assert list(zip(pairs.base, accepted, q_values, pairs.rank, strict=True)) == [
+        (10, True, 0.01, 1), (12, True, 0.02, 2), (11, False, 0.9, 3)
+    ]  # fmt: skip
+    assert Judged.union(parts[:1]) is parts[0]
 
 
 def test_what_chance_explains_is_no_surer_than_that() -> None:

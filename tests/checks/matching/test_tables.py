@@ -13,7 +13,7 @@ from dataaudit.checks.matching.tables import TableMatcher
 from dataaudit.checks.planting.tables import ALTERATIONS
 from dataaudit.dataset import silent
 
-from ...written import dataset_of, measured
+from ...written import dataset_of, measured, sentences
 
 
 def matcher_of(inputs: pd.DataFrame | np.ndarray) -> TableMatcher:
@@ -57,14 +57,18 @@ def test_arrays_of_any_shape_are_flattened_and_many_values_are_drawn_from() -> N
     assert matches.score[10, 0] > np.delete(matches.score[:, 0], 10).max() + 2
 
 
-def test_rows_equal_by_chance_are_about_as_many_as_coincidence_says() -> None:
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame({f"c{j}": rng.choice(list("abcd"), 1500, p=[0.4, 0.3, 0.2, 0.1]) for j in range(5)})
-    frame["twin"] = frame["c0"].str.upper()
-    coincidence = matcher_of(frame).coincidence
-    equal = frame.groupby(list(frame), sort=False)["c0"].transform("size").to_numpy() - 1
-    assert 0.7 < coincidence.sum() * len(frame) / equal.sum() < 2.5
-    assert matcher_of(measured(200)).coincidence.max() < 1e-6
+def test_rows_are_equal_whatever_their_ids_texts_by_their_words_and_those_without_values_never() -> None:
+    frame = measured(120).assign(note=sentences(120))
+    frame.iloc[7, :-2], frame.loc[7, "note"] = frame.iloc[3, :-2], frame.loc[3, "note"].upper() + "!"
+    frame.iloc[[20, 21], :-2] = np.nan
+    frame.loc[[20, 21], "note"] = ""
+    matcher = matcher_of(frame)
+    assert matcher.contents[7] == matcher.contents[3]
+    assert matcher.agreement(3, 7) == "equal row"
+    assert matcher.agreement(3, 8) == matcher.agreement(20, 21) == "near"
+    assert list(matcher.contents[[20, 21]]) == [-1, -1]
+    assert len(np.unique(matcher.contents)) == 118
+    np.testing.assert_array_equal(matcher.codes[3], matcher.codes[7])
 
 
 def test_ids_constants_and_empty_columns_say_nothing() -> None:
@@ -73,7 +77,7 @@ def test_ids_constants_and_empty_columns_say_nothing() -> None:
     kept = matcher_of(frame).cells.numbers.shape[1]
     assert kept == frame.shape[1] - 3
     nothing = matcher_of(frame[["nothing", "same", "id"]])
-    np.testing.assert_array_equal(nothing.coincidence, 1)
+    np.testing.assert_array_equal(nothing.contents, -1)
     matches = search(nothing, np.arange(100, 120), np.arange(100), silent, "")
     assert matches.chance is not None
     assert (matches.chance >= 1).all()
