@@ -146,7 +146,7 @@ def test_all_copies_of_one_sample_are_one_finding(clean: Dataset) -> None:
     )
     (reported,) = duplicates.detect(context_of(drawn)).findings
     assert set(reported.sample_ids) == {clean.ids[20], clean.ids[N_TRAIN + 40]}
-    assert "train and test hold 2 near copies of one sample" in reported.message
+    assert "train and test contain 2 near-duplicates of one sample" in reported.message
     assert not group.evidence["labels_agree"]
     assert "2 more copies of the same sample; their labels conflict: 'a', 'b', 'c'" in group.message
     assert detection.notes[0].startswith("3 of 60 test samples (5.0%) have a copy in the training set")
