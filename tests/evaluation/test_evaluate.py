@@ -133,7 +133,7 @@ def test_the_command_writes_page_and_data_and_trains_what_run_trains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = photos(tmp_path / "photos", train=12, test=4)
-    effort = ["--runs", 8, "--jobs", 1, "--targets", 1, "--leave-out", 1, "--learner", "image:epochs=2"]
+    effort = ["--runs", 8, "--jobs", 1, "--targets", 1, "--leave-out", 1, "--learner", "linear"]
     assert command(monkeypatch, folder, "--backend", "tracin", *effort) == 0
     assert "tracin" in capsys.readouterr().out
     out = tmp_path / "photos-audit"

@@ -100,8 +100,8 @@ def test_a_learner_that_does_not_fit_the_data_fails_before_the_long_work(table: 
         f"{HERE}:Centroids",
         "sklearn.ensemble:RandomForestClassifier",
         "sklearn.svm:LinearSVC",
-        f"{HERE}:net:batch_size=150",
-        "examples.torch_module:net:batch_size=150",
+        f"{HERE}:net:epochs=200",
+        "examples.torch_module:net:epochs=60",
     ],
 )
 def test_every_kind_is_trained_on_known_subsets_and_does_well(table: Dataset, spec: str, tmp_path: Path) -> None:
