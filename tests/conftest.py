@@ -6,6 +6,24 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+import pytest
+
 from .fixtures import make_dataset, small_pool
 
 __all__ = ["make_dataset", "small_pool"]
+
+LONG = [
+    "checks/detectors/test_target_errors.py", "comparison/test_compare.py", "commands/test_resume.py",
+    "commands/test_cli.py", "checks/detectors/test_leakage.py", "commands/test_gating.py", "test_other_data.py",
+    "training/models/test_learner_spec.py", "comparison/test_null.py", "attribution/backends/test_influence.py",
+    "test_hostile_data.py", "evaluation/test_evaluate.py", "reporting/browser/", "reporting/test_plots.py",
+    "comparison/test_command.py", "attribution/backends/", "reporting/test_page.py", "checks/detectors/",
+]  # fmt: skip
+"""Files that take seconds, longest first: begun early, they leave no worker waiting for another at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return next((at for at, name in enumerate(LONG) if f"tests/{name}" in item.path.as_posix()), len(LONG))
+
+    items.sort(key=place)

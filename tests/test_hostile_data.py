@@ -38,7 +38,7 @@ def texts(root: Path) -> Path:
     path, rng = root.with_name("texts.jsonl"), random.Random(0)
     with path.open("w", encoding="utf-8") as file:
         for string in HOSTILE:
-            told = [f"{string} " + " ".join(rng.choices(WORDS, k=8)) for _ in range(7)]
+            told = [f"{string} " + " ".join(rng.choices(WORDS, k=8)) for _ in range(4)]
             for text in (*told, told[0]):  # the last is a copy
                 file.write(json.dumps({"text": text, "label": string}) + "\n")
     return path

@@ -66,7 +66,7 @@ def test_a_table_is_audited_and_a_leak_is_shown_with_its_values(tmp_path: Path) 
 
 
 def test_strings_of_a_table_are_text_in_the_report(tmp_path: Path) -> None:
-    _, page, _ = audit(flowers(tmp_path / "flowers", hostile="<script>alert(1)</script>"))
+    _, page, _ = audit(flowers(tmp_path / "flowers", hostile="<script>alert(1)</script>"), "--learner", "linear")
     assert page.count("<script") == 2  # its own, and its data
     assert "size&lt;script&gt;" in page
 
@@ -129,7 +129,7 @@ def test_an_estimator_is_audited_by_a_stand_in_that_is_named(tmp_path: Path) -> 
 
 def test_checkpoints_are_attributed_without_training_and_the_verdict_says_what_was_not_run(tmp_path: Path) -> None:
     root = flowers(tmp_path / "flowers")
-    spec = "tests.own_models:net"
+    spec = "tests.own_models:net:epochs=60"
     dataset = load(AuditConfig(root), silent)
     learner = learner_of(spec, "table")
     paths = [tmp_path / "a.pt", tmp_path / "b.pt"]
@@ -183,7 +183,7 @@ def test_checkpoints_need_the_factory_of_their_module(tmp_path: Path) -> None:
 
 
 def test_more_rows_than_asked_for_are_sampled_and_said(tmp_path: Path) -> None:
-    document, page, _ = audit(flowers(tmp_path / "flowers"), "--rows", "60")
+    document, page, _ = audit(flowers(tmp_path / "flowers"), "--rows", "60", "--learner", "linear")
     assert document["dataset"]["sizes"]["train"] == 60
     assert "sampled" in page
 

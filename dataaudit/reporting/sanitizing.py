@@ -11,7 +11,7 @@ PICTURES = 0x2400
 
 def visible(text: str) -> str:
     """The text with its control characters, lone surrogates and marks of direction in sight; lines stay lines."""
-    if text.isascii() and text.isprintable():
+    if text.isprintable():
         return text
     return "".join(_shown(character) for character in text)
 

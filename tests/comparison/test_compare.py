@@ -70,7 +70,7 @@ def test_a_column_that_strong_regularisation_makes_little_of(tmp_path: Path) -> 
 
 def test_a_column_that_goes_along_with_the_class(tmp_path: Path) -> None:
     dataset = plants.scanned(400, 150)
-    found = compared(dataset, plants.Unscanned(), learner_of("table", "table"), tmp_path)
+    found = compared(dataset, plants.Unscanned(batch_size=200), learner_of("table:batch_size=200", "table"), tmp_path)
     test = next(one for one in found.counterfactuals if one.transform.startswith("shift:scanner="))
     assert test.suggested
     assert test.a.mean == 0

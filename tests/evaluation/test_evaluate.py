@@ -12,18 +12,17 @@ import torch
 from dataaudit import cli, plugins
 from dataaudit.attribution.attribution import Attribution
 from dataaudit.config import AuditConfig
-from dataaudit.dataset import silent
+from dataaudit.dataset import Dataset, silent
 from dataaudit.errors import InputError
 from dataaudit.evaluation import alignment, evaluate
 from dataaudit.evaluation.evaluate import Effort, Evaluation
 from dataaudit.evaluation.report import lines, write_evaluation
-from dataaudit.training.learners.image import ImageLearner
 from dataaudit.training.retraining import Retraining
 
 from ..commands.auditing import photos
-from ..fixtures import MakeDataset
+from ..fixtures import SmallLearner, blobs_of
 
-QUICK = ImageLearner(epochs=3, batch_size=16)
+QUICK = SmallLearner(epochs=3, batch_size=16)
 
 
 @dataclass(frozen=True)
@@ -34,55 +33,64 @@ class Unable:
         raise InputError("no <b>layers</b> here")
 
 
-@pytest.fixture
-def measured(make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluation:
+@dataclass(frozen=True)
+class Measured:
+    root: Path
+    dataset: Dataset
+    evaluation: Evaluation
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Measured:
     torch.set_num_threads(1)
+    root = tmp_path_factory.mktemp("evaluated")
     real = plugins.get
     replaced = {
         ("backends", "unable"): SimpleNamespace(BACKEND=Unable),
         ("learners", "image"): SimpleNamespace(LEARNER=lambda: QUICK),
     }
-    monkeypatch.setattr(plugins, "get", lambda group, name: replaced.get((group, name)) or real(group, name))
-    (tmp_path / "set").mkdir()
-    config = AuditConfig(tmp_path / "set", tmp_path / "out", runs=8, jobs=1)
-    dataset = make_dataset(n_train=80, n_test=20)
-    return evaluate.evaluate(config, dataset, ["tracin", "similarity", "unable"], Effort(2, 3, 2), silent)
+    (root / "set").mkdir()
+    config = AuditConfig(root / "set", root / "out", runs=8, jobs=1)
+    dataset = blobs_of(root, n_train=80, n_test=20)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plugins, "get", lambda group, name: replaced.get((group, name)) or real(group, name))
+        found = evaluate.evaluate(config, dataset, ["tracin", "similarity", "unable"], Effort(2, 3, 2), silent)
+    return Measured(root, dataset, found)
 
 
-def test_every_backend_is_measured_or_says_why_not(measured: Evaluation, tmp_path: Path) -> None:
-    tracin, similarity, unable = measured.measured
+def test_every_backend_is_measured_or_says_why_not(measured: Measured, tmp_path: Path) -> None:
+    evaluation = measured.evaluation
+    tracin, similarity, unable = evaluation.measured
     assert tracin.trust is not None
     assert -1 <= tracin.trust.lds <= 1
     assert tracin.left_out is not None
     assert tracin.left_out.predicted.shape == tracin.left_out.actual.shape == (3, 20)
     assert tracin.removal is not None
-    assert tracin.removal.sizes == measured.sizes == (1, 2)
+    assert tracin.removal.sizes == evaluation.sizes == (1, 2)
     assert tracin.removal.actual.shape == (2, 2)
     assert tracin.auc is not None
     assert similarity.auc is None  # it has no self-influence
     assert unable.error == "no <b>layers</b> here"
     assert unable.trust is None
-    assert measured.self_confidence_auc > 0.8
+    assert evaluation.self_confidence_auc > 0.8
 
-    page = write_evaluation(measured, tmp_path).read_text(encoding="utf-8")
+    page = write_evaluation(evaluation, tmp_path).read_text(encoding="utf-8")
     assert "no &lt;b&gt;layers&lt;/b&gt; here" in page
     figures = page.split("<figure")[1:]
     assert [figure.count("h0") for figure in figures] == [9, 4, 4, 60, 60]  # three lines of three sizes, then pairs
     data = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
     assert [one["backend"] for one in data["measured"]] == ["tracin", "similarity", "unable"]
     assert np.shape(data["measured"][0]["left_out"]["actual"]) == (3, 20)
-    table = "\n".join(lines(measured))
+    table = "\n".join(lines(evaluation))
     assert "unable: no <b>layers</b> here" in table
     assert "random, same class" in table
 
 
-def test_removals_are_of_the_largest_scores_and_the_drop_is_of_that_target(
-    measured: Evaluation, make_dataset: MakeDataset, tmp_path: Path
-) -> None:
-    dataset = make_dataset(n_train=80, n_test=20)
-    tracin = measured.measured[0]
+def test_removals_are_of_the_largest_scores_and_the_drop_is_of_that_target(measured: Measured, tmp_path: Path) -> None:
+    dataset = measured.dataset
+    tracin = measured.evaluation.measured[0]
     assert tracin.removal is not None
-    scores = Attribution.load(tmp_path / "out" / "evaluation" / "tracin.h5")
+    scores = Attribution.load(measured.root / "out" / "evaluation" / "tracin.h5")
     best = scores.scores().max(0)
     found = [int(np.argmin(np.abs(best - value))) for value in tracin.removal.predicted[:, 0]]
     np.testing.assert_allclose(tracin.removal.predicted[:, 0], best[found], rtol=1e-5)
@@ -125,7 +133,7 @@ def test_the_command_writes_page_and_data_and_trains_what_run_trains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = photos(tmp_path / "photos", train=12, test=4)
-    effort = ["--runs", 8, "--jobs", 1, "--targets", 1, "--leave-out", 1]
+    effort = ["--runs", 8, "--jobs", 1, "--targets", 1, "--leave-out", 1, "--learner", "linear"]
     assert command(monkeypatch, folder, "--backend", "tracin", *effort) == 0
     assert "tracin" in capsys.readouterr().out
     out = tmp_path / "photos-audit"

@@ -131,8 +131,8 @@ def test_what_is_left_out_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_page_stays_below_its_size_whatever_the_audit() -> None:
     long = "n" * 5000
-    findings = [leak(f"{i}{long}", f"b{i}{long}", long) for i in range(1500)]
-    findings += [replace(wrong(f"w{i}", long), kind=f"kind_{i % 12}") for i in range(1500)]
+    findings = [leak(f"{i}{long}", f"b{i}{long}", long) for i in range(700)]
+    findings += [replace(wrong(f"w{i}", long), kind=f"kind_{i % 12}") for i in range(700)]
     exhibits = {id: Exhibit(text=long) for finding in findings for id in finding.sample_ids}
     classes = [f"{i} {long}" for i in range(1000)]
     audit = audit_of(findings, exhibits=exhibits)

@@ -13,13 +13,12 @@ from dataaudit.attribution.problem import Problem
 from dataaudit.dataset import Dataset, Groups, silent
 from dataaudit.errors import InputError, NumericsError, StaleError
 from dataaudit.training import training
-from dataaudit.training.learners.image import ImageLearner
 from dataaudit.training.pool import Pool, _plan, train_pool
 from dataaudit.training.training import Plan, read_outputs, read_states, train_runs
 
-from ..fixtures import MakeDataset
+from ..fixtures import MakeDataset, SmallLearner
 
-QUICK = ImageLearner(epochs=2, batch_size=16)
+QUICK = SmallLearner(epochs=2, batch_size=16)
 
 
 def test_every_training_row_is_in_half_of_each_block_and_no_other_row_is_in_any(small_pool: Pool) -> None:
@@ -151,7 +150,7 @@ def test_too_few_runs_are_refused(make_dataset: MakeDataset, tmp_path: Path) -> 
         train_pool(make_dataset(), QUICK, tmp_path / "pool", 7, 0, silent)
 
 
-class Poisoned(ImageLearner):
+class Poisoned(SmallLearner):
     """A learner whose output for one row is not a number."""
 
     def outputs(self, model: object, dataset: Dataset, rows: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -16,9 +16,10 @@ from dataaudit.attribution.problem import Problem
 from dataaudit.attribution.regression.soft_threshold import soft_threshold
 from dataaudit.dataset import Dataset, silent
 from dataaudit.errors import InputError, NumericsError
-from dataaudit.training.learners.image import ImageLearner
 from dataaudit.training.objectives import CLASSIFICATION, margin
 from dataaudit.training.pool import Pool
+
+from ...fixtures import SmallLearner
 
 EVERYTHING = 10**9
 
@@ -79,12 +80,6 @@ def test_scores_are_lazy_complete_and_oriented_train_by_target(small_pool: Pool,
     assert again.provenance["identity"] == Trak().identity(Problem.from_pool(small_pool))
 
 
-def test_same_pool_same_scores(small_pool: Pool, tmp_path: Path) -> None:
-    first = Trak().attribute(Problem.from_pool(small_pool), tmp_path / "a.h5", silent).scores()
-    second = Trak().attribute(Problem.from_pool(small_pool), tmp_path / "b.h5", silent).scores()
-    np.testing.assert_array_equal(first, second)
-
-
 def test_one_coordinate_system_or_another_hardly_matters(small_pool: Pool, tmp_path: Path) -> None:
     exact = Trak(dimensions=EVERYTHING, ridges=(0.3,)).attribute(
         Problem.from_pool(small_pool), tmp_path / "a.h5", silent
@@ -104,7 +99,7 @@ def test_a_supporting_sample_scores_higher_than_an_opposing_one(small_pool: Pool
 
 
 def test_a_sample_that_breaks_the_gradient_is_named(small_pool: Pool, tmp_path: Path) -> None:
-    class Broken(ImageLearner):
+    class Broken(SmallLearner):
         def tensors(self, dataset: Dataset, rows: np.ndarray) -> torch.Tensor:
             pixels = super().tensors(dataset, rows)
             pixels[rows == 5] = torch.nan

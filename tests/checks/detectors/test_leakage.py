@@ -19,7 +19,7 @@ from dataaudit.training.pool import Pool
 from ...fixtures import dataset_of
 from ..matching.test_near_duplicates import ALTERATIONS, textures
 
-N_TRAIN, N_TEST = 180, 60
+N_TRAIN, N_TEST = 120, 40
 
 
 class NoInfluence:
@@ -53,6 +53,12 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return dataset_of(pixels, np.arange(N_TRAIN + N_TEST) % 3, N_TRAIN, tmp_path_factory.mktemp("data"))
 
 
+@pytest.fixture(scope="module")
+def context(clean: Dataset) -> CheckContext:
+    """Of the clean split, in which the search for copies is made once."""
+    return context_of(clean)
+
+
 def found_pair(finding: Finding) -> tuple[str, str]:
     (copy,) = finding.evidence["copies"]
     assert finding.sample_ids == (copy["test_id"], copy["train_id"])
@@ -67,8 +73,8 @@ def plant(dataset: Dataset, copies: dict[int, np.ndarray]) -> Dataset:
     return replace(dataset, inputs=inputs, contents=tuple(contents))
 
 
-def test_a_clean_split_has_no_finding_but_candidates_for_every_sample(clean: Dataset) -> None:
-    detection = detect(clean)
+def test_a_clean_split_has_no_finding_but_candidates_for_every_sample(context: CheckContext) -> None:
+    detection = leakage.detect(context)
     assert detection.findings == ()
     assert {pair.kind for pair in detection.pairs} == {"candidate"}
     assert len(detection.pairs) == 5 * N_TEST
@@ -85,7 +91,7 @@ def test_altered_copies_are_found_and_nothing_else(clean: Dataset) -> None:
     detection = detect(plant(clean, copies))
     found = {found_pair(finding) for finding in detection.findings}
     assert found == {(clean.ids[N_TRAIN + i], clean.ids[i]) for i in range(12)}
-    assert detection.notes[0].startswith("12 of 60 test samples (20.0%)")
+    assert detection.notes[0].startswith("12 of 40 test samples (30.0%)")
     disagreeing = {f.sample_ids[0] for f in detection.findings if not f.evidence["labels_agree"]}
     assert disagreeing == {clean.ids[N_TRAIN + i] for i in range(12) if clean.targets[N_TRAIN + i] != clean.targets[i]}
 
@@ -125,11 +131,11 @@ def altered(pixels: np.ndarray, name: str) -> np.ndarray:
 def test_all_copies_of_one_sample_are_one_finding(clean: Dataset) -> None:
     source = clean.inputs[N_TRAIN]
     copies = {3: altered(source, "brightness"), N_TRAIN + 1: altered(source, "blur"), 8: altered(source, "mirror")}
-    other = {20: altered(clean.inputs[N_TRAIN + 40], "blur")}
+    other = {20: altered(clean.inputs[N_TRAIN + 30], "blur")}
     detection = detect(plant(clean, copies | other))
     groups = {frozenset(finding.sample_ids): finding for finding in detection.findings}
     expected = {
-        frozenset(clean.ids[row] for row in rows) for rows in [(N_TRAIN, N_TRAIN + 1, 3, 8), (N_TRAIN + 40, 20)]
+        frozenset(clean.ids[row] for row in rows) for rows in [(N_TRAIN, N_TRAIN + 1, 3, 8), (N_TRAIN + 30, 20)]
     }
     assert set(groups) == expected
     group = groups[frozenset(clean.ids[row] for row in (N_TRAIN, N_TRAIN + 1, 3, 8))]
@@ -142,14 +148,14 @@ def test_all_copies_of_one_sample_are_one_finding(clean: Dataset) -> None:
     by_accident = detect(drawn)
     assert by_accident.findings == ()
     assert by_accident.notes[0] == (
-        "the split was drawn here: 1 of 60 test samples (1.7%) have a copy in the training set; reported as duplicates"
+        "the split was drawn here: 1 of 40 test samples (2.5%) have a copy in the training set; reported as duplicates"
     )
     (reported,) = duplicates.detect(context_of(drawn)).findings
     assert set(reported.sample_ids) == {clean.ids[20], clean.ids[N_TRAIN + 40]}
     assert "train and test contain 2 near-duplicates of one sample" in reported.message
     assert not group.evidence["labels_agree"]
     assert "2 more copies of the same sample; their labels conflict: 'a', 'b', 'c'" in group.message
-    assert detection.notes[0].startswith("3 of 60 test samples (5.0%) have a copy in the training set")
+    assert detection.notes[0].startswith("3 of 40 test samples (7.5%) have a copy in the training set")
 
 
 def test_the_largest_influences_are_shown_with_where_the_copy_stands_among_them(clean: Dataset) -> None:
@@ -169,23 +175,25 @@ def test_the_largest_influences_are_shown_with_where_the_copy_stands_among_them(
 
 def test_validation_samples_are_looked_for_in_training_and_test_without_influences(clean: Dataset) -> None:
     splits = clean.splits.copy()
-    splits[140:180] = "val"
-    copies = {150: altered(clean.inputs[5], "blur"), 160: altered(clean.inputs[N_TRAIN + 9], "mirror")}
+    splits[80:120] = "val"
+    copies = {90: altered(clean.inputs[5], "blur"), 100: altered(clean.inputs[N_TRAIN + 9], "mirror")}
     planted = replace(plant(clean, copies), splits=splits)
-    detection = leakage.detect(replace(context_of(planted), attribution=NoInfluence(140)))
+    detection = leakage.detect(replace(context_of(planted), attribution=NoInfluence(80)))
     pairs = {found_pair(finding): finding for finding in detection.findings}
-    assert set(pairs) == {(clean.ids[150], clean.ids[5]), (clean.ids[160], clean.ids[N_TRAIN + 9])}
-    between = pairs[clean.ids[160], clean.ids[N_TRAIN + 9]]
+    assert set(pairs) == {(clean.ids[90], clean.ids[5]), (clean.ids[100], clean.ids[N_TRAIN + 9])}
+    between = pairs[clean.ids[100], clean.ids[N_TRAIN + 9]]
     assert between.evidence["copies"][0]["splits"] == ["val", "test"]
     assert between.evidence["largest_influencers"] == []
-    assert f"{clean.ids[160]} has a near-duplicate in the test set" in between.message
+    assert f"{clean.ids[100]} has a near-duplicate in the test set" in between.message
     assert detection.notes[0].startswith("2 of 40 val samples (5.0%) have a copy in the training or the test set")
     assert {pair.test_id for pair in detection.pairs} == {clean.ids[row] for row in range(N_TRAIN, N_TRAIN + N_TEST)}
 
 
-def test_calibration_finds_most_planted_copies_reports_nothing_else_and_changes_nothing(clean: Dataset) -> None:
+def test_calibration_finds_most_planted_copies_reports_nothing_else_and_changes_nothing(
+    clean: Dataset, context: CheckContext
+) -> None:
     before = clean.inputs.copy()
-    calibration = leakage.calibrate(context_of(clean), no_pool)
+    calibration = leakage.calibrate(context, no_pool)
     assert calibration is not None
     np.testing.assert_array_equal(clean.inputs, before)
     assert sum(calibration.planted.values()) == N_TEST // 2
@@ -195,7 +203,7 @@ def test_calibration_finds_most_planted_copies_reports_nothing_else_and_changes_
     assert all(count <= calibration.planted[sort] for sort, count in calibration.found.items())
     assert calibration.reported == calibration.right == sum(calibration.found.values())
     assert 0.6 <= (calibration.threshold or 0) <= 0.8
-    assert detect(clean).findings == ()
+    assert leakage.detect(context_of(clean)).findings == ()
 
 
 def test_what_calibration_sets_is_what_detection_asks_for(clean: Dataset) -> None:
@@ -208,10 +216,10 @@ def test_what_calibration_sets_is_what_detection_asks_for(clean: Dataset) -> Non
 
 
 def test_calibration_does_not_count_the_copies_that_were_there(clean: Dataset) -> None:
-    copies = {i: altered(clean.inputs[N_TRAIN + i], "blur") for i in range(20)}
+    copies = {i: altered(clean.inputs[N_TRAIN + i], "blur") for i in range(10)}
     calibration = leakage.calibrate(context_of(plant(clean, copies)), no_pool)
     assert calibration is not None
-    assert sum(calibration.planted.values()) == 20
+    assert sum(calibration.planted.values()) == 15
     assert calibration.reported == calibration.right
 
 
@@ -264,7 +272,6 @@ def test_retraining_tells_copies_that_carry_a_prediction_from_those_that_do_not(
     )
 
 
-def test_nothing_is_retrained_without_findings(clean: Dataset) -> None:
-    context = context_of(clean)
+def test_nothing_is_retrained_without_findings(context: CheckContext) -> None:
     detection = leakage.detect(context)
     assert leakage.verify(context, detection, None) is detection  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ def context_of(dataset: Dataset) -> CheckContext:
     return CheckContext(dataset, PoolOf(dataset), None, 0, silent)  # type: ignore[arg-type]
 
 
+@cache
 def noisy(name: str, seed: int, n: int = 600) -> Dataset:
     rng = np.random.default_rng(seed)
     inputs = rng.normal(size=(n, 6))
@@ -57,13 +59,18 @@ def noisy(name: str, seed: int, n: int = 600) -> Dataset:
     return dataset_of(pd.DataFrame(inputs), targets, n * 3 // 4, "table", "regression")
 
 
+@cache
+def clean_context(name: str, seed: int) -> CheckContext:
+    return context_of(noisy(name, seed))
+
+
 CLEAN = ["normal", "heavy tails", "heavier tails", "skewed", "uneven", "prices", "counts", "mostly zero"]
 
 
 @pytest.mark.parametrize("name", CLEAN)
 def test_clean_numbers_are_left_alone(name: str) -> None:
     for seed in range(2):
-        detection = target_errors.detect(context_of(noisy(name, seed)))
+        detection = target_errors.detect(clean_context(name, seed))
         assert detection.findings == ()
         assert detection.examined == 600 or name == "mostly zero"
 
@@ -75,6 +82,13 @@ def test_clean_diabetes_is_left_alone() -> None:
         frame = data.data.iloc[rows].reset_index(drop=True)
         dataset = dataset_of(frame, data.target.to_numpy()[rows], 350, "table", "regression")
         assert target_errors.detect(context_of(dataset)).findings == ()
+
+
+@cache
+def marred_context(name: str, seed: int) -> tuple[CheckContext, dict[str, NDArray[np.int64]]]:
+    """And which rows of it are wrong."""
+    dataset, rows = marred(noisy(name, seed), seed)
+    return context_of(dataset), rows
 
 
 def marred(dataset: Dataset, seed: int) -> tuple[Dataset, dict[str, NDArray[np.int64]]]:
@@ -89,8 +103,8 @@ def marred(dataset: Dataset, seed: int) -> tuple[Dataset, dict[str, NDArray[np.i
 
 @pytest.mark.parametrize(("name", "seed"), [("normal", 0), ("normal", 1), ("heavy tails", 0)])
 def test_marred_numbers_are_found_in_every_split(name: str, seed: int) -> None:
-    dataset, rows = marred(noisy(name, seed), seed)
-    detection = target_errors.detect(context_of(dataset))
+    context, rows = marred_context(name, seed)
+    dataset, detection = context.dataset, target_errors.detect(context)
     found = {dataset.ids.index(finding.sample_ids[0]) for finding in detection.findings}
     planted = set(np.concatenate(list(rows.values())).tolist())
     assert len(found - planted) <= 0.25 * len(found)
@@ -113,8 +127,8 @@ def test_numbers_over_decades_are_judged_by_their_size() -> None:
 
 
 def test_what_went_wrong_is_told() -> None:
-    dataset, rows = marred(noisy("normal", 0), 0)
-    findings = target_errors.detect(context_of(dataset)).findings
+    context, rows = marred_context("normal", 0)
+    dataset, findings = context.dataset, target_errors.detect(context).findings
     slips = {dataset.ids.index(finding.sample_ids[0]): finding.evidence["like"] for finding in findings}
     assert sum(slips.get(row) == "a misplaced decimal point" for row in rows["tenfold"].tolist()) >= 7
     assert sum(slips.get(row) == "a wrong sign" for row in rows["sign"].tolist()) >= 7
@@ -126,7 +140,7 @@ def test_what_went_wrong_is_told() -> None:
 
 
 def test_planted_errors_are_found_again_and_set_the_threshold() -> None:
-    context = context_of(noisy("normal", 0))
+    context = clean_context("normal", 0)
     planted_targets: list[NDArray[Any]] = []
 
     def retrained(labels: NDArray[Any]) -> PoolOf:
@@ -157,8 +171,8 @@ class RetrainedAs:
 
 
 def test_models_without_the_suspects_confirm_or_refute() -> None:
-    dataset, _ = marred(noisy("normal", 0), 0)
-    context = context_of(dataset)
+    context, _ = marred_context("normal", 0)
+    dataset = context.dataset
     detection = target_errors.detect(context)
     suggested = detection.columns["suggested_target"]
     borne_out = target_errors.verify(context, detection, RetrainedAs(suggested))  # type: ignore[arg-type]
