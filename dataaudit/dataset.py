@@ -38,9 +38,10 @@ def silent(items: Iterable[Item], label: str, total: int) -> Iterator[Item]:
 HIDDEN = "hidden"
 STRAY = "not in a class folder"
 NO_FILE = "a link to nothing or not a regular file"
-EMPTY_CLASS = "an empty class: no image in it"
-EMPTY_SPLIT = "an empty split: no image in it"
+EMPTY_CLASS = "an empty class: no sample in it"
+EMPTY_SPLIT = "an empty split: no sample in it"
 UNREAD = "it may hold data, but is not read as part of this dataset"
+NOT_A_SPLIT = "not named like a split"
 NESTED = "a column of lists or records"
 """Reasons for ignoring a path that are findings, not only entries in the layout."""
 

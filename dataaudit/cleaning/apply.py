@@ -70,8 +70,10 @@ def apply(path: Path, decisions_path: Path, output: Path, track: Track) -> Appli
             copy = Path(folder) / "copy" / (path.name if path.is_file() else "dataset")
             copy.parent.mkdir()
             notes = copy_dataset(path, copy, track)
-            renamed = rewrite(copy, read_layout(copy).reading(decisions.seed, decisions.label, decisions.rows),
-                              planned.edits)  # fmt: skip
+            reading = read_layout(copy).reading(
+                decisions.seed, decisions.label, decisions.rows, decisions.header, decisions.encoding
+            )
+            renamed = rewrite(copy, reading, planned.edits)
             cleaned = copy.rename(Path(folder) / output.name)
             outcome = _outcome(decisions, planned, before, cleaned, output, renamed, notes, track)
             record_file = Path(folder) / "record"
@@ -82,8 +84,12 @@ def apply(path: Path, decisions_path: Path, output: Path, track: Track) -> Appli
             f"{as_text(str(path))} can't be copied and changed into --output {as_text(str(output))}: {error}; nothing "
             "was written"
         ) from error
-    options = () if decisions.label is None else ("--label", decisions.label)
-    return Applied(counts(planned, outcome.unchanged), record_path, tuple(_notes(decisions, planned, outcome)), options)
+    options = [] if decisions.label is None else ["--label", decisions.label]
+    options += [] if decisions.header is None else ["--header" if decisions.header else "--no-header"]
+    options += [] if decisions.encoding is None else ["--encoding", decisions.encoding]
+    return Applied(
+        counts(planned, outcome.unchanged), record_path, tuple(_notes(decisions, planned, outcome)), tuple(options)
+    )
 
 
 def _record_path(path: Path, output: Path) -> Path:
@@ -98,10 +104,10 @@ def _record_path(path: Path, output: Path) -> Path:
     dataset, target = path.resolve(), output.parent.resolve() / output.name
     if target == dataset or dataset in target.parents or target in dataset.parents:
         raise InputError(f"{option}: expected a place outside the dataset {path}, and not one that holds it")
-    if not path.is_dir() and output.suffix.lower() != path.suffix.lower():
+    if not path.is_dir() and _ending(output) != _ending(path):
         raise InputError(
-            f"{option}: expected a name that ends in {path.suffix}, as the dataset's own, for the ending says the "
-            "format"
+            f"{option}: expected a name that ends in {_ending(path) or 'nothing'}, as the dataset's own, for the "
+            "ending says the format"
         )
     name = output.name if path.is_dir() else output.stem
     for occupied in (output, output.with_name(name + RECORD)):
@@ -112,8 +118,17 @@ def _record_path(path: Path, output: Path) -> Path:
     return output.with_name(name + RECORD)
 
 
+def _ending(path: Path) -> str:
+    """The ending, with that of what is packed: .csv.gz."""
+    endings = [suffix.lower() for suffix in path.suffixes]
+    return "".join(endings[-2:] if endings[-1:] in ([".gz"], [".zip"]) else endings[-1:])
+
+
 def _load(path: Path, decisions: Decisions, track: Track) -> Dataset:
-    config = AuditConfig(path, seed=decisions.seed, label=decisions.label, rows=decisions.rows)
+    config = AuditConfig(
+        path, seed=decisions.seed, label=decisions.label, rows=decisions.rows, header=decisions.header,
+        encoding=decisions.encoding,
+    )  # fmt: skip
     return load(config, track)
 
 

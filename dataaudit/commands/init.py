@@ -42,11 +42,13 @@ TEMPLATE = """\
 # rows = 100000       # training rows at most; of more, a sample is drawn
 # samples = true      # whether the report shows pictures, texts and rows of the data
 # label = "species"   # the column, field or array that holds the targets; the usual names by default
+# header = false      # whether the first row of a table in text names its columns; its cells tell by default
+# encoding = "cp1252" # of text; UTF-8 by default, else a guess that is said
 # learner = "image:epochs=20"     # a recipe; by the kind of data by default. Code is named by --learner alone
 # output = "audit"    # where results go; beside the dataset by default
 
 # How a dataset is laid out that does not speak for itself is said in a dataaudit.toml in the dataset's own folder,
-# in a table [layout] with the keys format, label, split, text, drop and files.
+# in a table [layout] with the keys format, label, split, text, drop, files, header and encoding.
 """
 
 

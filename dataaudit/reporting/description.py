@@ -29,8 +29,14 @@ def describe_dataset(config: AuditConfig, dataset: Dataset) -> dict[str, Any]:
         "unreadable": len(dataset.rejected),
         "ignored": [{"path": item.path, "reason": item.reason} for item in dataset.layout.ignored],
         "notes": list(dataset.layout.notes),
-        "reading": {"seed": config.seed, "label": config.label, "rows": config.rows},
+        "reading": {"seed": config.seed, "label": config.label, "rows": config.rows, **_text_options(config)},
     }
+
+
+def _text_options(config: AuditConfig) -> dict[str, Any]:
+    """How text was said to be read, where it was."""
+    options = {"header": config.header, "encoding": config.encoding}
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def describe_learner(config: AuditConfig, pool: Pool, gradients_of: str | None) -> dict[str, Any]:
@@ -55,9 +61,10 @@ def describe_learner(config: AuditConfig, pool: Pool, gradients_of: str | None) 
 
 
 def reproduction(config: AuditConfig, versions: Mapping[str, str], device: str) -> dict[str, Any]:
-    own = [("--label", config.label), ("--learner", config.learner)]
+    own = [("--label", config.label), ("--encoding", config.encoding), ("--learner", config.learner)]
     own += [("--checkpoint", as_text(str(path))) for path in config.checkpoints]
     chosen = [part for name, value in own if value is not None for part in (name, value)]
+    chosen += [] if config.header is None else ["--header" if config.header else "--no-header"]
     chosen += ["--retrain"] * config.retrain + ["--unsafe-checkpoints"] * config.any_code
     chosen += ["--no-samples"] * (not config.samples)
     return {

@@ -62,7 +62,7 @@ class Decisions:
     """A file of decisions.
 
     dataset       the audited dataset's name
-    fingerprint   and its fingerprint, as read with `seed`, `label` and `rows`
+    fingerprint   and its fingerprint, as read with `seed`, `label`, `rows`, `header` and `encoding`
     sha256        of the file
     """
 
@@ -75,6 +75,8 @@ class Decisions:
     signature: Signature | None
     decisions: tuple[Decision, ...]
     sha256: str
+    header: bool | None = None
+    encoding: str | None = None
 
 
 def read_decisions(path: Path) -> Decisions:
@@ -179,6 +181,12 @@ class _Record:
             self.fail(key, f"a whole number of at least {minimum}", value)
         return value
 
+    def truth(self, key: str) -> bool:
+        value = self.content[key]
+        if not isinstance(value, bool):
+            self.fail(key, "true or false", value)
+        return value
+
     def fingerprint(self, key: str) -> str:
         value = self.text(key)
         if not FINGERPRINT.fullmatch(value):
@@ -213,7 +221,7 @@ def _decisions(document: _Record, path: Path, sha256: str) -> Decisions:
     dataset = document.record("dataset")
     dataset.keys("name", "fingerprint", "reading")
     reading = dataset.record("reading")
-    reading.keys("seed", "label", "rows")
+    reading.keys("seed", "label", "rows", *(key for key in ("header", "encoding") if key in reading.content))
     entries = document.content["decisions"]
     if not isinstance(entries, list):
         document.fail("decisions", "a list", entries)
@@ -230,6 +238,8 @@ def _decisions(document: _Record, path: Path, sha256: str) -> Decisions:
         seed=reading.integer("seed", 0),
         label=None if reading.content["label"] is None else reading.text("label"),
         rows=reading.integer("rows", 1),
+        header=reading.truth("header") if "header" in reading.content else None,
+        encoding=reading.text("encoding") if "encoding" in reading.content else None,
         signature=None if document.content["signature"] is None else _signature(document.record("signature")),
         decisions=tuple(decisions),
         sha256=sha256,

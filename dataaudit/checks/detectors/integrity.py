@@ -1,15 +1,16 @@
 """Samples that could not be read, and classes that are not what a split needs.
 
 ## What it finds
-Unreadable files and rows, class folders without a readable sample, classes that are missing from a split, files that
-were left out because they are in no class folder.
+Unreadable files and rows, class folders without a readable sample, classes that are missing from a split; files,
+columns and splits that were left out: because they are in no class folder, or are not of the kind that is read.
 
 ## Why it matters
 What is not read is not audited: a model trained on the rest differs from the one you think you train.
 
 ## How it is checked
 Every file is decoded in full, every row read; classes are counted in each split. More than five samples of a split that
-are unreadable for one reason are one finding.
+are unreadable for one reason are one finding. What was left out is counted by reason; a few files that hold no data,
+such as a README, are none.
 
 ## What to do
 Repair or remove the files and rows; move stray files into a class folder; complete or drop the class.
@@ -20,7 +21,18 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from ...data.reading.pictures import NOT_LISTED
-from ...dataset import EMPTY_CLASS, EMPTY_SPLIT, HIDDEN, NO_FILE, STRAY, Dataset, UnreadableSample
+from ...dataset import (
+    EMPTY_CLASS,
+    EMPTY_SPLIT,
+    HIDDEN,
+    NESTED,
+    NO_FILE,
+    NOT_A_SPLIT,
+    STRAY,
+    UNREAD,
+    Dataset,
+    UnreadableSample,
+)
 from ...findings import Finding, Remedy, Severity, fingerprint
 from ..detection import CheckContext, Detection
 
@@ -29,23 +41,32 @@ KINDS = {
     "missing_class": "Classes missing from a split",
     "empty_class": "Empty class folders",
     "empty_split": "Empty split folders",
-    "stray_files": "Images in no class folder",
+    "stray_files": "Files in no class folder",
     "dead_links": "Links to nothing",
     "unlisted_images": "Images that no metadata file lists",
     "hidden_files": "Hidden files",
+    "unread_files": "Files beside the data that may hold more",
+    "unread_columns": "Columns that can't be read",
+    "unread_splits": "Splits that are not read",
+    "left_out": "Files left out",
 }
 LEFT_OUT = (
-    ("stray_files", Severity.LOW, STRAY, "images in no class folder, left out"),
-    ("empty_class", Severity.MEDIUM, EMPTY_CLASS, "class folders without an image"),
-    ("empty_split", Severity.MEDIUM, EMPTY_SPLIT, "split folders without an image"),
+    ("stray_files", Severity.LOW, STRAY, "files in no class folder, left out"),
+    ("empty_class", Severity.MEDIUM, EMPTY_CLASS, "class folders without a sample"),
+    ("empty_split", Severity.MEDIUM, EMPTY_SPLIT, "split folders without a sample"),
     ("dead_links", Severity.MEDIUM, NO_FILE, "images that are links to nothing or no regular file"),
     ("unlisted_images", Severity.LOW, NOT_LISTED, "images that no metadata file lists, left out"),
+    ("unread_files", Severity.MEDIUM, UNREAD, "files or folders that may hold data, not read"),
+    ("unread_columns", Severity.MEDIUM, NESTED, "columns of lists or records, left out"),
+    ("unread_splits", Severity.MEDIUM, NOT_A_SPLIT, "splits with a name that is none of a split, not read"),
     ("hidden_files", Severity.INFO, HIDDEN, "hidden files or folders, left out"),
 )
 """(kind, severity, reason that a format gave for ignoring a path, words) of what is reported once for all paths."""
 
 MANY = 5
 """Samples of one split, unreadable for one reason, that are findings of their own; more are one."""
+MOST_LEFT_OUT = 0.01
+"""Most files left out, as a share of all, that are of low severity, or no finding where the reason has no kind."""
 
 
 def detect(context: CheckContext) -> Detection:
@@ -71,22 +92,35 @@ def detect(context: CheckContext) -> Detection:
                     evidence={"class": name, "split": split, "counts": {s: there[name] for s, there in counts.items()}},
                 )
             )
-    for kind, severity, reason, what in LEFT_OUT:
-        paths = [item.path for item in dataset.layout.ignored if item.reason == reason]
-        if paths:
-            findings.append(
-                Finding(
-                    kind=kind,
-                    severity=severity,
-                    sample_ids=(),
-                    score=float(len(paths)),
-                    message=f"{len(paths)} {what}, such as {paths[0]}",
-                    fingerprint=fingerprint(kind, [], "\0".join(paths)),
-                    evidence={"count": len(paths), "examples": paths[:20]},
-                )
-            )
+    findings.extend(_left_out(dataset))
     total = len(dataset) + len(dataset.rejected)
     return Detection(tuple(findings), total, total)
+
+
+def _left_out(dataset: Dataset) -> Iterator[Finding]:
+    paths_by_reason: defaultdict[str, list[str]] = defaultdict(list)
+    for item in dataset.layout.ignored:
+        paths_by_reason[item.reason].append(item.path)
+    total = len(dataset) + len(dataset.rejected) + len(dataset.layout.ignored)
+    for kind, severity, reason, what in LEFT_OUT:
+        if paths := paths_by_reason.pop(reason, []):
+            is_much = severity == Severity.LOW and len(paths) > MOST_LEFT_OUT * total
+            yield _left_out_finding(kind, Severity.MEDIUM if is_much else severity, what, paths)
+    for reason, paths in paths_by_reason.items():
+        if len(paths) > max(MANY, MOST_LEFT_OUT * total):
+            yield _left_out_finding("left_out", Severity.MEDIUM, f"files are left out, {reason}", paths)
+
+
+def _left_out_finding(kind: str, severity: Severity, what: str, paths: list[str]) -> Finding:
+    return Finding(
+        kind=kind,
+        severity=severity,
+        sample_ids=(),
+        score=float(len(paths)),
+        message=f"{len(paths)} {what}, such as {paths[0]}",
+        fingerprint=fingerprint(kind, [], "\0".join(paths)),
+        evidence={"count": len(paths), "examples": paths[:20]},
+    )
 
 
 def _unreadable(dataset: Dataset) -> Iterator[Finding]:
