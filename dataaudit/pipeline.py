@@ -123,5 +123,7 @@ def _audit(
         kinds=kinds,
         changes=changes,
         heat_maps=maps[0],
-        lines=line_numbers(dataset.root, (id for finding in findings for id in finding.sample_ids)),
+        lines=line_numbers(
+            dataset.root, (id for finding in findings for id in finding.sample_ids), config.header, config.encoding
+        ),
     )

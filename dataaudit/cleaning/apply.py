@@ -100,10 +100,10 @@ def _record_path(path: Path, output: Path) -> Path:
     dataset, target = path.resolve(), output.parent.resolve() / output.name
     if target == dataset or dataset in target.parents or target in dataset.parents:
         raise InputError(f"{option}: expected a place outside the dataset {path}, and not one that holds it")
-    if not path.is_dir() and output.suffix.lower() != path.suffix.lower():
+    if not path.is_dir() and _ending(output) != _ending(path):
         raise InputError(
-            f"{option}: expected a name that ends in {path.suffix}, as the dataset's own, for the ending says the "
-            "format"
+            f"{option}: expected a name that ends in {_ending(path) or 'nothing'}, as the dataset's own, for the "
+            "ending says the format"
         )
     name = output.name if path.is_dir() else output.stem
     for occupied in (output, output.with_name(name + RECORD)):
@@ -112,6 +112,12 @@ def _record_path(path: Path, output: Path) -> Path:
                 f"{option}: {occupied} is there already and is not replaced; name another place, or move it away"
             )
     return output.with_name(name + RECORD)
+
+
+def _ending(path: Path) -> str:
+    """The ending, with that of what is packed: .csv.gz."""
+    endings = [suffix.lower() for suffix in path.suffixes]
+    return "".join(endings[-2:] if endings[-1:] in ([".gz"], [".zip"]) else endings[-1:])
 
 
 def _outcome(

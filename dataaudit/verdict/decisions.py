@@ -172,16 +172,16 @@ class _Record:
             self.fail(key, " or ".join(map(repr, words)), value)
         return value
 
-    def boolean(self, key: str) -> bool:
-        value = self.content[key]
-        if not isinstance(value, bool):
-            self.fail(key, "true or false", value)
-        return value
-
     def integer(self, key: str, minimum: int) -> int:
         value = self.content[key]
         if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
             self.fail(key, f"a whole number of at least {minimum}", value)
+        return value
+
+    def truth(self, key: str) -> bool:
+        value = self.content[key]
+        if not isinstance(value, bool):
+            self.fail(key, "true or false", value)
         return value
 
     def fingerprint(self, key: str) -> str:
@@ -244,7 +244,7 @@ def _read_options(record: _Record) -> ReadOptions:
     if "task" in record.content:
         named["task"] = record.one_of("task", TASKS)
     if "header" in record.content:
-        named["header"] = record.boolean("header")
+        named["header"] = record.truth("header")
     label = None if record.content["label"] is None else record.text("label")
     return ReadOptions(record.integer("seed", 0), label, record.integer("rows", 1), **named)
 

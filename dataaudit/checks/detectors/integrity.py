@@ -1,15 +1,16 @@
 """Data integrity: unreadable samples, missing or empty classes, and files that were left out.
 
 ## What it finds
-Unreadable files and rows, empty texts, class folders without a readable sample, classes missing from a split, and files
-left out because they are in no class folder or no images.
+Unreadable files and rows, empty texts, class folders without a readable sample, classes missing from a split; files,
+columns and splits that were left out, because they are in no class folder or not of the kind that is read.
 
 ## Why it matters
 What is not read is not audited: a model trained on the rest differs from the one you think you train.
 
 ## How it is checked
 Every file is decoded in full and every row is read; classes are counted in each split. More than five samples of a
-split that are unreadable for the same reason are one finding.
+split that are unreadable for the same reason are one finding. What was left out is counted by reason; a few files that
+hold no data, such as a README, are no finding.
 
 ## What to do
 Repair or remove the files and rows; move stray files into a class folder; complete or drop the class.
@@ -25,9 +26,12 @@ from ...dataset import (
     EMPTY_CLASS,
     EMPTY_SPLIT,
     HIDDEN,
+    NESTED,
     NO_FILE,
     NO_IMAGE,
+    NOT_A_SPLIT,
     STRAY,
+    UNREAD,
     Dataset,
     UnreadableSample,
 )
@@ -40,26 +44,35 @@ KINDS = {
     "empty_class": "Empty class folders",
     "empty_split": "Empty split folders",
     "empty_text": "Empty texts",
-    "stray_files": "Images outside class folders",
+    "stray_files": "Files outside class folders",
     "dead_links": "Broken links",
     "unlisted_images": "Images missing from the metadata",
     "other_files": "Files that are no images",
     "hidden_files": "Hidden files",
+    "unread_files": "Files beside the data that may hold more",
+    "unread_columns": "Columns that can't be read",
+    "unread_splits": "Splits that are not read",
+    "left_out": "Files left out",
 }
 LEFT_OUT = (
-    ("stray_files", Severity.LOW, STRAY, "images outside class folders, left out"),
+    ("stray_files", Severity.LOW, STRAY, "files outside class folders, left out"),
     ("stray_files", Severity.MEDIUM, BESIDE_SPLITS, "images in folders beside the split folders, left out"),
-    ("empty_class", Severity.MEDIUM, EMPTY_CLASS, "class folders without an image"),
-    ("empty_split", Severity.MEDIUM, EMPTY_SPLIT, "split folders without an image"),
+    ("empty_class", Severity.MEDIUM, EMPTY_CLASS, "class folders without a sample"),
+    ("empty_split", Severity.MEDIUM, EMPTY_SPLIT, "split folders without a sample"),
     ("dead_links", Severity.MEDIUM, NO_FILE, "images that are broken links or no regular files"),
     ("unlisted_images", Severity.LOW, NOT_LISTED, "images that no metadata file lists, left out"),
     ("other_files", Severity.INFO, NO_IMAGE, "files that are no images, left out"),
+    ("unread_files", Severity.MEDIUM, UNREAD, "files or folders that may hold data, not read"),
+    ("unread_columns", Severity.MEDIUM, NESTED, "columns of lists or records, left out"),
+    ("unread_splits", Severity.MEDIUM, NOT_A_SPLIT, "splits with a name that is none of a split, not read"),
     ("hidden_files", Severity.INFO, HIDDEN, "hidden files or folders, left out"),
 )
 """(kind, severity, reason that a format gave for ignoring a path, description) of findings that list several paths."""
 
 MANY = 5
 """Samples of one split, unreadable for one reason, that are separate findings; more are one finding."""
+MOST_LEFT_OUT = 0.01
+"""Most files left out, as a share of all, that are of low severity, or no finding where the reason has no kind."""
 
 
 def detect(context: CheckContext) -> Detection:
@@ -89,22 +102,40 @@ def detect(context: CheckContext) -> Detection:
                     },
                 )
             )
-    for kind, severity, reason, description in LEFT_OUT:
-        paths = [item.path for item in dataset.layout.ignored if f"{item.reason}:".startswith(f"{reason}:")]
-        if paths:
-            findings.append(
-                Finding(
-                    kind=kind,
-                    severity=severity,
-                    sample_ids=(),
-                    score=float(len(paths)),
-                    message=f"{len(paths)} {description}, such as {paths[0]}",
-                    fingerprint=fingerprint(kind, [], "\0".join(paths)),
-                    evidence={"count": len(paths), "examples": paths[:20]},
-                )
-            )
+    findings.extend(_left_out(dataset))
     total = len(dataset) + len(dataset.rejected)
     return Detection(tuple(findings), total, total)
+
+
+def _left_out(dataset: Dataset) -> Iterator[Finding]:
+    paths_by_reason: defaultdict[str, list[str]] = defaultdict(list)
+    for item in dataset.layout.ignored:
+        paths_by_reason[_known_reason(item.reason)].append(item.path)
+    total = len(dataset) + len(dataset.rejected) + len(dataset.layout.ignored)
+    for kind, severity, reason, description in LEFT_OUT:
+        if paths := paths_by_reason.pop(reason, []):
+            is_much = severity == Severity.LOW and len(paths) > MOST_LEFT_OUT * total
+            yield _left_out_finding(kind, Severity.MEDIUM if is_much else severity, description, paths)
+    for reason, paths in paths_by_reason.items():
+        if len(paths) > max(MANY, MOST_LEFT_OUT * total):
+            yield _left_out_finding("left_out", Severity.MEDIUM, f"files are left out, {reason}", paths)
+
+
+def _known_reason(reason: str) -> str:
+    """The reason of `LEFT_OUT` that this one begins with, before a colon and details; else itself."""
+    return next((known for _, _, known, _ in LEFT_OUT if f"{reason}:".startswith(f"{known}:")), reason)
+
+
+def _left_out_finding(kind: str, severity: Severity, description: str, paths: list[str]) -> Finding:
+    return Finding(
+        kind=kind,
+        severity=severity,
+        sample_ids=(),
+        score=float(len(paths)),
+        message=f"{len(paths)} {description}, such as {paths[0]}",
+        fingerprint=fingerprint(kind, [], "\0".join(paths)),
+        evidence={"count": len(paths), "examples": paths[:20]},
+    )
 
 
 def _unreadable(dataset: Dataset) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...dataset import Dataset, Edit, IgnoredPath, Layout, ReadOptions, Track, UnreadableSample
+from ...dataset import NOT_A_SPLIT, Dataset, Edit, IgnoredPath, Layout, ReadOptions, Track, UnreadableSample
 from ...errors import DatasetError
 from ..reading.copies import equal_digests
 from ..reading.folders import require_inside
@@ -82,7 +82,7 @@ def _load_tables(path: Path) -> tuple[dict[str, Any], list[IgnoredPath]]:
     for name, table in tables.items():
         if table.features != features:
             raise DatasetError(f"{path}: expected the same features in {first} and {name}, found {table.features}")
-    ignored = [IgnoredPath(name, "not named like a split") for name in loaded if name not in tables]
+    ignored = [IgnoredPath(name, NOT_A_SPLIT) for name in loaded if name not in tables]
     return tables, ignored
 
 

@@ -242,7 +242,8 @@ def _with_names(path: Path, dialect: Dialect, header: bool | None, notes: Sequen
         names, repeated = headers.column_names(first)
         if repeated:
             more.append(
-                f"{path.name} names columns more than once: the later {', '.join(map(repr, repeated))} got a number"
+                f"{path.name} names several columns {' and several '.join(map(repr, repeated))}: the later ones are "
+                f"called {repeated[0]}.1 and so on here"
             )
         if header is None and headers.has_numbers(first):
             more.append(

@@ -100,10 +100,12 @@ def with_named_label(path: Path, frame: pd.DataFrame, reading: ReadOptions) -> R
         )
     if position:
         return replace(reading, label=names[position - 1])
+    distinct = {name: frame[name].astype(str).nunique() for name in names}
+    likely = min(names[::-1], key=lambda name: (distinct[name] < 2, distinct[name]))
     missing = "" if label is None else f"; there is no column {label!r}"
     raise DatasetError(
         f"{cause}, and the columns are called {names[0]} to {names[-1]}{missing}; say which one holds the labels, as "
-        f"in --label {names[-1]}; or say --header if this row does name the columns"
+        f"in --label {likely}; or say --header if this row does name the columns"
     )
 
 

@@ -28,7 +28,7 @@ from .copies import equal_rows
 from .folders import COUNTED, LAYOUT_FILE, is_hidden, walk
 from .frames import is_text, is_words, join_texts, row_digests, text_digests, typed
 from .groups import column_groups
-from .headers import with_named_label
+from .headers import positions, with_named_label
 from .json_rows import numbers_as_words
 from .label_columns import label_columns, target_values
 from .row_files import READERS, read_rows
@@ -190,13 +190,21 @@ def concatenate_parts(path: Path, parts: Sequence[Part]) -> pd.DataFrame:
                     for name, names in ((first.name, missing), (part.name, extra))
                     if names
                 )
-                + f". If {part.name} has no labels, move it out of the dataset"
+                + f". If {part.name} has no labels, move it out of the dataset{_header_hint((first, part))}"
             )
     if len(parts) == 1:
         return first.rows
     # A column that is empty in one part must not decide what type it has in all.
     frames = [part.rows.astype({name: object for name in part.rows if part.rows[name].isna().all()}) for part in parts]
     return pd.concat([frame[list(first.rows.columns)] for frame in frames], ignore_index=True)
+
+
+def _header_hint(parts: Sequence[Part]) -> str:
+    """What to type where some of the parts were read as having no header."""
+    headerless = [part.name for part in parts if list(part.rows.columns) == positions(part.rows.shape[1])]
+    if not headerless:
+        return ""
+    return f"; {headerless[0]} seems to have no header: --no-header or --header reads all files alike"
 
 
 def row_splits(
