@@ -14,8 +14,9 @@ cross-validated over samples and over whole groups, with a 95 % interval over gr
 whole numbers looks like a group if most of its ten or more values come again, and the nearest other row, by the columns
 that it does not determine, has the same value: more often than shuffled values would give (binomial test,
 false-discovery rate at most 1 %), by 0.3 of what chance leaves or more, more surely than the nearest row of another
-value has the same label, and if the interval of what it is worth lies above zero. Numbers are none if rows of
-neighbouring values are alike. Dates: a split follows training if its rows are newer in nine of ten comparisons.
+value has the same label, and if the interval of what it is worth lies above zero; from 0.05 on it weighs more. Numbers
+are none if rows of neighbouring values are alike. A split follows training in time if its rows are newer in nine of ten
+comparisons.
 
 ## What to do
 Name the groups by `--group`, and split so that every group is on one side: splits drawn here then do. Split by time if
@@ -32,7 +33,7 @@ from ...dataset import Dataset, Groups, Split
 from ...findings import Finding, Severity, fingerprint
 from ..detection import CheckContext, Detection
 from ..grouping.optimism import Optimism, optimism
-from ..grouping.resemblance import Resemblance, resemblances
+from ..grouping.resemblance import Resemblance, nested, resemblances
 from ..grouping.time_order import time_order
 from ..labels.label_views import descriptors
 from ..proof import accepted_by_fdr
@@ -43,6 +44,8 @@ KINDS = {
     "time_order": "Splits that do not follow training in time",
 }
 FALSE_DISCOVERY_RATE = 0.01
+LARGE = 0.05
+"""Least difference, in accuracy or R², from which a column that looks like a group weighs more."""
 SHOWN = 5
 """Groups quoted in a message at most."""
 
@@ -58,7 +61,7 @@ def detect(context: CheckContext) -> Detection:
     if dataset.groups is not None:
         findings += _shared_groups(dataset, dataset.groups, other_splits, context.seed, notes)
     else:
-        findings += _possible_groups(dataset, other_splits, context.seed, notes)
+        findings += _possible_groups(dataset, other_splits, context.seed)
     if dataset.modality == "table" and not dataset.layout.splits_drawn:
         columns = describe(dataset.frame, dataset.rows("train"))
         findings += [finding for split in other_splits for finding in time_order(dataset, columns, split)]
@@ -76,7 +79,7 @@ def _shared_groups(
     ]
     if not any(shared.any() for shared in affected.values()):
         return
-    worth = optimism(dataset, descriptors(dataset), groups.units, seed)
+    worth = optimism(dataset, np.arange(len(dataset)), descriptors(dataset), groups.units, seed)
     for split, shared in affected.items():
         rows = dataset.rows(split)[shared]
         if not len(rows):
@@ -109,20 +112,18 @@ def _quoted(names: list[str]) -> str:
     return ", ".join(repr(name[:40]) for name in names[:SHOWN]) + more
 
 
-def _possible_groups(dataset: Dataset, splits: list[Split], seed: int, notes: list[str]) -> Iterator[Finding]:
+def _possible_groups(dataset: Dataset, splits: list[Split], seed: int) -> Iterator[Finding]:
     columns = describe(dataset.frame, np.arange(len(dataset)))
     candidates = list(resemblances(dataset, columns, seed))
     accepted, _ = accepted_by_fdr(np.array([candidate.p_value for candidate in candidates]), FALSE_DISCOVERY_RATE)
-    for candidate, beyond_chance in zip(candidates, accepted, strict=True):
-        shared = {split: _shared_values(dataset, candidate, split) for split in splits}
-        if not (beyond_chance and candidate.is_strong) or not any(count for count, _ in shared.values()):
+    alike = [candidate for candidate, sure in zip(candidates, accepted, strict=True) if sure and candidate.is_strong]
+    for finest, coarser in nested(alike):
+        shared = {split: _shared_values(dataset, finest, split) for split in splits}
+        if not any(count for count, _ in shared.values()):
             continue
-        units = Groups(candidate.column, candidate.codes, tuple(map(str, range(candidate.codes.max() + 1)))).units
-        worth = optimism(dataset, candidate.features, units, seed)
+        worth = optimism(dataset, finest.rows, finest.features, finest.codes[finest.rows], seed)
         if worth is not None and worth.interval[0] > 0:
-            yield _possible_group(dataset, candidate, shared, worth)
-        else:
-            notes.append(f"rows with equal {candidate.column!r} resemble each other, but models gain nothing from it")
+            yield _possible_group(dataset, finest, coarser, shared, worth)
 
 
 def _shared_values(dataset: Dataset, candidate: Resemblance, split: Split) -> tuple[int, int]:
@@ -133,7 +134,7 @@ def _shared_values(dataset: Dataset, candidate: Resemblance, split: Split) -> tu
 
 
 def _possible_group(
-    dataset: Dataset, candidate: Resemblance, shared: dict[Split, tuple[int, int]], worth: Optimism
+    dataset: Dataset, candidate: Resemblance, coarser: list[str], shared: dict[Split, tuple[int, int]], worth: Optimism
 ) -> Finding:
     name = candidate.column
     counts = ", ".join(f"{count:,} of {total:,} {split} values" for split, (count, total) in shared.items())
@@ -142,12 +143,14 @@ def _possible_group(
         if dataset.layout.splits_drawn
         else f"if new rows will be of others, split so that each is on one side, and run again with --group {name}"
     )
+    also = f" ({', '.join(map(repr, coarser))} may be, too, of which each has one value)" if coarser else ""
     message = (
-        f"column {name!r} looks like a group: {counts} are in training; the row most like a row has the same value in "
-        f"{candidate.agreement:.0%} (by chance {candidate.chance:.1%}); {worth}; {remedy}"
+        f"column {name!r} looks like a group{also}: {counts} are in training; the row most like a row has the same "
+        f"value in {candidate.agreement:.0%} (by chance {candidate.chance:.1%}); {worth}; {remedy}"
     )
     evidence = {
         "column": name,
+        "coarser": coarser,
         "shared_values": {split: {"in_training": count, "all": total} for split, (count, total) in shared.items()},
         "nearest_has_same_value": candidate.agreement,
         "by_chance": candidate.chance,
@@ -155,7 +158,8 @@ def _possible_group(
         "p_value": candidate.p_value,
         "optimism": asdict(worth),
     }
+    severity = Severity.MEDIUM if worth.interval[0] >= LARGE else Severity.LOW
     return Finding(
-        "possible_group", Severity.MEDIUM, (), candidate.agreement, message,
+        "possible_group", severity, (), candidate.agreement, message,
         fingerprint("possible_group", [name]), evidence,
     )  # fmt: skip

@@ -13,6 +13,7 @@ from ...data.features.columns import UNUSED, Column, Values, encode, read
 from ...dataset import Dataset
 from ..labels.label_views import principal_components
 from ..proof import proportion_interval
+from .optimism import whole_groups
 
 FEWEST_VALUES = 10
 MOST_VALUES = 0.6
@@ -23,21 +24,26 @@ DETERMINED = 0.95
 """Share of a column's repeated values that go with one value of another column, from which they are said to say it."""
 MANY_WORDS = 0.03
 """Of the rows: columns of so many words, such as names, say nothing of resemblance."""
+ROWS = 10_000
+"""Rows, of values drawn at random, that are compared at most."""
 QUERIES, FEWEST_QUERIES = 1000, 50
 NEIGHBOURS = 32
-ORDERED = 0.3
+SAME = 1e-6
+"""Distance up to which rows are copies, in robust deviations."""
+ORDERED, PERMUTATIONS = 0.3, 99
 """Rank correlation with the value of the nearest row of another value, from which numbers measure something."""
 LEAST_AGREEMENT = 0.3
 """Of 1: how much more often than by chance the nearest row has the same value."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Resemblance:
     """How surely the row that resembles a row most is of the same value of a column.
 
     column      its name
     codes       (n,) position of each row's value; -1 for none
-    features    (n, d) in which rows were compared: those of the other columns
+    rows        (m,) that were compared: all those of some values
+    features    (m, d) in which they were, those of the other columns
     agreement   share of the rows examined whose nearest row has the same value, and the same by chance
     labels      share of them whose nearest row of another value has the same label, or tenth of the target
     p_value     of the agreement's being chance
@@ -46,6 +52,7 @@ class Resemblance:
 
     column: str
     codes: NDArray[np.int64]
+    rows: NDArray[np.int64]
     features: NDArray[np.float32]
     agreement: float
     chance: float
@@ -64,23 +71,35 @@ def resemblances(dataset: Dataset, columns: tuple[Column, ...], seed: int) -> It
     for place, column in enumerate(columns):
         if not _may_name_groups(column, values[place], codes[place]):
             continue
+        rng = np.random.default_rng(seed)
+        filled = np.flatnonzero(codes[place] >= 0)
+        rows = filled[whole_groups(codes[place][filled], ROWS, rng)]
         others = [
             other
             for other, described in enumerate(columns)
             if other != place
             and described.kind not in UNUSED
             and not (described.kind == "categorical" and described.distinct > MANY_WORDS * len(dataset))
-            and not _determines(codes[place], codes[other])
+            and not _determines(codes[place][rows], codes[other][rows])
         ]
         if others:
-            numbers = None if np.isnan(values[place].numbers).all() else values[place].numbers
-            yield from _resemblance(dataset, column.name, codes[place], numbers, others, seed)
+            yield from _resemblance(dataset, column.name, codes[place], values[place].numbers, rows, others, rng)
+
+
+def nested(alike: list[Resemblance]) -> Iterator[tuple[Resemblance, list[str]]]:
+    """Those that no finer one determines, each with the names of those that it does, such as a patient's hospital."""
+    remaining = sorted(alike, key=lambda resemblance: -len(np.unique(resemblance.codes)))
+    while remaining:
+        finest, *others = remaining
+        coarser = [other for other in others if _determines(finest.codes, other.codes)]
+        yield finest, [other.column for other in coarser]
+        remaining = [other for other in others if other not in coarser]
 
 
 def _value_codes(values: Values) -> NDArray[np.int64]:
-    pairs = pd.MultiIndex.from_arrays([values.numbers, values.codes])
-    codes = pd.factorize(pairs)[0].astype(np.int64)
-    return np.where(values.missing, -1, codes)
+    """(n,) equal numbers for equal values, words and numbers alike; -1 for none."""
+    numbers = pd.factorize(values.numbers)[0].astype(np.int64)
+    return np.where(values.codes >= 0, values.codes, np.where(numbers >= 0, numbers + len(values.words), -1))
 
 
 def _may_name_groups(column: Column, values: Values, codes: NDArray[np.int64]) -> bool:
@@ -98,43 +117,58 @@ def _may_name_groups(column: Column, values: Values, codes: NDArray[np.int64]) -
 
 def _determines(codes: NDArray[np.int64], other: NDArray[np.int64]) -> bool:
     """Whether nearly every value that comes again goes with one value of the other column."""
-    pairs = pd.DataFrame({"value": codes, "other": other})[codes >= 0]
-    by_value = pairs.groupby("value")["other"].agg(["size", "nunique"])
-    repeated = by_value[by_value["size"] > 1]
-    return bool((repeated["nunique"] == 1).mean() >= DETERMINED)
+    _, value, sizes = np.unique(codes, return_inverse=True, return_counts=True)
+    width = int(other.max()) + 2
+    distinct = np.bincount(np.unique(value * width + other + 1) // width)
+    return bool((distinct[sizes > 1] == 1).mean() >= DETERMINED)
 
 
 def _resemblance(
-    dataset: Dataset, name: str, codes: NDArray[np.int64], numbers: NDArray[np.float64] | None, others: list[int],
-    seed: int,
+    dataset: Dataset, name: str, codes: NDArray[np.int64], numbers: NDArray[np.float64], rows: NDArray[np.int64],
+    others: list[int], rng: np.random.Generator,
 ) -> Iterator[Resemblance]:  # fmt: skip
-    train = dataset.rows("train")
-    features = principal_components(encode(dataset.frame.iloc[:, others], train), train)
-    filled = np.flatnonzero(codes >= 0)
-    queries = np.random.default_rng(seed).permutation(filled)[:QUERIES]
-    nearest, other = _nearest(features, codes, filled, queries)
+    everywhere = np.arange(len(rows))
+    features = principal_components(encode(dataset.frame.iloc[rows, others], everywhere), everywhere)
+    queries = rng.permutation(len(rows))[:QUERIES]
+    nearest, other = _nearest(features, codes[rows], queries)
     known = (nearest >= 0) & (other >= 0)
-    queries, nearest, other = queries[known], nearest[known], other[known]
-    if len(queries) < FEWEST_QUERIES:
+    if known.sum() < FEWEST_QUERIES:
         return
-    counts = np.bincount(codes[filled]).astype(float)
-    chance = float((counts * (counts - 1)).sum() / (len(filled) * (len(filled) - 1)))
+    queries, nearest, other = rows[queries[known]], rows[nearest[known]], rows[other[known]]
+    counts = np.bincount(codes[rows]).astype(float)
+    chance = float((counts * (counts - 1)).sum() / (len(rows) * (len(rows) - 1)))
     hits = int((codes[nearest] == codes[queries]).sum())
-    label_shares = np.bincount(dataset.strata[filled]) / len(filled)
-    label_chance = float(np.square(label_shares).sum())
+    label_chance = float(np.square(np.bincount(dataset.strata[rows]) / len(rows)).sum())
     label_hits = int((dataset.strata[other] == dataset.strata[queries]).sum())
     value_low = proportion_interval(hits, len(queries))[0]
     label_high = proportion_interval(label_hits, len(queries))[1]
-    measures = numbers is not None and abs(spearmanr(numbers[queries], numbers[other]).statistic) > ORDERED
     is_strong = (
-        not measures
+        not _measures(numbers, queries, other, rng)
         and _beyond(hits / len(queries), chance) >= LEAST_AGREEMENT
         and _beyond(value_low, chance) > _beyond(label_high, label_chance)
     )
     yield Resemblance(
-        name, codes, features, hits / len(queries), chance, label_hits / len(queries),
+        name, codes, rows, features, hits / len(queries), chance, label_hits / len(queries),
         float(binom.sf(hits - 1, len(queries), chance)), is_strong,
     )  # fmt: skip
+
+
+def _measures(
+    numbers: NDArray[np.float64], rows: NDArray[np.int64], nearest: NDArray[np.int64], rng: np.random.Generator
+) -> bool:
+    """Whether numbers measure something: rows that resemble each other, of other values, have like ones.
+
+    Tested by giving the values other places in their order, since rows of one value are no independent witnesses.
+    """
+    both = ~np.isnan(numbers[rows]) & ~np.isnan(numbers[nearest])
+    if both.sum() < FEWEST_QUERIES:
+        return False
+    _, ranks = np.unique(np.stack([numbers[rows][both], numbers[nearest][both]]), return_inverse=True)
+    left, right = ranks.reshape(2, -1)
+    correlation = abs(spearmanr(left, right).statistic)
+    orders = (rng.permutation(int(ranks.max()) + 1) for _ in range(PERMUTATIONS))
+    by_chance = [abs(np.corrcoef(order[left], order[right])[0, 1]) for order in orders]
+    return bool(correlation > max(ORDERED, *by_chance))
 
 
 def _beyond(share: float, chance: float) -> float:
@@ -143,13 +177,12 @@ def _beyond(share: float, chance: float) -> float:
 
 
 def _nearest(
-    features: NDArray[np.float32], codes: NDArray[np.int64], filled: NDArray[np.int64], queries: NDArray[np.int64]
+    features: NDArray[np.float32], codes: NDArray[np.int64], queries: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The row nearest to each query, and the nearest of another value; -1 where there is none. Copies don't count."""
-    k = min(NEIGHBOURS + 1, len(filled))
-    distances, places = NearestNeighbors(n_neighbors=k).fit(features[filled]).kneighbors(features[queries])
-    rows = filled[places]
-    is_other_row = (rows != queries[:, None]) & (distances > 1e-6)
+    k = min(NEIGHBOURS + 1, len(features))
+    distances, rows = NearestNeighbors(n_neighbors=k).fit(features).kneighbors(features[queries])
+    is_other_row = (rows != queries[:, None]) & (distances > SAME)
 
     def first(wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
         return np.where(wanted.any(1), rows[np.arange(len(rows)), wanted.argmax(1)], -1)

@@ -37,7 +37,7 @@ def equal_rows(columns: Mapping[str, "pd.Series[Any]"]) -> list[Codes]:
     if len(used) > max(1, len(texts)):
         codes = [_codes(frame[name]) for name in used]
         rows = _joint(codes)
-        if _repeats(rows) > MORE_THAN_CHANCE * _repeats_by_chance(codes):
+        if (repeats := _repeats(rows)) and repeats > MORE_THAN_CHANCE * _repeats_by_chance(codes):
             ties.append(rows)
     return ties
 

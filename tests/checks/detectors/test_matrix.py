@@ -15,8 +15,8 @@ from dataaudit.dataset import Dataset, Modality, Task, silent
 
 from ...fixtures_tables import make, targets_of
 
-WITHOUT_TRAINING = ["columns", "drift", "harmful", "image_quality", "imbalance", "integrity", "mislabeled", "outliers",
-                    "target_errors", "underperforming"]  # fmt: skip
+WITHOUT_TRAINING = ["columns", "drift", "groups", "harmful", "image_quality", "imbalance", "integrity", "mislabeled",
+                    "outliers", "target_errors", "underperforming"]  # fmt: skip
 MODALITIES: list[Modality] = ["image", "table", "text", "array"]
 TASKS: list[Task] = ["classification", "regression", "multilabel"]
 
