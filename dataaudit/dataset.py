@@ -70,13 +70,25 @@ DRAWN = "made here"
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """A column that was read in one of two ways, and what it says of both."""
+
+    column: str
+    words: str
+
+
+@dataclass(frozen=True)
 class Layout:
-    """How the dataset was interpreted, for the reader to check before anything is trained."""
+    """How the dataset was interpreted, for the reader to check before anything is trained.
+
+    doubts   columns that could be read in another way as well, which are findings
+    """
 
     format: str
     split_origin: str
     ignored: tuple[IgnoredPath, ...] = ()
     notes: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def splits_drawn(self) -> bool:
@@ -96,6 +108,7 @@ class Dataset:
     class_names  empty for regression
     contents     n hex digests of each sample's decoded content, so equal content has an equal digest
     sources      where each image can be read again, for pictures in the report; empty for other modalities
+    beside       columns of a file of texts that are no features: ids, constant and empty ones; None if there are none
     derived      what was computed from the inputs alone, see `derive`
     """
 
@@ -111,6 +124,7 @@ class Dataset:
     rejected: tuple[UnreadableSample, ...] = ()
     modality: Modality = "image"
     task: Task = "classification"
+    beside: pd.DataFrame | None = field(default=None, compare=False, repr=False)
     derived: dict[str, tuple[Any, Any]] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -118,6 +132,8 @@ class Dataset:
         for name in ("inputs", "targets", "splits", "contents"):
             if len(getattr(self, name)) != n:
                 raise DatasetError(f"{self.root}: {n} ids, but {len(getattr(self, name))} {name}")
+        if self.beside is not None and len(self.beside) != n:
+            raise DatasetError(f"{self.root}: {n} ids, but {len(self.beside)} rows beside them")
         if len(self.sources) not in (0, n):
             raise DatasetError(f"{self.root}: {n} ids, but {len(self.sources)} sources")
         duplicates = [id for id, count in Counter(self.ids).items() if count > 1]

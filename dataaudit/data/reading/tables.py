@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...dataset import SPLITS, Dataset, IgnoredPath, Layout, ReadOptions, Split, Track, UnreadableSample
+from ...dataset import SPLITS, Dataset, Doubt, IgnoredPath, Layout, ReadOptions, Split, Track, UnreadableSample
 from ...errors import DatasetError
+from ..features.columns import informative_columns
 from .folders import files_at
 from .frames import is_text, is_words, join_texts, row_digests, text_digests, typed
+from .rereading import Rereadings
 from .row_files import path_text, read_rows
 from .splits import SPLIT_NAMES, resolve_splits, sample_rows, split_column
 from .targets import label_column, read_targets, require_enough
@@ -86,7 +88,8 @@ def assembled(
     """Make a dataset of rows: find the target, the splits and the features, in that order.
 
     The modality is text if every feature is a text: mostly different words that are long or the only feature, or a
-    column named as text in `reading`. Texts of several columns are joined by newlines.
+    column named as text in `reading`; ids, constant and empty columns are none. Texts of several columns are joined by
+    newlines. Rows are equal if they are so without these columns.
 
     origin         what named the splits of the parts, such as "split files"
     known_labels   columns whose types mark them as labels
@@ -109,20 +112,22 @@ def assembled(
     )
     rows = sample_rows(splits, targets.strata, reading, "rows", notes)
     require_enough(path, targets.task, splits[rows], targets.values[rows], rejected, "rows")
-    inputs, contents = _inputs(path, {name: frame[name].iloc[rows] for name in features}, reading, notes)
+    usable_columns = {name: frame[name].iloc[rows] for name in features}
+    inputs = _inputs(path, usable_columns, np.flatnonzero(splits[rows] == "train"), reading, notes)
     return Dataset(
         root=path,
         ids=tuple(f"{name}#{row}" for name, row in (ids[i] for i in rows)),
-        inputs=inputs,
+        inputs=inputs.values,
         targets=targets.values[rows],
         splits=splits[rows],
         class_names=targets.class_names,
-        contents=contents,
+        contents=inputs.contents,
         sources=(),
-        layout=Layout(format, origin, tuple(ignored), tuple(notes)),
+        layout=Layout(format, origin, tuple(ignored), tuple(notes), inputs.doubts),
         rejected=rejected,
-        modality="table" if isinstance(inputs, pd.DataFrame) else "text",
+        modality="table" if isinstance(inputs.values, pd.DataFrame) else "text",
         task=targets.task,
+        beside=inputs.beside,
     )
 
 
@@ -176,10 +181,24 @@ def _feature_names(
     return features
 
 
+@dataclass(frozen=True)
+class _Inputs:
+    """What is predicted from: a frame or texts (n,), their digests, and what stands beside texts and is no feature."""
+
+    values: NDArray[np.object_] | pd.DataFrame
+    contents: tuple[str, ...]
+    doubts: tuple[Doubt, ...]
+    beside: pd.DataFrame | None = None
+
+
 def _inputs(
-    path: Path, columns: Mapping[str, "pd.Series[Any]"], reading: ReadOptions, notes: list[str]
-) -> tuple[NDArray[np.object_] | pd.DataFrame, tuple[str, ...]]:
-    typed_columns = {name: typed(column.reset_index(drop=True)) for name, column in columns.items()}
+    path: Path, columns: Mapping[str, "pd.Series[Any]"], train: NDArray[np.int64], reading: ReadOptions,
+    notes: list[str],
+) -> _Inputs:  # fmt: skip
+    rereadings = Rereadings()
+    typed_columns = {name: typed(column.reset_index(drop=True), rereadings) for name, column in columns.items()}
+    notes += rereadings.notes
+    doubts = tuple(rereadings.doubts)
     nested = [name for name, column in typed_columns.items() if column is None]
     if nested:
         notes.append(f"left out, lists or records: {', '.join(nested)}")
@@ -195,10 +214,14 @@ def _inputs(
     ]
     # A dict of series that share an index: no value is copied into blocks twice.
     frame = pd.DataFrame(usable)
-    if len(texts) < len(usable):
+    informative = [str(frame.columns[place]) for place in informative_columns(frame, train)]
+    if not texts or not {*informative} <= {*texts}:
         if texts:
             notes.append(f"columns of text: {', '.join(texts)}")
-        return frame, row_digests(frame)
+        return _Inputs(frame, row_digests(frame[informative or list(usable)]), doubts)
     notes.append(f"the text is the column {texts[0]!r}" if len(texts) == 1 else f"texts joined: {', '.join(texts)}")
-    joined_texts = join_texts(frame)
-    return joined_texts, text_digests(joined_texts)
+    beside = [name for name in usable if name not in texts]
+    if beside:
+        notes.append(f"ids, constant and empty columns beside the text are no features: {', '.join(beside)}")
+    joined_texts = join_texts(frame[texts])
+    return _Inputs(joined_texts, text_digests(joined_texts), doubts, frame[beside] if beside else None)

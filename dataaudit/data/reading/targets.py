@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...dataset import STRATA, Task, UnreadableSample
 from ...errors import DatasetError
-from .frames import as_number
+from .word_columns import as_number
 
 LABEL_NAMES = ("label", "labels", "target", "y", "class", "category")
 FEW_NUMBERS = 20
