@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.stats import chi2, spearmanr
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.isotonic import IsotonicRegression
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
@@ -20,13 +20,17 @@ from .table import Table
 FOLDS, LEAF, TREES = 5, 5, 100
 FEW = 12
 """Most different numbers that are taken one by one."""
+MIN_REPEATS = 20
 LEVEL = 0.95
 DRAWS = 1000
 
 
 @dataclass(frozen=True)
 class Label:
-    """A prediction target of some rows, (n,) class numbers or numbers; `name` is that of one label of a set, else empty."""
+    """A prediction target of some rows, (n,) class numbers or numbers.
+
+    name   that of one label of a set, else empty
+    """
 
     name: str
     values: NDArray[Any]
@@ -93,13 +97,14 @@ def graded(table: Table, place: int, rows: NDArray[np.int64], label: Label) -> P
     prediction = _cross_validated(model(min_samples_leaf=LEAF, random_state=0), features, label)
     numbers = features[:, 0]
     if label.numeric and column.kind == "numeric" and not np.isnan(numbers).any():
-        monotone = _cross_validated(IsotonicRegression(increasing="auto", out_of_bounds="clip"), numbers, label)
+        rises = bool(spearmanr(numbers, label.values).statistic >= 0)
+        monotone = _cross_validated(IsotonicRegression(increasing=rises, out_of_bounds="clip"), numbers, label)
         prediction = max(prediction, monotone, key=lambda candidate: candidate.skill)
     return prediction
 
 
 def by_parts(table: Table, place: int, rows: NDArray[np.int64], label: Label) -> Iterator[Prediction]:
-    """By what the most other rows with the same part of the column have: its gap, its commonest value, its few values."""
+    """By what most other rows have in the same part of the column: its gap, its commonest value, one of its few."""
     values = table.values[place]
     missing = values.missing[rows]
     if missing.any() and not missing.all():
@@ -128,11 +133,12 @@ def errs_less(better: Prediction, worse: Prediction, times: float) -> bool:
 
 
 def is_bijective(values: Values, rows: NDArray[np.int64], label: Label) -> bool:
-    """Whether labels and values correspond one to one."""
+    """Whether labels and values correspond one to one; numbers as labels must repeat for that to say something."""
     pairs = pd.DataFrame({"number": values.numbers[rows], "word": values.codes[rows], "label": label.values})
     distinct = pairs.drop_duplicates()
     labels = distinct["label"].nunique()
-    return labels > 1 and len(distinct) == labels == len(distinct[["number", "word"]].drop_duplicates())
+    says_something = labels > 1 and (not label.numeric or labels <= len(pairs) - MIN_REPEATS)
+    return says_something and len(distinct) == labels == len(distinct[["number", "word"]].drop_duplicates())
 
 
 def _tree_features(values: Values, rows: NDArray[np.int64]) -> NDArray[np.float64]:

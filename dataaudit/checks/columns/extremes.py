@@ -12,7 +12,7 @@ from ..proof import accepted_by_fdr
 from .table import Table, column_finding, in_words
 
 TAIL, MIN_TAIL = 0.1, 20
-"""Share of the rows that are a tail, and fewest rows of one."""
+"""Share of the rows that are a tail, and fewest rows of one; more where these have few different numbers."""
 MOST = 5
 """Most rows of a tail that can be extreme."""
 MIN_VALUES = 10
@@ -56,16 +56,19 @@ def extreme_findings(table: Table, left_out: Mapping[int, Collection[float]]) ->
 def farthest(numbers: NDArray[np.float64], side: int) -> Extreme | None:
     """The rows beyond the least likely gap of a column's upper (side 1) or lower (-1) tail, nan is ignored.
 
-    If a tail is exponential, or lighter, the k-th largest gap between neighbours, times k, is at most exponential, and the
-    ratio of it to the mean of those further in has an F distribution (Rényi 1953). It is tested on the scale where the
-    tail is lightest: the numbers, their logarithms (a power law has an exponential tail there), or, if some are not
-    above zero, those of their distances from the median.
+    If a tail is exponential, the gap behind the k-th number, times k, is exponential, and the ratio of it to the mean
+    of those further in has an F distribution (Rényi 1953); if it is lighter, such gaps are smaller. It is tested on the
+    scale where the tail is lightest: the numbers, their logarithms (a power law has an exponential tail there), or, if
+    some are not above zero, those of their distances from the median.
     """
     rows = np.flatnonzero(~np.isnan(numbers))
     rows = rows[np.argsort(-side * numbers[rows], kind="stable")]
     ordered = numbers[rows]
-    size = max(MIN_TAIL, round(TAIL * len(rows)))
-    if len(rows) < 2 * size or len(np.unique(ordered[:size])) < MIN_VALUES:
+    steps = np.flatnonzero(np.diff(ordered))
+    if len(steps) < MIN_VALUES:
+        return None
+    size = max(MIN_TAIL, round(TAIL * len(rows)), int(steps[MIN_VALUES - 1]) + 1)
+    if len(rows) < 2 * size:
         return None
     median = float(np.median(ordered))
     distances = side * (ordered[: size + 1] - median)

@@ -13,7 +13,7 @@ from .table import Table, column_finding, in_words
 MIN_SKILL = 0.95
 """Least skill, at its lower limit, of a column whose values predict the label as measurements do."""
 MIN_SKILL_OF_PARTS, MIN_LOWEST_OF_PARTS = 0.85, 0.8
-"""Least skill, and at its lower limit, where a gap, a common value or one of few values does: no measurement does so."""
+"""Least skill, and at its lower limit, where a gap, a common value or one of few tells: measurements do not."""
 TIMES_THE_ERRORS = 3.0
 MIN_ORDER_SKILL = 0.5
 
@@ -28,7 +28,7 @@ def leak_findings(table: Table, rows: NDArray[np.int64], label: Label) -> Iterat
             yield from _ordered_id(table, place, graded(table, place, rows, label), label)
     usable = [place for place, column in enumerate(table.columns) if column.kind not in ("id", "constant", "missing")]
     predictions = {place: _best(table, place, rows, label) for place in usable}
-    bijective = {place for place in usable if not label.numeric and is_bijective(table.values[place], rows, label)}
+    bijective = {place for place in usable if is_bijective(table.values[place], rows, label)}
     telling = {place for place, prediction in predictions.items() if _tells(prediction)} | bijective
     others = [place for place in usable if place not in telling]
     measured = [place for place in telling - bijective if predictions[place].form == "measure"]

@@ -49,9 +49,8 @@ def redundancy_findings(table: Table) -> Iterator[Finding]:
 
 def _partitions(values: Values) -> Iterator[_Partition]:
     """The column's rows by value, and by order of numbers in either direction."""
-    codes = pd.factorize(pd.MultiIndex.from_arrays([values.numbers, values.codes]))[0] if _is_mixed(values) else None
-    if codes is None:
-        codes = pd.factorize(values.codes if (values.codes >= 0).any() else values.numbers, use_na_sentinel=False)[0]
+    number_codes, _ = pd.factorize(values.numbers, use_na_sentinel=False)
+    codes, _ = pd.factorize(number_codes * (len(values.words) + 1) + values.codes)
     counts = np.bincount(codes)
     same_counts = np.bincount(counts)
     # Of n! orders of the rows, these give the same parts: equal rows are exchanged, and values with as many rows.
@@ -64,10 +63,6 @@ def _partitions(values: Values) -> Iterator[_Partition]:
         yield _Partition("order " + min(_digest(ranks), _digest(turned)), chance)
 
 
-def _is_mixed(values: Values) -> bool:
-    return bool((values.codes >= 0).any() and not np.isnan(values.numbers).all())
-
-
 def _digest(codes: NDArray[np.int64]) -> str:
     return hashlib.sha256(np.ascontiguousarray(codes, np.int64).tobytes()).hexdigest()
 
@@ -77,14 +72,15 @@ def _finding(table: Table, places: list[int]) -> Finding:
     numbers = [table.values[place].numbers for place in places]
     equal = all(np.array_equal(numbers[0], other, equal_nan=True) for other in numbers[1:])
     equal = equal and all(table.frame.iloc[:, places[0]].equals(table.frame.iloc[:, place]) for place in places[1:])
-    listed = ", ".join(map(repr, names[:MAX_SHOWN])) + (
-        f" and {len(names) - MAX_SHOWN} more" if len(names) > MAX_SHOWN else ""
-    )
-    listed = " and ".join(listed.rsplit(", ", 1)) if len(names) <= MAX_SHOWN else listed
+    listed = ", ".join(map(repr, names[:MAX_SHOWN]))
+    if len(names) > MAX_SHOWN:
+        listed += f" and {len(names) - MAX_SHOWN} more"
+    else:
+        listed = " and ".join(listed.rsplit(", ", 1))
     words = "hold the same values" if equal else "say the same: their values correspond one to one"
     distinct = table.columns[places[0]].distinct
     evidence = {"columns": names, "values": distinct, "equal": equal}
     return Finding(
-        "redundant_columns", Severity.LOW, (), float(len(names)), f"columns {listed} {words}, {distinct:,} different ones",
-        fingerprint("redundant_columns", names), evidence,
+        "redundant_columns", Severity.LOW, (), float(len(names)),
+        f"columns {listed} {words}, {distinct:,} different ones", fingerprint("redundant_columns", names), evidence,
     )  # fmt: skip

@@ -18,6 +18,9 @@ MIN_ROWS, MIN_VALUES = 30, 3
 """Fewest rows and different numbers beside the code."""
 FARTHEST = 3.5
 """Least distance from the median of the others, in deviations on the code's side."""
+MIN_COUNT = 3
+MOST_CODES = 3
+"""Codes at one end of a column."""
 GAP = 2.0
 """Least gap between the code and the others, in the largest gap within their half on that side."""
 TAIL_FREEDOM = 5
@@ -73,10 +76,11 @@ def sentinel_findings(table: Table, found: dict[int, list[Sentinel]]) -> Iterato
         column, numbers = table.columns[place], table.values[place].numbers
         n = int((~np.isnan(numbers)).sum())
         for sentinel in column_sentinels:
+            rows = np.flatnonzero(numbers == sentinel.number)
             share, number = sentinel.count / n, in_words(sentinel.number)
             words = (
-                f"is {number} in {sentinel.count:,} of {n:,} rows ({share:.1%}), and {in_words(sentinel.nearest)} is the "
-                f"nearest other number: does {number} stand for a missing value?"
+                f"is {number} in {sentinel.count:,} of {n:,} rows ({share:.1%}), and the nearest other number is "
+                f"{in_words(sentinel.nearest)}: does {number} stand for a missing value?"
             )
             evidence = {
                 "value": sentinel.number,
@@ -85,43 +89,42 @@ def sentinel_findings(table: Table, found: dict[int, list[Sentinel]]) -> Iterato
                 "nearest_other": sentinel.nearest,
                 "rows_by_chance": sentinel.expected,
                 "p_value": sentinel.p_value,
-                "first_rows": [
-                    table.dataset.ids[row] for row in np.flatnonzero(numbers == sentinel.number)[:SHOWN_ROWS]
-                ],
+                "first_rows": [table.dataset.ids[row] for row in rows[:SHOWN_ROWS]],
             }
             severity = Severity.MEDIUM if share >= LARGE_SHARE else Severity.LOW
             yield column_finding("sentinel_value", severity, share, column.name, words, evidence, number)
 
 
-def _candidates(numbers: NDArray[np.float64]) -> list[Sentinel]:
+def _candidates(numbers: NDArray[np.float64]) -> Iterator[Sentinel]:
+    """The codes at either end of a column; of several at one end the innermost must be at a gap."""
     different, counts = np.unique(numbers, return_counts=True)
-    is_code = np.array([CODES.fullmatch(in_words(number)) is not None for number in _ends(different)], bool)
-    ends = _ends(different)[is_code]
-    others = ~np.isin(different, ends)
-    if counts[others].sum() < MIN_ROWS or others.sum() < MIN_VALUES:
-        return []
-    values, rows = different[others], counts[others]
-    median = float(_weighted_median(values, rows))
-    candidates = []
-    for number in ends:
-        below = number < values[0]
-        if not (below or number > values[-1]):
-            continue
-        side = values <= median if below else values >= median
-        deviation = float(np.sqrt(np.average((values[side] - median) ** 2, weights=rows[side])))
-        nearest = float(values[0] if below else values[-1])
-        gaps = np.diff(values[side])
-        distance = abs(number - median) / deviation if deviation else np.inf
-        if distance >= FARTHEST and abs(number - nearest) >= GAP * (gaps.max() if len(gaps) else 0.0):
-            expected = float(rows.sum() * t.sf(distance, TAIL_FREEDOM))
-            candidates.append(Sentinel(float(number), int(counts[different == number][0]), expected, nearest))
-    return candidates
+    for side in (1, -1):
+        inwards = np.argsort(-side * different)
+        n_codes = 0
+        while n_codes < min(MOST_CODES, len(inwards)) and CODES.fullmatch(in_words(different[inwards[n_codes]])):
+            n_codes += 1
+        for count in range(n_codes, 0, -1):
+            codes, others = inwards[:count], inwards[count:][::-side]
+            sentinels = list(_beyond(different[codes], counts[codes], different[others], counts[others], side))
+            if sentinels:
+                yield from sentinels
+                break
 
 
-def _ends(different: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The three smallest and the three largest numbers: a column may have several codes."""
-    return np.unique(np.concatenate([different[:3], different[-3:]]))
-
-
-def _weighted_median(values: NDArray[np.float64], counts: NDArray[np.int64]) -> np.float64:
-    return np.float64(values[np.searchsorted(np.cumsum(counts), counts.sum() / 2)])
+def _beyond(
+    codes: NDArray[np.float64], code_counts: NDArray[np.int64], others: NDArray[np.float64],
+    counts: NDArray[np.int64], side: int,
+) -> Iterator[Sentinel]:  # fmt: skip
+    """The codes as sentinels if all lie far beyond the others, which are ascending."""
+    if counts.sum() < MIN_ROWS or len(others) < MIN_VALUES:
+        return
+    median = float(others[np.searchsorted(np.cumsum(counts), counts.sum() / 2)])
+    half = side * others >= side * median
+    deviation = float(np.sqrt(np.average((others[half] - median) ** 2, weights=counts[half])))
+    nearest = float(others[-1] if side > 0 else others[0])
+    if deviation == 0 or side * (codes[-1] - nearest) < GAP * np.diff(others[half]).max():
+        return
+    for number, count in zip(codes.tolist(), code_counts.tolist(), strict=True):
+        distance = side * (number - median) / deviation
+        if distance >= FARTHEST and count >= MIN_COUNT:
+            yield Sentinel(number, count, float(counts.sum() * t.sf(distance, TAIL_FREEDOM)), nearest)

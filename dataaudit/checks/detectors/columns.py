@@ -1,25 +1,26 @@
 """Columns of a table that say nothing, say it twice, or hold what is no value.
 
 ## What it finds
-Identifiers, and those that come more than once; columns that hold one value or none, are mostly missing, or mix numbers
-with words; columns that say the same; numbers such as 0, -1 or 999 that stand for a missing value; single numbers far
-beyond all others; columns that could be read in two ways.
+Identifiers, and those that come more than once; columns that hold one value or none, are mostly missing, or mix
+numbers with words; columns that say the same; numbers such as 0, -1 or 999 that stand for a missing value; single
+numbers far beyond all others; columns that could be read in two ways.
 
 ## Why it matters
-Identifiers are learnt by heart, and one that comes twice is often one case entered twice. A word among numbers is often
-a value that somebody failed to enter, and so is a blood pressure of 0: models take it for a number. A typing error can
-outweigh all other rows.
+Identifiers are learnt by heart, and one that comes twice is often one case entered twice. A word among numbers is
+often a value that somebody failed to enter, and so is a blood pressure of 0: models take it for a number. A typing
+error can outweigh all other rows.
 
 ## How it is checked
-Identifiers are codes of which nearly every row has its own, running numbers, or named so. Columns say the same if they part
-the rows alike, which chance does not. A number stands for a missing value if people use it so, it lies beyond all others at
-a gap, 3.5 deviations or more from their median, and more rows have it than even heavy tails (Student's t, 5 degrees of
-freedom) would put there: false-discovery rate at most 1 %. A number is extreme if the gap before it is too large for an
-exponential tail of the numbers and of their logarithms (Rényi's spacings; rate at most 0.1 %).
+Identifiers are codes of which nearly every row has its own, running numbers, or named so. Columns say the same if
+they part the rows alike, which chance does not. A number stands for a missing value if people use it so, it lies
+beyond all others at a gap, 3.5 deviations or more from their median, and more rows have it than even heavy tails
+(Student's t, 5 degrees of freedom) would put there: false-discovery rate at most 1 %. A number is extreme if the gap
+before it is too large for an exponential tail of the numbers and of their logarithms (Rényi's spacings; rate at most
+0.1 %).
 
 ## What to do
-Drop identifiers, empty columns and repeats; mend words among numbers; make codes for missing values empty cells; look up
-extreme values where they were written down.
+Drop identifiers, empty columns and repeats; mend words among numbers; make codes for missing values empty cells;
+look up extreme values where they were written down.
 """
 
 from collections import Counter

@@ -5,18 +5,19 @@ Columns that alone predict the label nearly always, by their value, by a common 
 identifiers in the order of the labels; columns whose missing values come with a split or with a label.
 
 ## Why it matters
-A column that is written down after the label, or made from it, makes every measured figure wrong and the model useless
-on new rows.
+A column that is written down after the label, or made from it, makes every measured figure wrong and the model
+useless on new rows.
 
 ## How it is checked
-On up to 5,000 training rows the label is predicted from one column at a time, out of sample: by a tree, a monotone function
-(numbers), and by what most rows have that share its gap, its commonest or one of its few values. The share of the
-guesser's errors that is avoided is the column's skill (for numbers R²). A column gives the label away if its skill is surely
-at least 95 %, or 80 % and measured 85 % where a part of the column is enough, and all other columns together (extremely
-randomised trees) make surely three times its errors, others that give it away not counted; or if it has one value for each
-label. Surely is an interval of 95 %: exact for counts of errors, else by resampling rows. Where half of the columns do as
-well the data are easy, and nothing is reported. Missing values against splits and labels: Fisher's exact, chi-square and
-Mann-Whitney tests, false-discovery rate (Benjamini-Hochberg) at most 1 %, and at least ten points or a correlation of 0.3.
+On up to 5,000 training rows the label is predicted from one column at a time, out of sample: by a tree, a monotone
+function (numbers), and by what most rows have that share its gap, its commonest or one of its few values. The share
+of the guesser's errors that is avoided is the column's skill (for numbers R²). A column gives the label away if its
+skill is surely at least 95 %, or 80 % and measured 85 % where a part of the column is enough, and all other columns
+together (extremely randomised trees) make surely three times its errors, others that give it away not counted; or if
+it has one value for each label. Surely is an interval of 95 %: exact for counts of errors, else by resampling rows.
+Where half of the columns do as well the data are easy, and nothing is reported. Missing values against splits and
+labels: Fisher's exact, chi-square and Mann-Whitney tests, false-discovery rate (Benjamini-Hochberg) at most 1 %, and
+at least ten points or a correlation of 0.3.
 
 ## What to do
 Ask whether the value of the column is known before the label is; if not, drop it. Find out why values are missing.
