@@ -76,13 +76,25 @@ DRAWN = "made here"
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """A column that was read in one of two ways, and what it says of both."""
+
+    column: str
+    words: str
+
+
+@dataclass(frozen=True)
 class Layout:
-    """How the dataset was interpreted, for the reader to check before anything is trained."""
+    """How the dataset was interpreted, for the reader to check before anything is trained.
+
+    doubts   columns that could be read in another way as well, which are findings
+    """
 
     format: str
     split_origin: str
     ignored: tuple[IgnoredPath, ...] = ()
     notes: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def splits_drawn(self) -> bool:
@@ -125,6 +137,7 @@ class Dataset:
     class_names  empty for regression
     contents     n hex digests of each sample's decoded content, so equal content has an equal digest
     sources      where each image can be read again, for pictures in the report; empty for other modalities
+    beside       columns of a file of texts that are no features: ids, constant and empty ones; None if there are none
     derived      what was computed from the inputs alone, see `derive`
     groups       which samples belong together, where the user says so
     """
@@ -141,6 +154,7 @@ class Dataset:
     rejected: tuple[UnreadableSample, ...] = ()
     modality: Modality = "image"
     task: Task = "classification"
+    beside: pd.DataFrame | None = field(default=None, compare=False, repr=False)
     derived: dict[str, tuple[Any, Any]] = field(default_factory=dict, compare=False, repr=False)
     groups: Groups | None = None
 
@@ -151,6 +165,8 @@ class Dataset:
                 raise DatasetError(f"{self.root}: {n} ids, but {len(getattr(self, name))} {name}")
         if self.groups is not None and len(self.groups.codes) != n:
             raise DatasetError(f"{self.root}: {n} ids, but {len(self.groups.codes)} groups")
+        if self.beside is not None and len(self.beside) != n:
+            raise DatasetError(f"{self.root}: {n} ids, but {len(self.beside)} rows beside them")
         if len(self.sources) not in (0, n):
             raise DatasetError(f"{self.root}: {n} ids, but {len(self.sources)} sources")
         duplicates = [id for id, count in Counter(self.ids).items() if count > 1]

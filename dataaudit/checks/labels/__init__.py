@@ -1,1 +1,1 @@
-"""How likely each given label, or number, is wrong, and how well columns predict it."""
+"""How likely each given label, or number, is wrong."""

@@ -23,7 +23,11 @@ FEWEST_IDS = 30
 NEAR_UNIQUE = 0.95
 DENSE = 3
 """Largest mean gap of distinct whole numbers that are taken for running numbers."""
-NAMED_ID = re.compile(r"(^|[^A-Za-z])(id|ID|Id|uuid|UUID|guid|GUID|index)$|[a-z]I[dD]$|^Unnamed: \d+$")
+NAMED_ID = re.compile(
+    r"(^|[^A-Za-z])((?i:id|idx|uuid|guid|index|key|no|nr|num|number))$|[a-z](I[dD]|No|Nr|Key|Idx|Index)$|^Unnamed: \d+$"
+)
+FEWEST_NAMED, NAMED_UNIQUE = 5, 0.8
+"""The same of numbers and codes that are named like ids: fewer tell, and some may be there twice."""
 SAMPLED = 1000
 """Distinct words that are inspected to tell texts from codes."""
 WORDS_OF_TEXT, LENGTH_OF_TEXT = 3, 40
@@ -84,6 +88,14 @@ class Values:
 def describe(frame: pd.DataFrame, train: NDArray[np.int64]) -> tuple[Column, ...]:
     """Each column, described by its training rows."""
     return tuple(_describe(str(name), read(frame.iloc[:, i]), train) for i, name in enumerate(frame))
+
+
+def informative_columns(frame: pd.DataFrame, train: NDArray[np.int64]) -> list[int]:
+    """Places of the columns that say something about a row: all but ids, constant and empty ones.
+
+    Rows are equal if they are equal in these.
+    """
+    return [place for place, column in enumerate(describe(frame, train)) if column.kind not in UNUSED]
 
 
 def encode(frame: pd.DataFrame, train: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -190,16 +202,22 @@ def _describe(name: str, values: Values, train: NDArray[np.int64]) -> Column:
     elif _looks_like_text(values.words[words_used]) and distinct > filled / 5:
         kind = "text"
     else:
-        kind = "id" if filled >= FEWEST_IDS and distinct >= NEAR_UNIQUE * filled else "categorical"
+        unique = filled >= FEWEST_IDS and distinct >= NEAR_UNIQUE * filled
+        kind = "id" if unique or _are_named_ids(name, filled, distinct) else "categorical"
     return Column(name, kind, len(train) - filled, distinct)
 
 
 def _looks_like_id(name: str, numbers: NDArray[np.float64], distinct: int) -> bool:
-    """Whether numbers (filled,) are ids: whole and nearly all different, and running numbers or named like ids."""
-    if len(numbers) < FEWEST_IDS or distinct < NEAR_UNIQUE * len(numbers) or (numbers % 1).any():
+    """Whether numbers (filled,) are ids: whole, and running numbers or named like ids and nearly all different."""
+    if (numbers % 1).any():
         return False
-    dense = distinct == len(numbers) and numbers.max() - numbers.min() < DENSE * len(numbers)
-    return bool(dense or NAMED_ID.search(name))
+    filled = len(numbers)
+    running = filled >= FEWEST_IDS and distinct == filled and numbers.max() - numbers.min() < DENSE * filled
+    return bool(running) or _are_named_ids(name, filled, distinct)
+
+
+def _are_named_ids(name: str, filled: int, distinct: int) -> bool:
+    return bool(filled >= FEWEST_NAMED and distinct >= NAMED_UNIQUE * filled and NAMED_ID.search(name))
 
 
 def _looks_like_text(words: NDArray[np.object_]) -> bool:

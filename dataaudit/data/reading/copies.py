@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..features.columns import UNUSED, describe
 from .frames import is_words, join_texts, typed
+from .rereading import Rereadings
 
 PARTITIONS = 3
 """Times that the columns are parted in two to estimate chance."""
@@ -27,7 +28,8 @@ def equal_rows(columns: Mapping[str, "pd.Series[Any]"]) -> list[Codes]:
     Rows of a few coarse columns are equal by chance: where shuffling one half of the columns against the other makes
     half as many rows repeat as do, or there is one column alone, none are taken for copies.
     """
-    typed_columns = {name: typed(column.reset_index(drop=True)) for name, column in columns.items()}
+    rereadings = Rereadings()  # what they change is noted when the rows are read
+    typed_columns = {name: typed(column.reset_index(drop=True), rereadings) for name, column in columns.items()}
     frame = pd.DataFrame({name: column for name, column in typed_columns.items() if column is not None})
     sole_words = frame.shape[1] == 1 and is_words(frame.iloc[:, 0])
     described = describe(frame, np.arange(len(frame)))

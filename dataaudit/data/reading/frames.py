@@ -1,32 +1,31 @@
 """Frames: the columns of a table as typed values, and a digest of each row."""
 
 import hashlib
-import re
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .date_words import compact_dates
+from .rereading import Rereadings
+from .word_columns import as_number, category, typed_words
+
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "#N/A")
 """Words that stand for a missing value."""
 TEXT_LENGTH, TEXT_WORDS = 25, 3
 """Least mean number of characters and words of a column of text."""
-TEXT_DISTINCT = 0.5
-"""Words of a column are texts or codes, and not categories, if more than this share of the rows are different."""
 BLOCK = 50_000
 KEYS = ("0123456789123456", "fedcba9876543210")
 """Keys of the two 64-bit hashes of a word."""
-DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)?")
-"""Of numbers as many languages write them; where three digits follow every comma it may part thousands."""
-ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?(Z|[+-]\d{2}:?\d{2})?")
 
 
-def typed(column: "pd.Series[Any]") -> "pd.Series[Any] | None":
+def typed(column: "pd.Series[Any]", rereadings: Rereadings) -> "pd.Series[Any] | None":
     """The column in a type that says what it holds, or None if it holds lists or records.
 
-    int64 or float64 for numbers, bool, datetime64 in UTC where every value is an ISO date, category for words of which
-    at most half are different, else object: str, or str and numbers as they came, with nan for what is missing.
+    int64 or float64 for numbers, bool, datetime64 in UTC for dates, category for words of which at most half are
+    different, else object: str, or str and numbers, with nan for what is missing. Words are read as what nearly all of
+    them are, numbers or dates; what that changes is told to `rereadings`.
     """
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
@@ -41,8 +40,16 @@ def typed(column: "pd.Series[Any]") -> "pd.Series[Any] | None":
         return seconds
     if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype):
         is_integer = pd.api.types.is_signed_integer_dtype(dtype) and not column.hasnans
-        return column.astype(np.int64 if is_integer else np.float64)
-    return _typed_objects(column)
+        return _dates_among_integers(column, rereadings) if is_integer else column.astype(np.float64)
+    return _typed_objects(column, rereadings)
+
+
+def _dates_among_integers(column: "pd.Series[Any]", rereadings: Rereadings) -> "pd.Series[Any]":
+    dates = compact_dates(column.to_numpy(np.int64))
+    if dates is None:
+        return column.astype(np.int64)
+    rereadings.add("read as dates written like 20211231", column.name)
+    return pd.Series(dates, column.index, name=column.name)
 
 
 def without_missing_words(column: "pd.Series[Any]") -> "pd.Series[Any]":
@@ -51,7 +58,7 @@ def without_missing_words(column: "pd.Series[Any]") -> "pd.Series[Any]":
     return values.mask(values.map(lambda value: isinstance(value, str) and value in MISSING), np.nan)
 
 
-def _typed_objects(column: "pd.Series[Any]") -> "pd.Series[Any] | None":
+def _typed_objects(column: "pd.Series[Any]", rereadings: Rereadings) -> "pd.Series[Any] | None":
     values = without_missing_words(column)
     present = values[values.notna()]
     if not len(present):
@@ -66,31 +73,13 @@ def _typed_objects(column: "pd.Series[Any]") -> "pd.Series[Any] | None":
         except OverflowError:
             return values.map(as_number).astype(np.float64)
     if inferred == "boolean":
-        return values.astype(bool) if len(present) == len(values) else _category(values.map(str, na_action="ignore"))
+        return values.astype(bool) if len(present) == len(values) else category(values.map(str, na_action="ignore"))
     if inferred != "string":
-        plain = present.map(lambda value: isinstance(value, str | int | float | np.generic))
-        return values.where(values.notna(), np.nan) if plain.all() else None
-    words = present.unique()
-    if all(map(DECIMAL_COMMA.fullmatch, words)) and any(len(word.partition(",")[2]) not in (0, 3) for word in words):
-        return values.str.replace(",", ".").astype(np.float64)
-    if ISO_DATE.fullmatch(words[0]) and all(map(ISO_DATE.fullmatch, words)):
-        dates = pd.to_datetime(values, utc=True, errors="coerce", format="ISO8601")
-        if dates.notna().sum() == len(present):
-            return _in_utc(dates)
-    return values.where(values.notna(), np.nan) if len(words) > TEXT_DISTINCT * len(present) else _category(values)
-
-
-def as_number(value: Any) -> float:
-    """A number of any size as a float; infinite where it is too large for one."""
-    try:
-        return float(value)
-    except OverflowError:
-        return float("inf") if value > 0 else float("-inf")
-
-
-def _category(values: "pd.Series[Any]") -> "pd.Series[Any]":
-    codes, words = pd.factorize(values, sort=True)
-    return pd.Series(pd.Categorical.from_codes(codes, pd.Index(words, dtype=object)), values.index, name=values.name)
+        if not present.map(lambda value: isinstance(value, str | int | float | np.generic)).all():
+            return None
+        if present.map(lambda value: isinstance(value, bool | np.bool_)).any():
+            return values.where(values.notna(), np.nan)
+    return typed_words(values, rereadings)
 
 
 def _in_utc(column: "pd.Series[Any]") -> "pd.Series[Any]":

@@ -16,6 +16,7 @@ from ...dataset import (
     SPLITS,
     UNREAD,
     Dataset,
+    Doubt,
     IgnoredPath,
     Layout,
     ReadOptions,
@@ -24,6 +25,7 @@ from ...dataset import (
     UnreadableSample,
 )  # fmt: skip
 from ...errors import DatasetError
+from ..features.columns import informative_columns
 from .copies import equal_rows
 from .folders import COUNTED, LAYOUT_FILE, is_hidden, walk
 from .frames import is_text, is_words, join_texts, row_digests, text_digests, typed
@@ -31,6 +33,7 @@ from .groups import column_groups
 from .headers import positions, with_named_label
 from .json_rows import numbers_as_words
 from .label_columns import label_columns, target_values
+from .rereading import Rereadings
 from .row_files import READERS, read_rows
 from .split_columns import split_column, unused_split_columns
 from .split_names import note_of_names, parse_split, require_one_name_per_split, splits_of
@@ -126,7 +129,8 @@ def assembled(
     """Make a dataset of rows: find the target, the splits and the features, in that order.
 
     The modality is text if every feature is a text: mostly different words that are long or the only feature, or a
-    column named as text in `reading`. Texts of several columns are joined by newlines.
+    column named as text in `reading`; ids, constant and empty columns are none. Texts of several columns are joined by
+    newlines. Rows are equal if they are so without these columns.
 
     origin         what named the splits of the parts, such as "split files"
     known_labels   columns whose types mark them as labels
@@ -158,21 +162,23 @@ def assembled(
     rows = sample_rows(splits, targets.strata, reading, "rows", notes)
     require_enough(path, targets.task, splits[rows], targets.values[rows], rejected, "rows")
     nested: list[IgnoredPath] = []
-    inputs, contents = _inputs(path, {name: frame[name].iloc[rows] for name in features}, reading, notes, nested)
+    usable_columns = {name: frame[name].iloc[rows] for name in features}
+    inputs = _inputs(path, usable_columns, np.flatnonzero(splits[rows] == "train"), reading, notes, nested)
     return Dataset(
         root=path,
         ids=tuple(f"{name}#{row}" for name, row in (ids[i] for i in rows)),
-        inputs=inputs,
+        inputs=inputs.values,
         targets=targets.values[rows],
         splits=splits[rows],
         class_names=targets.class_names,
-        contents=contents,
+        contents=inputs.contents,
         sources=(),
-        layout=Layout(format, origin, (*ignored, *nested), tuple(notes)),
+        layout=Layout(format, origin, (*ignored, *nested), tuple(notes), inputs.doubts),
         rejected=rejected,
-        modality="table" if isinstance(inputs, pd.DataFrame) else "text",
+        modality="table" if isinstance(inputs.values, pd.DataFrame) else "text",
         task=targets.task,
         groups=groups and groups.take(rows),
+        beside=inputs.beside,
     )
 
 
@@ -234,14 +240,24 @@ def _feature_names(
     return features
 
 
+@dataclass(frozen=True)
+class _Inputs:
+    """What is predicted from: a frame or texts (n,), their digests, and what stands beside texts and is no feature."""
+
+    values: NDArray[np.object_] | pd.DataFrame
+    contents: tuple[str, ...]
+    doubts: tuple[Doubt, ...]
+    beside: pd.DataFrame | None = None
+
+
 def _inputs(
-    path: Path,
-    columns: Mapping[str, "pd.Series[Any]"],
-    reading: ReadOptions,
-    notes: list[str],
-    ignored: list[IgnoredPath],
-) -> tuple[NDArray[np.object_] | pd.DataFrame, tuple[str, ...]]:
-    typed_columns = {name: typed(column.reset_index(drop=True)) for name, column in columns.items()}
+    path: Path, columns: Mapping[str, "pd.Series[Any]"], train: NDArray[np.int64], reading: ReadOptions,
+    notes: list[str], ignored: list[IgnoredPath],
+) -> _Inputs:  # fmt: skip
+    rereadings = Rereadings()
+    typed_columns = {name: typed(column.reset_index(drop=True), rereadings) for name, column in columns.items()}
+    notes += rereadings.notes
+    doubts = tuple(rereadings.doubts)
     nested = [name for name, column in typed_columns.items() if column is None]
     if nested:
         notes.append(f"left out, lists or records: {', '.join(nested)}")
@@ -258,10 +274,14 @@ def _inputs(
     ]
     # A dict of series that share an index: no value is copied into blocks twice.
     frame = pd.DataFrame(usable)
-    if len(texts) < len(usable):
+    informative = [str(frame.columns[place]) for place in informative_columns(frame, train)]
+    if not texts or not {*informative} <= {*texts}:
         if texts:
             notes.append(f"columns of text: {', '.join(texts)}")
-        return frame, row_digests(frame)
+        return _Inputs(frame, row_digests(frame[informative or list(usable)]), doubts)
     notes.append(f"the text is the column {texts[0]!r}" if len(texts) == 1 else f"texts joined: {', '.join(texts)}")
-    joined_texts = join_texts(frame)
-    return joined_texts, text_digests(joined_texts)
+    beside = [name for name in usable if name not in texts]
+    if beside:
+        notes.append(f"ids, constant and empty columns beside the text are no features: {', '.join(beside)}")
+    joined_texts = join_texts(frame[texts])
+    return _Inputs(joined_texts, text_digests(joined_texts), doubts, frame[beside] if beside else None)

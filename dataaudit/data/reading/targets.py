@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from ...dataset import STRATA, Task, UnreadableSample
 from ...errors import DatasetError
-from .frames import MISSING, as_number
+from .frames import MISSING
 from .label_numbers import FEW_NUMBERS, are_codes
 from .label_sets import are_lists, parse_list, set_separator, split_names
+from .word_columns import as_number
 
 MOST_CLASSES_SHARE = 0.5
 """Words are not classes if there are more different ones than this share of the rows."""

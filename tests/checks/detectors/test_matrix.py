@@ -16,7 +16,7 @@ from dataaudit.dataset import Dataset, Modality, Task, silent
 from ...fixtures_tables import make, targets_of
 
 WITHOUT_TRAINING = ["columns", "drift", "groups", "harmful", "image_quality", "imbalance", "integrity", "mislabeled",
-                    "outliers", "target_errors", "underperforming"]  # fmt: skip
+                    "outliers", "target_errors", "target_leakage", "underperforming"]  # fmt: skip
 MODALITIES: list[Modality] = ["image", "table", "text", "array"]
 TASKS: list[Task] = ["classification", "regression", "multilabel"]
 
@@ -83,7 +83,7 @@ def test_every_detector_takes_every_kind_of_data(modality: Modality, task: Task)
         json.dumps([finding.evidence for finding in detection.findings], allow_nan=False)
 
 
-@pytest.mark.parametrize("name", [n for n in WITHOUT_TRAINING if n not in ("columns", "integrity")])
+@pytest.mark.parametrize("name", [n for n in WITHOUT_TRAINING if n not in ("columns", "integrity", "target_leakage")])
 def test_a_pool_without_runs_is_asked_for_nothing(name: str) -> None:
     detector = plugins.get("detectors", name)
     if not getattr(detector, "NEEDS_POOL", False):

@@ -215,24 +215,42 @@ def test_columns_are_typed(tmp_path: Path) -> None:
     kinds = {name: str(kind).split("[")[0] for name, kind in dataset.frame.dtypes.items()}
     assert kinds == {
         "width": "float64", "colour": "category", "count": "int64", "gappy": "float64", "flag": "bool",
-        "unsure": "category", "day": "datetime64", "when": "datetime64", "almost": "category", "code": "object",
+        "unsure": "category", "day": "datetime64", "when": "datetime64", "almost": "datetime64", "code": "object",
         "text": "object", "nothing": "float64", "mixed": "category",
     }  # fmt: skip
     assert dataset.modality == "table"
     assert any("columns of text: text" in note for note in dataset.layout.notes)
+    assert "no dates, read as missing values: 'almost' (rows: '2024-13-45' in 1)" in dataset.layout.notes
 
 
 def test_texts_of_several_columns_are_joined_in_their_order(tmp_path: Path) -> None:
     n = 20
     pd.DataFrame({"title": texts(n), "label": [0, 1] * 10, "body": texts(n)[::-1]}).to_csv(tmp_path / "a.csv")
     dataset = recognised(tmp_path)
-    assert dataset.modality == "table", "the index that pandas wrote is a column"
-    pd.DataFrame({"title": texts(n), "label": [0, 1] * 10, "body": texts(n)[::-1]}).to_csv(
+    assert dataset.modality == "text"
+    assert dataset.inputs[0] == f"{texts(n)[0]}\n{texts(n)[-1]}"
+    assert dataset.beside is not None, "the index that pandas wrote is no feature"
+    assert dataset.beside["Unnamed: 0"].tolist() == list(range(n))
+    assert any(note.endswith("are no features: Unnamed: 0") for note in dataset.layout.notes)
+
+
+def test_texts_beside_a_column_that_says_something_are_a_table(tmp_path: Path) -> None:
+    pd.DataFrame({"title": texts(40), "stars": [1, 2, 3, 4] * 10, "label": [0, 1] * 20}).to_csv(
         tmp_path / "a.csv", index=False
     )
     dataset = recognised(tmp_path)
-    assert dataset.modality == "text"
-    assert dataset.inputs[0] == f"{texts(n)[0]}\n{texts(n)[-1]}"
+    assert dataset.modality == "table"
+    assert dataset.beside is None
+
+
+def test_rows_are_equal_whatever_their_ids_and_constant_columns(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {"id": range(40), "x": [0.5 * (at % 20) for at in range(40)], "one": "u", "label": [0, 1] * 20}
+    )
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    dataset = recognised(tmp_path)
+    assert dataset.modality == "table"
+    assert len(set(dataset.contents)) == 20
 
 
 def test_the_only_feature_may_be_short_words_and_is_a_text(tmp_path: Path) -> None:
@@ -362,10 +380,10 @@ def test_half_of_a_surrogate_pair_becomes_text(tmp_path: Path) -> None:
     assert recognised(tmp_path).inputs[0].encode("utf-8")
 
 
-def test_decimal_commas_are_numbers_unless_they_may_part_thousands(tmp_path: Path) -> None:
+def test_decimal_commas_are_numbers_and_a_doubt_where_they_may_part_thousands(tmp_path: Path) -> None:
     rows = [f"{i},5;1,{i:03d};{'ab'[i % 2]}" for i in range(40)]
     (tmp_path / "t.csv").write_text("x;z;label\n" + "\n".join(rows), encoding="utf-8")
-    frame = recognised(tmp_path / "t.csv").frame
-    assert frame["x"].dtype == np.float64
-    assert frame["x"].max() == 39.5
-    assert frame["z"].dtype != np.float64
+    dataset = recognised(tmp_path / "t.csv")
+    assert dataset.frame["x"].max() == 39.5
+    assert dataset.frame["z"].max() == 1039
+    assert [doubt.column for doubt in dataset.layout.doubts] == ["z"]

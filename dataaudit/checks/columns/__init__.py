@@ -1,0 +1,1 @@
+"""What columns of a table say, by themselves and of the label."""
