@@ -8,7 +8,7 @@ import pandas as pd
 from ...dataset import ReadOptions
 from ...errors import DatasetError
 from .dialects import Dialect, dialect_of
-from .frames import MISSING
+from .missing_words import MISSING
 from .text_files import open_text, path_text
 
 

@@ -8,11 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .date_words import compact_dates
+from .missing_words import without_missing_words
 from .rereading import Rereadings
 from .word_columns import as_number, category, typed_words
 
-MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "#N/A")
-"""Words that stand for a missing value."""
 TEXT_LENGTH, TEXT_WORDS = 25, 3
 """Least mean number of characters and words of a column of text."""
 BLOCK = 50_000
@@ -52,16 +51,10 @@ def _dates_among_integers(column: "pd.Series[Any]", rereadings: Rereadings) -> "
     return pd.Series(dates, column.index, name=column.name)
 
 
-def without_missing_words(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """The column as objects, with nan in place of the words of `MISSING`."""
-    values = column.astype(object)
-    return values.mask(values.map(lambda value: isinstance(value, str) and value in MISSING), np.nan)
-
-
 def _typed_objects(column: "pd.Series[Any]", rereadings: Rereadings) -> "pd.Series[Any] | None":
-    values = without_missing_words(column)
+    values = column.astype(object)
     present = values[values.notna()]
-    if not len(present):
+    if without_missing_words(column).isna().all():
         return pd.Series(np.nan, column.index, np.float64, name=column.name)
     inferred = pd.api.types.infer_dtype(present, skipna=True)
     if inferred in ("date", "datetime", "datetime64"):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...dataset import Dataset, Groups
 from ...errors import DatasetError
-from .frames import without_missing_words
+from .missing_words import without_missing_words
 
 SHOWN = 12
 """Names quoted in a message at most."""

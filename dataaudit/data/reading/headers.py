@@ -12,8 +12,8 @@ import pandas as pd
 
 from ...dataset import ReadOptions
 from ...errors import DatasetError
-from .frames import MISSING
 from .label_columns import LABEL_NAMES
+from .missing_words import MISSING
 from .split_columns import SPLIT_COLUMNS
 
 NUMERIC = 0.95

@@ -1,10 +1,14 @@
 """Words that stand for a value that is missing."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "#N/A")
+"""Words that stand for a missing value whatever they stand among, but labels."""
 SIGNS = frozenset({"?", "??", "???", "-", "--", "---", "–", "—", ".", "..", "...", "*", '""', "''"})
 CODES = frozenset(
     {
@@ -49,3 +53,9 @@ def missing_among_words(words: Sequence[str]) -> NDArray[np.bool_]:
     others = [word for word, sign, code in zip(folded, is_sign, is_code, strict=True) if not (sign or code)]
     stand_out = len(others) >= FEWEST_WORDS and all(any(map(str.isalnum, word)) for word in others)
     return is_code | is_sign if stand_out else is_code & (len(others) >= FEWEST_WORDS)
+
+
+def without_missing_words(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """The column as objects, with nan in place of the words of `MISSING`."""
+    values = column.astype(object)
+    return values.mask(values.map(lambda value: isinstance(value, str) and value in MISSING), np.nan)

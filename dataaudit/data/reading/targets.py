@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from ...dataset import STRATA, Task, UnreadableSample
 from ...errors import DatasetError
-from .frames import MISSING
 from .label_numbers import FEW_NUMBERS, are_codes
 from .label_sets import are_lists, parse_list, set_separator, split_names
+from .missing_words import MISSING
 from .word_columns import as_number
 
 MOST_CLASSES_SHARE = 0.5

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from dataaudit.data.reading.frames import typed
+from dataaudit.data.reading.rereading import Rereadings
 from dataaudit.data.reading.row_files import read_rows
 
 
@@ -19,7 +20,7 @@ def test_words_that_may_stand_for_a_gap_are_read_as_they_are_spelt(tmp_path: Pat
 def test_a_feature_has_gaps_where_its_words_stand_for_one(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("code,empty\nNA,\nUS,N/A\nUS,NaN\nUS,\n")
-    columns = {name: typed(column) for name, column in read_rows(path).items()}
+    columns = {name: typed(column, Rereadings()) for name, column in read_rows(path).items()}
     assert columns["code"] is not None
     assert columns["code"].isna().tolist() == [True, False, False, False]
     assert columns["empty"] is not None
