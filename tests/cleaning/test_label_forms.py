@@ -40,3 +40,12 @@ def test_a_split_column_of_true_and_false_takes_what_stands_there(tmp_path: Path
     new, after, _ = cleaned(path, remedy("move", "all.csv#0", to="train"))
     assert new.read_text().splitlines()[1].endswith(",a,False")
     assert after.sizes() == {"train": 19, "val": 5}
+
+
+def test_spellings_of_one_class_are_merged(tmp_path: Path) -> None:
+    path = tmp_path / "loans.csv"
+    pd.DataFrame({"text": texts(24), "label": ["paid", "open", "Paid ", "open"] * 6}).to_csv(path, index=False)
+    ids = [f"loans.csv#{row}" for row in range(2, 24, 4)]
+    new, after, record = cleaned(path, remedy("relabel", *ids, to="paid"))
+    assert (after.class_names, record["verified"]) == (("open", "paid"), True)
+    assert new.read_text().count("paid\n") == 12
