@@ -13,8 +13,9 @@ on the selecting half's expected error, and how much models that never saw a sam
 squared error of the class probabilities, Brier 1950: proper, and bounded, so that a few hopeless samples do not decide;
 where numbers are predicted, their squared error over the variance). It is claimed only if, under fresh seeds, its
 removal betters the confirming half's Brier score or its accuracy, against removing nothing and against removing as many
-random samples of the same classes (paired by seed, over seeds and samples, at 2.5 % for both measures together). No
-single sample of the group is claimed to be harmful.
+random samples of the same classes (paired by seed, over seeds and samples, at 2.5 % for both measures together).
+Nothing is claimed of models that do not beat the frequencies of the classes, or the mean. No single sample of the group
+is claimed to be harmful.
 
 ## What to do
 Look at the group, most harmful first. Mend wrong labels; remove what does not belong; keep what is rare but right.
@@ -34,6 +35,7 @@ from ...findings import Finding, Remedy, Severity, Verification, fingerprint
 from ...training.retraining import SEARCH_TIMES, Retraining
 from ..detection import CheckContext, Detection
 from ..proof import LEVEL, Effect, effect_over_seeds_and_samples, random_like
+from ..signal import signal
 
 KINDS = {"harmful": "Training samples that the model is better without"}
 TASKS = ("classification", "regression")
@@ -69,13 +71,16 @@ def detect(context: CheckContext) -> Detection:
     train = context.dataset.rows("train")
     harm = np.full(len(context.dataset), np.nan)
     harm[train] = _harm(context)
-    return Detection((), 0, len(train), {"harm": harm}, skipped="harm is claimed by retraining, which was not done")
+    reason = context.once(signal).reason or "harm is claimed by retraining, which was not done"
+    return Detection((), 0, len(train), {"harm": harm}, skipped=reason)
 
 
 def verify(context: CheckContext, detection: Detection, retraining: Retraining) -> Detection:
     """See the module."""
     dataset = context.dataset
     train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
+    if context.once(signal).reason:
+        return detection
     selecting = _selecting(context)
     if (~selecting).sum() < MIN_CONFIRMING:
         reason = f"{(~selecting).sum()} held-out samples are too few to confirm harm on, expected {MIN_CONFIRMING}"

@@ -15,9 +15,10 @@ fitted, and how often a number has nothing to do with its sample; that gives eve
 Nothing is reported unless wrong numbers explain the data clearly better than heavier tails do (twice the log-likelihood
 ratio at least 10). Then numbers are marred on purpose in a copy of the training data, a small pool is trained on it,
 and the probabilities are corrected by what is found. Numbers more likely wrong than right are reported, surest first,
-as long as at most a fifth of them are expected to be right after all. cleanlab's label quality (OUTRE, Zhou et al.
-2023) is shown beside. Last, models are trained without any of the training samples reported: a finding is confirmed if
-their predictions, too, lie nearer to the suggested number.
+as long as at most a fifth of them are expected to be right after all; nothing is where no view tells numbers better
+than their mean does (ranks against permuted numbers, 2 %). cleanlab's label quality (OUTRE, Zhou et al. 2023) is shown
+beside. Last, models are trained without any of the training samples reported: a finding is confirmed if their
+predictions, too, lie nearer to the suggested number.
 
 ## What to do
 Look up the number at its source. Correct it, remove the sample, or keep it if it is merely rare.
@@ -41,6 +42,7 @@ from ..labels.label_noise import cautious_shift, log_odds_shift
 from ..labels.target_opinion import TargetOpinion, target_opinion
 from ..planting.labels import plant_in_numbers
 from ..proof import preference_verification, random_like
+from ..signal import Signal, signal
 
 with warnings.catch_warnings():  # cleanlab silences the importing program's warnings
     from cleanlab.regression.rank import get_label_quality_scores
@@ -62,7 +64,7 @@ MEASURE = (
 def detect(context: CheckContext) -> Detection:
     """See the module."""
     dataset, targets = context.dataset, context.dataset.targets
-    if skipped := _skipped(dataset):
+    if skipped := _skipped(context):
         return Detection((), 0, len(dataset), skipped=skipped)
     opinion = context.once(_opinion_of_given_targets)
     shift = log_odds_shift(context.calibration)
@@ -102,7 +104,7 @@ def detect(context: CheckContext) -> Detection:
 
 def calibrate(context: CheckContext, retrained: Callable[[NDArray[Any]], Pool]) -> Calibration | None:
     """See `detection.Calibrating`. The threshold is the fitted probability that is an even chance once corrected."""
-    if _skipped(context.dataset):
+    if _skipped(context):
         return None
     train = context.dataset.rows("train")
     before = context.once(_opinion_of_given_targets)
@@ -145,11 +147,18 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     return replace(detection, findings=findings)
 
 
-def _skipped(dataset: Dataset) -> str:
-    train = dataset.rows("train")
+def _skipped(context: CheckContext) -> str:
+    dataset, train = context.dataset, context.dataset.rows("train")
     if len(train) < MIN_TRAIN:
         return f"{len(train)} training samples are too few to tell errors from scatter, {MIN_TRAIN} are needed"
-    return "all training targets are equal" if not np.ptp(dataset.targets[train]) else ""
+    if not np.ptp(dataset.targets[train]):
+        return "all training targets are equal"
+    return context.once(_signal).reason
+
+
+def _signal(context: CheckContext) -> Signal:
+    """The signal in any of the views: where the pool's models have learnt nothing, trees may have."""
+    return signal(context, list(context.once(_opinion_of_given_targets).views.values())[1:])
 
 
 def _opinion_of_given_targets(context: CheckContext) -> TargetOpinion:
