@@ -15,6 +15,7 @@ least three in four trainings without them must flip, significantly more than af
 samples of every class (Fisher's exact test, Benjamini-Hochberg over the predictions examined at 5 %). A set that is not
 confirmed is tried once more, half as large again, under other fresh seeds. The size is an upper bound: a smaller set
 may exist. "Not found" up to the largest size tried (4 % of the training samples) is no proof of robustness.
+Predictions of models that do not beat the class frequencies are not examined.
 
 ## What to do
 Look at the support set. Fix duplicates, outliers and label errors in it; otherwise collect more data of this kind.
@@ -32,6 +33,7 @@ from ...training.pool import lead_over_best_other
 from ...training.retraining import SEARCH_TIMES, Retraining
 from ..detection import CheckContext, Detection
 from ..proof import accepted_by_fdr, effect_over_seeds, more_often
+from ..signal import signal
 from ..support import Question, search
 
 KINDS = {"brittle": "Brittle predictions (support sets)"}
@@ -71,12 +73,13 @@ class _Target:
 def detect(context: CheckContext) -> Detection:
     """See the module: everything is done by `verify`."""
     total = len(context.dataset.rows(context.dataset.target_split))
-    return Detection((), 0, total, skipped="support sets are searched by retraining, which was not done")
+    reason = context.once(signal).reason or "support sets are searched by retraining, which was not done"
+    return Detection((), 0, total, skipped=reason)
 
 
 def verify(context: CheckContext, detection: Detection, retraining: Retraining) -> Detection:
     """See the module."""
-    if not context.predictions:
+    if not context.predictions or context.once(signal).reason:
         return detection
     targets, stable = _choose_targets(context)
     if not targets:

@@ -15,8 +15,8 @@ decide; for numeric targets the squared error over the variance).
 
 Retraining test: harm is claimed only if, under fresh seeds, removing the group improves the confirming half's Brier
 score or accuracy, both over removing nothing and over removing as many random samples of the same classes (paired by
-seed, over seeds and samples, at 2.5 % for both measures together). The claim is about the group: no single sample in it
-is claimed to be harmful.
+seed, over seeds and samples, at 2.5 % for both measures together). Nothing is claimed of models that do not beat the
+class frequencies, or the mean. The claim is about the group: no single sample in it is claimed to be harmful.
 
 ## What to do
 Look at the group, most harmful first. Fix wrong labels; remove what does not belong; keep what is rare but right.
@@ -36,6 +36,7 @@ from ...findings import Finding, Remedy, Severity, Verification, fingerprint
 from ...training.retraining import SEARCH_TIMES, Retraining
 from ..detection import CheckContext, Detection
 from ..proof import LEVEL, Effect, effect_over_seeds_and_samples, random_like
+from ..signal import signal
 
 KINDS = {"harmful": "Harmful training samples"}
 TASKS = ("classification", "regression")
@@ -71,13 +72,16 @@ def detect(context: CheckContext) -> Detection:
     train = context.dataset.rows("train")
     harm = np.full(len(context.dataset), np.nan)
     harm[train] = _harm(context)
-    return Detection((), 0, len(train), {"harm": harm}, skipped="harm is tested by retraining, which was not done")
+    reason = context.once(signal).reason or "harm is tested by retraining, which was not done"
+    return Detection((), 0, len(train), {"harm": harm}, skipped=reason)
 
 
 def verify(context: CheckContext, detection: Detection, retraining: Retraining) -> Detection:
     """See the module."""
     dataset = context.dataset
     train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
+    if context.once(signal).reason:
+        return detection
     selecting = _selecting(context)
     if (~selecting).sum() < MIN_CONFIRMING:
         reason = f"{(~selecting).sum()} held-out samples are too few to confirm harm on: {MIN_CONFIRMING} are needed"

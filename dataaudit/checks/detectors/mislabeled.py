@@ -18,7 +18,8 @@ The probabilities are calibrated on planted errors (not in multilabel data): lab
 training data, half to any other class and half to the one most easily confused, a small pool is trained on the copy,
 and the probabilities are corrected by what is found. Labels with a probability above one half are reported, most
 certain first, as long as at most a fifth of them are expected to be right after all; q is that expected share down to
-the finding. Beside each finding are the training samples that support either label most.
+the finding. Where no model predicts labels better than their frequencies (ranks of probabilities against permuted
+labels, 2 %), nothing is reported. Beside each finding are the training samples that support either label most.
 
 Retraining test: models are trained without any of the reported training samples. A finding is confirmed if they, too,
 prefer the suggested label.
@@ -47,6 +48,7 @@ from ..labels.label_spelling import same_spelling
 from ..labels.supporting_samples import supporting_samples
 from ..planting.labels import plant
 from ..proof import effect_over_seeds_and_samples, preference_verification, random_like
+from ..signal import Signal, signal
 
 with warnings.catch_warnings():  # cleanlab silences the importing program's warnings
     from cleanlab.multilabel_classification.rank import get_label_quality_scores as multilabel_quality_scores
@@ -61,6 +63,9 @@ MEASURE = "margin of the suggested label over the given one, in logits, for mode
 def detect(context: CheckContext) -> Detection:
     """See the module."""
     dataset, labels = context.dataset, context.dataset.targets
+    if reason := context.once(_signal).reason:
+        columns = {"label_quality": np.full(len(dataset), np.nan), **_influence(context)}
+        return Detection((), 0, len(dataset), columns, skipped=reason)
     if dataset.task == "multilabel":
         return _detect_multilabel(context)
     opinion = context.once(_opinion_of_given_labels)
@@ -90,7 +95,7 @@ def detect(context: CheckContext) -> Detection:
 
 def calibrate(context: CheckContext, retrained: Callable[[NDArray[np.int64]], Pool]) -> Calibration | None:
     """See `detection.Calibrating`. The threshold is the fitted probability that is an even chance once corrected."""
-    if context.dataset.task != "classification":
+    if context.dataset.task != "classification" or context.once(_signal).reason:
         return None
     train = context.dataset.rows("train")
     before = context.once(_opinion_of_given_labels)
@@ -152,10 +157,24 @@ def _opinion_of_given_labels(context: CheckContext) -> LabelOpinion:
     return label_opinion(context.pool, context.seed)
 
 
+def _opinions_of_given_sets(context: CheckContext) -> list[LabelOpinion]:
+    """The opinions of the labels of sets as they are given."""
+    return opinions_by_label(context.dataset, context.pool.probabilities, context.seed)
+
+
+def _signal(context: CheckContext) -> Signal:
+    """The signal in any of the views: where the pool's models have learnt nothing, the others may have."""
+    if context.dataset.task == "multilabel":
+        opinions = context.once(_opinions_of_given_sets)
+        views = [np.stack([opinion.views[name][:, 1] for opinion in opinions], 1) for name in opinions[0].views]
+    else:
+        views = list(context.once(_opinion_of_given_labels).views.values())
+    return signal(context, views[1:])
+
+
 def _detect_multilabel(context: CheckContext) -> Detection:
     """`detect` for sets of labels: every label is judged by itself."""
-    dataset = context.dataset
-    opinions = opinions_by_label(dataset, context.pool.probabilities, context.seed)
+    dataset, opinions = context.dataset, context.once(_opinions_of_given_sets)
     wrong = np.stack([opinion.wrong() for opinion in opinions], 1)
     assessable = np.stack([opinion.assessable for opinion in opinions], 1)
     flagged, q = surest(wrong.ravel())

@@ -17,7 +17,8 @@ least 10).
 
 The probabilities are calibrated on planted errors: numbers are corrupted in a copy of the training data, a small pool
 is trained on the copy, and the probabilities are corrected by what is found. Numbers with a probability above one half
-are reported, most certain first, as long as at most a fifth of them are expected to be right after all. cleanlab's
+are reported, most certain first, as long as at most a fifth of them are expected to be right after all. Where no
+model predicts numbers better than their mean (ranks against permuted numbers, 2 %), nothing is reported. cleanlab's
 label quality (OUTRE, Zhou et al. 2023) is shown for comparison.
 
 Retraining test: models are trained without any of the reported training samples. A finding is confirmed if their
@@ -45,6 +46,7 @@ from ..labels.label_noise import cautious_shift, log_odds_shift
 from ..labels.target_opinion import TargetOpinion, target_opinion
 from ..planting.labels import plant_in_numbers
 from ..proof import preference_verification, random_like
+from ..signal import Signal, signal
 
 with warnings.catch_warnings():  # cleanlab silences the importing program's warnings
     from cleanlab.regression.rank import get_label_quality_scores
@@ -66,7 +68,7 @@ MEASURE = (
 def detect(context: CheckContext) -> Detection:
     """See the module."""
     dataset, targets = context.dataset, context.dataset.targets
-    if skipped := _skipped(dataset):
+    if skipped := _skipped(context):
         return Detection((), 0, len(dataset), skipped=skipped)
     opinion = context.once(_opinion_of_given_targets)
     shift = log_odds_shift(context.calibration)
@@ -104,7 +106,7 @@ def detect(context: CheckContext) -> Detection:
 
 def calibrate(context: CheckContext, retrained: Callable[[NDArray[Any]], Pool]) -> Calibration | None:
     """See `detection.Calibrating`. The threshold is the fitted probability that is an even chance once corrected."""
-    if _skipped(context.dataset):
+    if _skipped(context):
         return None
     train = context.dataset.rows("train")
     before = context.once(_opinion_of_given_targets)
@@ -148,11 +150,18 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     return replace(detection, findings=findings)
 
 
-def _skipped(dataset: Dataset) -> str:
-    train = dataset.rows("train")
+def _skipped(context: CheckContext) -> str:
+    dataset, train = context.dataset, context.dataset.rows("train")
     if len(train) < MIN_TRAIN:
         return f"{len(train)} training samples are too few to tell errors from noise: {MIN_TRAIN} are needed"
-    return "all training targets are equal" if not np.ptp(dataset.targets[train]) else ""
+    if not np.ptp(dataset.targets[train]):
+        return "all training targets are equal"
+    return context.once(_signal).reason
+
+
+def _signal(context: CheckContext) -> Signal:
+    """The signal in any of the views: where the pool's models have learnt nothing, trees may have."""
+    return signal(context, list(context.once(_opinion_of_given_targets).views.values())[1:])
 
 
 def _opinion_of_given_targets(context: CheckContext) -> TargetOpinion:

@@ -4,7 +4,7 @@ The model: a sample's true class has log-odds that are a weighted sum of the vie
 is another class with a chance that depends on the two classes only (class-conditional noise, Natarajan et al. 2013;
 fitting through a mixing matrix is the forward correction of Patrini et al. 2017). Other classes are given partly at
 random, partly the more often the more alike they look to the views. Weights and the two chances are those of maximum
-likelihood.
+likelihood, the share of wrong labels under a weak prior.
 """
 
 from dataclasses import dataclass
@@ -23,6 +23,8 @@ FIT_ROWS = 10_000
 """Rows that the few parameters are fitted on, evenly spaced, where there are more."""
 LEAST_CHANCE = -9.0
 """Log-odds of a wrong label where the data show none: clean labels are then left alone."""
+RIGHT_BEFOREHAND = 5
+"""Right labels that the prior of the share of wrong ones counts as: where views tell nothing it stays at none."""
 LARGEST_SHIFT = 1.0
 ONE_SIDED = 1.645
 """The normal distribution's 95 % quantile."""
@@ -77,7 +79,9 @@ def fit_noise(views: NDArray[np.float64], labels: NDArray[np.int64]) -> LabelNoi
         return LabelNoise(np.exp(parameters[:n_views]), mixed + np.diag(1 - mixed.sum(1)))
 
     def loss(parameters: NDArray[np.float64]) -> float:
-        return float(-np.log(_joint(model(parameters), views, labels).sum(1) + 1e-300).mean())
+        noise = model(parameters)
+        fit = np.log(_joint(noise, views, labels).sum(1) + 1e-300).mean()
+        return float(-fit - RIGHT_BEFOREHAND / len(labels) * np.log(1 - noise.share))
 
     start = np.r_[np.full(n_views, np.log(0.4)), -3.0, -3.0]
     bounds = [(-8.0, 0.0)] * n_views + [(LEAST_CHANCE, 1.0)] * 2

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .texts import character_features
+from .words import count_of_words
 
 Kind = Literal["numeric", "categorical", "date", "text", "mixed", "constant", "missing", "id"]
 UNUSED: tuple[Kind, ...] = ("constant", "missing", "id")
@@ -222,7 +223,7 @@ def _are_named_ids(name: str, filled: int, distinct: int) -> bool:
 
 def _looks_like_text(words: NDArray[np.object_]) -> bool:
     sample = words[:: max(1, len(words) // SAMPLED)]
-    if np.mean([len(word.split()) for word in sample]) >= WORDS_OF_TEXT:
+    if np.mean([count_of_words(word) for word in sample]) >= WORDS_OF_TEXT:
         return True
     long = np.mean([len(word) for word in sample]) > LENGTH_OF_TEXT
     return bool(long and not all(HEXADECIMAL.fullmatch(word) for word in sample))

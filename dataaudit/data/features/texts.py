@@ -9,29 +9,48 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+
+from .words import SPACED_WORD, unspaced_grams
 
 WORDS, CHARACTERS = 1024, 256
 """Most components of word and of character n-grams."""
 SPANNING = 2000
 """Most training texts whose span is used, evenly spaced (the Nyström method; Williams & Seeger 2001)."""
 VOCABULARY = 100_000
+LONGEST_WORD = 4
+"""Characters in a row that stand for words and pairs of words where there are no spaces."""
 
 
 def word_features(texts: Sequence[str] | NDArray[Any], train: NDArray[np.int64]) -> NDArray[np.float32]:
-    """(n, d) components of the weights of words and pairs of words (sublinear tf-idf), fitted on the training rows."""
-    return _components(texts, train, WORDS, analyzer="word", ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b")
+    """(n, d) components of the weights of words and pairs of words (sublinear tf-idf), fitted on the training rows.
+
+    In scripts that set no spaces between words, of up to LONGEST_WORD characters in a row.
+    """
+    return _components(
+        texts, train, WORDS, LONGEST_WORD, analyzer="word", ngram_range=(1, 2), token_pattern=SPACED_WORD
+    )
 
 
 def character_features(texts: Sequence[str] | NDArray[Any], train: NDArray[np.int64]) -> NDArray[np.float32]:
-    """(n, d) components of the weights of three to five characters within words, fitted on the training rows."""
-    return _components(texts, train, CHARACTERS, analyzer="char_wb", ngram_range=(3, 5))
+    """(n, d) components of the weights of three to five characters within words, fitted on the training rows.
+
+    In scripts that set no spaces between words, of one and two characters, too.
+    """
+    return _components(texts, train, CHARACTERS, 2, analyzer="char_wb", ngram_range=(3, 5))
 
 
 def _components(
-    texts: Sequence[str] | NDArray[Any], train: NDArray[np.int64], limit: int, **grams: Any
+    texts: Sequence[str] | NDArray[Any], train: NDArray[np.int64], limit: int, longest_unspaced: int, **grams: Any
 ) -> NDArray[np.float32]:
-    vectorizer = TfidfVectorizer(sublinear_tf=True, dtype=np.float32, max_features=VOCABULARY, **grams)
+    """Components of scikit-learn's grams and of up to `longest_unspaced` characters where there are no spaces."""
+    grams_of = CountVectorizer(**grams).build_analyzer()
+    vectorizer = TfidfVectorizer(
+        analyzer=lambda text: [*grams_of(text), *unspaced_grams(text, longest_unspaced)],
+        sublinear_tf=True,
+        dtype=np.float32,
+        max_features=VOCABULARY,
+    )
     try:
         train_weights = vectorizer.fit_transform([texts[row] for row in train])
     except ValueError:  # an empty vocabulary: no training text has a word

@@ -21,11 +21,12 @@ from dataaudit.checks.labels.label_views import (
 from dataaudit.dataset import Dataset, silent
 from dataaudit.findings import Finding
 from dataaudit.training.learners.image import ImageLearner
+from dataaudit.training.models.linear_learner import LinearLearner
 from dataaudit.training.pool import Pool, train_pool
 from dataaudit.training.retraining import Retraining
 
 from ...fixtures import MakeDataset
-from ...fixtures_tables import make
+from ...fixtures_tables import dataset_of, make
 
 QUICK = ImageLearner(epochs=6, batch_size=16)
 FLIPPED = np.array([3, 40, 77, 120, 150, 199, 205, 230])
@@ -236,10 +237,26 @@ def test_few_rows_few_classes_and_rare_classes_are_no_crash(
         assert (calibration is not None) == (n_train >= 10 and classes > 1)
         detection = mislabeled.detect(replace(context, calibration=calibration))
         unknown = np.bincount(context.dataset.targets[:n_train], minlength=classes)[context.dataset.targets] < 5
-        np.testing.assert_array_equal(np.isnan(detection.columns["label_quality"]), unknown)
-        assert detection.examined == len(dataset) - unknown.sum()
+        assessed = ~unknown if classes > 1 else np.zeros(len(dataset), bool)
+        np.testing.assert_array_equal(~np.isnan(detection.columns["label_quality"]), assessed)
+        assert detection.examined == assessed.sum()
         assert bool(detection.skipped) == (detection.examined == 0)
         assert len(detection.findings) <= 1
+
+
+@pytest.mark.parametrize("columns", ["constant", "noise", "rare classes"])
+def test_nothing_is_called_wrong_where_nothing_can_be_learnt(columns: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    inputs = np.ones((200, 4)) if columns == "constant" else rng.normal(size=(200, 4))
+    shares = [0, 0, 0, 1, 2] if columns == "rare classes" else [0, 1]
+    dataset = dataset_of(inputs, rng.permutation(np.resize(shares, 200)), 160, "array", names="abc"[: max(shares) + 1])
+    pool = train_pool(dataset, LinearLearner(), tmp_path, 8, 0, silent)
+    context = CheckContext(dataset, pool, AnyAttribution(160), 0, silent)  # type: ignore[arg-type]
+    detection = mislabeled.detect(context)
+    assert detection.findings == ()
+    assert detection.skipped.startswith("no signal: the models do not beat the class frequencies (log-loss")
+    assert np.isnan(detection.columns["label_quality"]).all()
+    assert mislabeled.calibrate(context, lambda labels: pytest.fail("trained in vain")) is None
 
 
 class PoolOfSets:

@@ -58,6 +58,14 @@ def test_probabilities_come_true_and_the_rival_is_the_truth(alike: bool) -> None
     assert q[-1] <= 0.2
 
 
+def test_views_that_tell_nothing_are_no_sign_of_wrong_labels() -> None:
+    rng = np.random.default_rng(0)
+    told = np.log(rng.dirichlet([5.0, 5.0], size=(3, 200)))
+    noise = fit_noise(told, np.resize([0, 1], 200))
+    assert noise.share < 0.02
+    assert len(surest(judge(noise, told, np.resize([0, 1], 200)).wrong())[0]) == 0
+
+
 def test_only_labels_more_likely_wrong_than_right_are_reported() -> None:
     rows, q = surest(np.array([0.1, 0.99, 0.49, 0.6, 0.98]))
     assert rows.tolist() == [1, 4, 3]
