@@ -163,7 +163,8 @@ def _links(pairs: Pairs, accepted: NDArray[np.bool_], q_values: NDArray[np.float
 
 def _finding(dataset: Dataset, matchers: Sequence[Matcher[Any]], links: list[_Link]) -> Finding:
     rows = sorted({row for link in links for row in link[:2]})
-    splits, labels = list(dict.fromkeys(dataset.splits[rows].tolist())), [dataset.label(row) for row in rows]
+    splits = [split for split in SPLITS if split in dataset.splits[rows]]
+    labels = [dataset.label(row) for row in rows]
     conflicting, exact = not labels_agree(dataset, rows), all(link.exact for link in links)
     kind = "conflicting_labels" if conflicting else "duplicate"
     contents = [dataset.contents[row] for row in rows]

@@ -98,7 +98,7 @@ def is_text(column: "pd.Series[Any]") -> bool:
 
 def join_texts(frame: pd.DataFrame) -> NDArray[np.object_]:
     """(n,) the texts of each row, in the order of the columns, a newline between them; "" for a missing one."""
-    columns = [["" if pd.isna(value) is True else str(value) for value in frame[name]] for name in frame]
+    columns = [frame[name].astype(object).where(frame[name].notna(), "").map(str) for name in frame]
     texts = np.empty(len(frame), object)
     texts[:] = ["\n".join(row) for row in zip(*columns, strict=True)]
     return texts
