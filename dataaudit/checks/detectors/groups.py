@@ -9,14 +9,14 @@ Rows of one patient, user, session or document resemble each other in ways that 
 some of them knows the rest, so the test score says little about others. The same holds for neighbours in time.
 
 ## How it is checked
-Shared groups are counted. What they are worth is measured by extremely randomised trees on at most 1,500 samples:
+Shared groups are counted. What they are worth is measured by extremely randomised trees on about 1,500 samples:
 cross-validated over samples and over whole groups, with a 95 % interval over groups (bootstrap). A column of words or
-whole numbers looks like a group if most of its ten or more values come again, and the nearest other row, by the columns
-that it does not determine, has the same value: more often than shuffled values would give (binomial test,
-false-discovery rate at most 1 %), by 0.3 of what chance leaves or more, more surely than the nearest row of another
-value has the same label, and if the interval of what it is worth lies above zero; from 0.05 on it weighs more. Numbers
-are none if rows of neighbouring values are alike. A split follows training in time if its rows are newer in nine of ten
-comparisons.
+whole numbers looks like a group if most of its values come again, at least ten of them about equally often, and the
+nearest other row, by the columns that it does not determine, has the same value: more often than shuffled values would
+give (binomial test, false-discovery rate at most 1 %), by 0.3 of what chance leaves or more, more surely than the
+nearest row of another value has the same label, and if the interval of what it is worth lies above zero; from 0.05 on
+it weighs more. Numbers are none if rows of neighbouring values are alike (permutation test). A split follows training
+in time if its rows are newer in nine of ten comparisons.
 
 ## What to do
 Name the groups by `--group`, and split so that every group is on one side: splits drawn here then do. Split by time if

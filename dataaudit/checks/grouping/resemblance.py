@@ -15,7 +15,8 @@ from ..labels.label_views import principal_components
 from ..proof import proportion_interval
 from .optimism import whole_groups
 
-FEWEST_VALUES = 10
+FEWEST_VALUES = 10.0
+"""Effective number of values (inverse Simpson index): counts are mostly zero, patients come about equally often."""
 MOST_VALUES = 0.6
 """Of the rows: of more values few come again."""
 REPEATED = 0.8
@@ -110,7 +111,8 @@ def _may_name_groups(column: Column, values: Values, codes: NDArray[np.int64]) -
     counts = counts[counts > 0]
     return bool(
         not (numbers % 1).any()
-        and FEWEST_VALUES <= len(counts) <= MOST_VALUES * counts.sum()
+        and counts.sum() ** 2 >= FEWEST_VALUES * np.square(counts).sum()
+        and len(counts) <= MOST_VALUES * counts.sum()
         and counts[counts > 1].sum() >= REPEATED * counts.sum()
     )
 
