@@ -6,7 +6,7 @@ import pytest
 
 from dataaudit.checks.detection import CheckContext
 from dataaudit.checks.detectors import integrity
-from dataaudit.dataset import UnreadableSample, silent
+from dataaudit.dataset import NESTED, NOT_A_SPLIT, STRAY, UNREAD, IgnoredPath, UnreadableSample, silent
 from dataaudit.findings import Finding, Severity
 
 from ...fixtures_tables import make
@@ -69,3 +69,27 @@ def test_a_row_is_known_again_by_what_it_holds_not_by_where_it_stands() -> None:
     many = [f"{number}" for number in range(8)]
     assert marks(*many) == marks(*many[::-1])
     assert marks(*many) != marks(*many[:-1], "other")
+
+
+@pytest.mark.parametrize(
+    ("reason", "count", "kind", "severity"),
+    [
+        (UNREAD, 1, "unread_files", Severity.MEDIUM),
+        (NESTED, 1, "unread_columns", Severity.MEDIUM),
+        (NOT_A_SPLIT, 1, "unread_splits", Severity.MEDIUM),
+        (STRAY, 1, "stray_files", Severity.LOW),
+        (STRAY, 9, "stray_files", Severity.MEDIUM),
+        ("no file of rows", 9, "left_out", Severity.MEDIUM),
+        ("no file of rows", 2, None, None),
+    ],
+)
+def test_what_is_left_out_is_a_finding_and_a_few_files_beside_are_none(
+    reason: str, count: int, kind: str | None, severity: Severity | None
+) -> None:
+    dataset = make("table", "classification")
+    ignored = tuple(IgnoredPath(f"file {number}", reason) for number in range(count))
+    layout = replace(dataset.layout, ignored=ignored)
+    context = CheckContext(replace(dataset, layout=layout), None, None, 0, silent)  # type: ignore[arg-type]
+    found = integrity.detect(context).findings
+    assert [(finding.kind, finding.severity) for finding in found] == ([(kind, severity)] if kind else [])
+    assert all(finding.message.startswith(f"{count} ") and "file 0" in finding.message for finding in found)
