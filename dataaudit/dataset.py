@@ -353,7 +353,8 @@ class Format(Protocol):
     """A plugin of `formats`.
 
     EVIDENCE   how much a match says: 3 for a file that describes the dataset, 2 for a layout that a tool left behind,
-               1 for names and endings. The strongest match wins; two of equal strength are an error
+               1 for names and endings, 0 for what lies beside data of all kinds. The strongest match wins; two of equal
+               strength are an error
     """
 
     EVIDENCE: int

@@ -12,6 +12,13 @@ from .reading.folders import LAYOUT_FILE, endings
 from .reading.groups import require_several_groups
 from .reading.layout_file import read_layout
 
+CONVERT = {
+    ".xls": "save the sheet as CSV; ", ".ods": "save the sheet as CSV; ", ".zip": "unpack it and audit the folder; ",
+    ".tgz": "unpack it and audit the folder; ", ".gz": "unpack it and audit the folder; ",
+    ".7z": "unpack it and audit the folder; ", ".json": "write an object a line, as .jsonl; ",
+}  # fmt: skip
+"""What to do with files that are not read, by their ending."""
+
 
 def load(config: AuditConfig, track: Track) -> Dataset:
     """Read the dataset that is to be audited; see `read_dataset`."""
@@ -50,9 +57,16 @@ def _recognise(path: Path, files: Mapping[Any, Sequence[Path]], formats: Mapping
     matching = [name for name, module in formats.items() if all(module.matches(file) for file in data_files)]
     if not matching:
         expected = " ".join(f"({name}) {(module.__doc__ or '').splitlines()[0]}" for name, module in formats.items())
-        raise DatasetError(f"{path}: found {endings(path)}; expected data in one of these formats: {expected}")
+        advice = next((words for ending, words in CONVERT.items() if ending in endings(path)), "")
+        raise DatasetError(f"{path}: found {endings(path)}; {advice}expected data in one of these formats: {expected}")
     strongest = max(formats[name].EVIDENCE for name in matching)
     best = [name for name in matching if strongest == formats[name].EVIDENCE]
+    if len(best) > 1 and "image_folder" in best:
+        raise DatasetError(
+            f"{path}: ambiguous, it looks like {' and like '.join(best)}; if the file beside the images lists them, "
+            "call it metadata.csv (or .jsonl) and give it columns file_name, with the images' paths, and label; "
+            "if the images are in folders named by class, move the file out of the dataset"
+        )
     if len(best) > 1:
         raise DatasetError(
             f"{path}: ambiguous, it looks like {' and like '.join(best)}; move one of them out, or name the format in "

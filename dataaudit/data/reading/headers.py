@@ -47,7 +47,8 @@ def names_missing(first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
         elif len(set(values)) <= MOST_DISTINCT * len(values):
             recurring += cell in values
             strange += cell not in values
-    if _count_columns(numbers) or strange_numbers > MOST_STRANGE * len(numbers):
+    are_all_known = recurring > 0 and not strange
+    if (_count_columns(numbers) and not are_all_known) or strange_numbers > MOST_STRANGE * len(numbers):
         return False
     return recurring >= strange and (recurring > 0 or len(numbers) > 0)
 

@@ -6,7 +6,7 @@ import pytest
 
 from dataaudit.checks.detection import CheckContext
 from dataaudit.checks.detectors import integrity
-from dataaudit.dataset import UnreadableSample, silent
+from dataaudit.dataset import NESTED, NOT_A_SPLIT, STRAY, UNREAD, IgnoredPath, UnreadableSample, silent
 from dataaudit.findings import Finding, Severity
 
 from ...fixtures_tables import make
@@ -82,3 +82,27 @@ def test_empty_texts_are_one_finding_with_all_ids() -> None:
     assert (finding.kind, finding.severity) == ("empty_text", Severity.MEDIUM)
     assert finding.sample_ids == finding.remedies[0].sample_ids == ("table.csv#0", "table.csv#5", "table.csv#250")
     assert finding.message == "3 texts are empty, 2 in train, 1 in test: such as table.csv#0"
+
+
+@pytest.mark.parametrize(
+    ("reason", "count", "kind", "severity"),
+    [
+        (UNREAD, 1, "unread_files", Severity.MEDIUM),
+        (NESTED, 1, "unread_columns", Severity.MEDIUM),
+        (NOT_A_SPLIT, 1, "unread_splits", Severity.MEDIUM),
+        (STRAY, 1, "stray_files", Severity.LOW),
+        (STRAY, 9, "stray_files", Severity.MEDIUM),
+        ("no file of rows", 9, "left_out", Severity.MEDIUM),
+        ("no file of rows", 2, None, None),
+    ],
+)
+def test_what_is_left_out_is_a_finding_and_a_few_files_beside_are_none(
+    reason: str, count: int, kind: str | None, severity: Severity | None
+) -> None:
+    dataset = make("table", "classification")
+    ignored = tuple(IgnoredPath(f"file {number}", reason) for number in range(count))
+    layout = replace(dataset.layout, ignored=ignored)
+    context = CheckContext(replace(dataset, layout=layout), None, None, 0, silent)  # type: ignore[arg-type]
+    findings = integrity.detect(context).findings
+    assert [(finding.kind, finding.severity) for finding in findings] == ([(kind, severity)] if kind else [])
+    assert all(finding.message.startswith(f"{count} ") and "file 0" in finding.message for finding in findings)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from dataaudit import plugins
+from dataaudit.dataset import UNREAD
 from dataaudit.errors import DatasetError
 
 from .image_folders import picture, two_classes
@@ -199,3 +200,34 @@ def test_a_description_that_does_not_hold_is_refused(tmp_path: Path, text: str, 
     with pytest.raises(DatasetError) as caught:
         recognised(tmp_path)
     assert [word for word in words if word not in str(caught.value)] == []
+
+
+# Advice that works
+
+
+def test_a_list_beside_images_may_become_their_metadata(tmp_path: Path) -> None:
+    rows = [{"id": f"{number}.png", "label": "ab"[number % 2]} for number in range(20)]
+    for row in rows:
+        picture(tmp_path / row["id"], 7)
+    pd.DataFrame(rows).to_csv(tmp_path / "train.csv", index=False)
+    with pytest.raises(DatasetError, match=r"call it metadata\.csv .*a column file_name"):
+        recognised(tmp_path)
+    (tmp_path / "train.csv").unlink()
+    pd.DataFrame(rows).rename(columns={"id": "file_name"}).to_csv(tmp_path / "metadata.csv", index=False)
+    assert len(recognised(tmp_path)) == 20
+
+
+def test_a_file_of_rows_beside_the_table_is_named(tmp_path: Path) -> None:
+    table(tmp_path)
+    for name in ("more.xlsx", "notes.md", "old/table.csv", "plots/a.png.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    reasons = {item.path: item.reason for item in recognised(tmp_path).layout.ignored}
+    assert reasons == {"more.xlsx": UNREAD, "old/": UNREAD, "notes.md": "no file of rows", "plots/": "no file of rows"}
+
+
+@pytest.mark.parametrize(("name", "advice"), [("a.xlsx", "save the sheet as CSV"), ("a.zip", "unpack it")])
+def test_what_can_be_converted_says_how(tmp_path: Path, name: str, advice: str) -> None:
+    (tmp_path / name).write_bytes(b"PK")
+    with pytest.raises(DatasetError, match=advice):
+        recognised(tmp_path / name)
