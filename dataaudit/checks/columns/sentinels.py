@@ -23,7 +23,7 @@ MOST_CODES = 3
 """Codes at one end of a column."""
 GAP = 2.0
 """Least gap between the code and the others, in the largest gap within their half on that side."""
-TAIL_FREEDOM = 5
+TAIL_FREEDOM = 8
 """Degrees of freedom of Student's t, which has heavier tails than measurements mostly have."""
 FALSE_DISCOVERY_RATE = 0.01
 LARGE_SHARE = 0.05

@@ -14,7 +14,7 @@ error can outweigh all other rows.
 Identifiers are codes of which nearly every row has its own, running numbers, or named so. Columns are redundant if
 they part the rows alike, which chance does not. A number stands for a missing value if people use it so, it lies
 beyond all others at a gap, 3.5 deviations or more from their median, and more rows have it than even heavy tails
-(Student's t, 5 degrees of freedom) would put there: false-discovery rate at most 1 %. A number is extreme if the gap
+(Student's t, 8 degrees of freedom) would put there: false-discovery rate at most 1 %. A number is extreme if the gap
 before it is too large for an exponential tail of the numbers and of their logarithms (Rényi's spacings; rate at most
 0.1 %).
 
