@@ -21,6 +21,7 @@ from ..training.retraining import Retraining
 from .detection import Calibration, CheckContext, Detection
 
 NO_POOL = "it needs models trained on parts of the data, but only checkpoints were given; --retrain allows it"
+UNCALIBRATED = "not calibrated on planted faults, as nothing was retrained: see --verify"
 Retrained = Callable[[NDArray[np.int64]], Pool]
 
 
@@ -73,8 +74,17 @@ def run_detectors(context: CheckContext, retrained: Retrained | None) -> list[Ch
             continue
         if retrained is not None and hasattr(detector, "calibrate"):
             state = _step(state, partial(_calibrated, retrained=retrained))
-        states.append(state if state.reason else _step(state, _detected))
+        state = state if state.reason else _step(state, _detected)
+        states.append(state if retrained is not None else _said_uncalibrated(state, detector))
     return states
+
+
+def _said_uncalibrated(state: CheckState, detector: Any) -> CheckState:
+    """A list of findings whose thresholds could have been set on planted faults says that they were not."""
+    detection = state.detection
+    if detection is None or not detection.findings or not hasattr(detector, "calibrate"):
+        return state
+    return replace(state, detection=replace(detection, notes=(*detection.notes, UNCALIBRATED)))
 
 
 def _skipped(context: CheckContext, reason: str) -> Detection:

@@ -284,7 +284,10 @@ def _trust(trust: Mapping[str, Any] | None) -> Trust | None:
         return None
     low, high = trust["interval"]
     lds, ceiling = trust["lds"], trust["ceiling"]
-    share_of_ceiling = f", {lds / ceiling:.0%} of the noise ceiling ({ceiling:.2f})" if ceiling else ""
+    share_of_ceiling = ""
+    if ceiling:  # an estimate, too: the score of a small dataset can exceed it
+        reached = "at" if lds >= ceiling else f"{lds / ceiling:.0%} of"
+        share_of_ceiling = f", {reached} the noise ceiling ({ceiling:.2f})"
     noise_ceiling = f", noise ceiling {ceiling:.2f}" if ceiling else ""
     return Trust(
         lds,

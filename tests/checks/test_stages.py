@@ -89,6 +89,7 @@ def test_without_retraining_nothing_is_calibrated_and_findings_stay_unverified(c
     assert {state.check.status for state in examined if state.name != "broken"} == {"ran"}
     assert all(state.check.calibration is None for state in examined)
     assert {finding.verification.status for finding in stages.findings(examined)} == {"unverified"}
+    assert [state.name for state in examined if stages.UNCALIBRATED in state.check.notes] == ["uncalibrated", "whole"]
 
 
 @pytest.mark.usefixtures("detectors")
