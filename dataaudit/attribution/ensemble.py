@@ -1,13 +1,12 @@
-"""From one model's scores to an ensemble's: the mean over models, the strength of regularisation, the scale.
+"""From one model's scores to an ensemble's: the mean over models at a chosen regularisation, and the scale.
 
 Where there are runs on known subsets, the strength is chosen and the scale is fitted on some of them, and every
 subset's prediction is made without the models that were trained on it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,42 +16,9 @@ from torch import Tensor
 from ..dataset import Track
 from . import store
 from .attribution import Attribution
-from .problem import Problem, Runs
-from .trust import choosing_subsets, gain, lds
-
-BLOCK = 1024
-"""Targets scored at a time."""
-CHOOSING_MODELS = 4
-"""How many models the strength is chosen with."""
-
-
-class Scorer(Protocol):
-    """One model's scores, (n_train, n_target) = left @ solve(strength, targets).T.
-
-    left    (n_train, k); None stands for the identity, k = n_train
-    notes   facts about these scores for the provenance, as plain data
-    """
-
-    left: Tensor | None
-    notes: Mapping[str, Any]
-
-    def targets(self, start: int, stop: int) -> Tensor:
-        """(m, k') the part of these targets' scores that does not depend on the strength."""
-
-    def solve(self, strength: float, targets: Tensor) -> Tensor:
-        """(m, k) for what `targets` gave."""
-
-    def self_influence(self, strength: float) -> Tensor | None:
-        """(n_train,) the predicted rise of each training sample's own loss when it is removed; None if too costly."""
-
-
-@dataclass(frozen=True)
-class Strengths:
-    """Candidate strengths of one regularisation, and the default, used unless the runs favour another."""
-
-    name: str
-    candidates: Sequence[float]
-    default: float
+from .problem import Problem
+from .regularisation import BLOCK, Scorer, Strengths, choose_strength, leave_out
+from .trust import choosing_subsets
 
 
 def score_ensemble(
@@ -78,7 +44,7 @@ def score_ensemble(
         strength = strengths.default
         quality: dict[float, float] = {}
         if runs is not None and len(strengths.candidates) > 1:
-            strength, quality = _choose_strength(problem, runs, scorer, strengths, contrasts, track)
+            strength, quality = choose_strength(problem, runs, scorer, strengths, contrasts, track)
         chosen_by = {
             strengths.name: strength,
             f"lds_by_{strengths.name}": {str(candidate): value for candidate, value in quality.items()},
@@ -124,58 +90,6 @@ def score_ensemble(
             },
         )
     return Attribution.load(path)
-
-
-def _choose_strength(
-    problem: Problem,
-    runs: Runs,
-    scorer: Callable[[int], Scorer],
-    strengths: Strengths,
-    contrasts: Tensor,
-    track: Track,
-) -> tuple[float, dict[float, float]]:
-    """The chosen strength, and each candidate's LDS on the choosing subsets, with the first few models.
-
-    The default stays unless another is better by twice its standard error: there are few choosing subsets, and a
-    few models need a stronger regularisation than all of them together.
-    """
-    n_target, candidates = len(problem.target), sorted({*strengths.candidates, strengths.default})
-    numbers = range(min(CHOOSING_MODELS, len(problem.models)))
-    predictions = np.zeros((len(candidates), len(numbers), len(contrasts), n_target), np.float32)
-    for number in track(numbers, f"choosing the {strengths.name}", len(numbers)):
-        model_scorer = scorer(number)
-        combined = contrasts if model_scorer.left is None else contrasts @ model_scorer.left
-        for start in range(0, n_target, BLOCK):
-            stop = min(start + BLOCK, n_target)
-            targets = model_scorer.targets(start, stop)
-            for index, candidate in enumerate(candidates):
-                predictions[index, number, :, start:stop] = (
-                    combined @ model_scorer.solve(candidate, targets).T
-                ).numpy()
-        del model_scorer
-    subsets = choosing_subsets(runs)
-    actual = runs.subset_margins()[subsets]
-    predicted = {
-        candidate: leave_out(runs, problem.run_of, prediction)[subsets]
-        for candidate, prediction in zip(candidates, predictions, strict=True)
-    }
-    quality = {
-        candidate: float(np.nan_to_num(lds(actual, prediction)).mean()) for candidate, prediction in predicted.items()
-    }
-    best = max(quality, key=lambda candidate: quality[candidate])
-    improvement, error = gain(actual, predicted[best], predicted[strengths.default])
-    return (best if improvement > 2 * error else strengths.default), quality
-
-
-def leave_out(runs: Runs, run_of: NDArray[np.int64], predictions: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(S, t) from (models, S, t): each subset's prediction averaged over the models trained on another subset.
-
-    Over all models where none belongs to a run.
-    """
-    if not len(run_of):
-        return np.asarray(predictions.mean(0))
-    masks = [runs.subsets[run_of[: len(predictions)]] != subset for subset in runs.distinct()]
-    return np.stack([predictions[mask, j].mean(0) for j, mask in enumerate(masks)])
 
 
 def fitted_slope(actual: NDArray[np.float32], predicted: NDArray[np.float32]) -> float:

@@ -111,7 +111,7 @@ def _link_to_itself(root: Path) -> None:
     ("build", "words"),
     [
         (_missing, "no such file or directory"),
-        (_a_file, "folder"),
+        (_a_file, "expected rows"),
         (_empty, "expected"),
         (_no_images, "expected"),
         (_two_training_folders, "merge them"),

@@ -32,9 +32,10 @@ from ..curvature.ekfac import eigenbasis
 from ..curvature.gauss_newton import Curvature, RawGradients, stored
 from ..curvature.inverse import Inverse, Iterative, Spectral, warn_unconverged
 from ..curvature.solvers import Product, conjugate_gradients, lanczos, largest_eigenvalue, lissa, shifted
-from ..ensemble import Scorer, Strengths, score_ensemble
+from ..ensemble import score_ensemble
 from ..gradients.model_gradients import BLOCK
 from ..problem import Problem
+from ..regularisation import Scorer, Strengths
 
 Solver = Literal["exact", "newton", "ekfac", "arnoldi", "cg", "lissa"]
 SOLVERS = ("exact", "newton", "ekfac", "arnoldi", "cg", "lissa")

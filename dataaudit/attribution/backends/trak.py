@@ -30,11 +30,12 @@ from ...dataset import Track
 from ...errors import InputError, NumericsError
 from ...training.objectives import BINARY, CLASSIFICATION, REGRESSION
 from ..attribution import Attribution, identity
-from ..ensemble import Strengths, score_ensemble
+from ..ensemble import score_ensemble
 from ..gradients.model_gradients import BLOCK, ModelGradients
 from ..gradients.per_sample import TEMPER, Quantity
 from ..problem import Problem
 from ..regression.soft_threshold import thresholded
+from ..regularisation import Strengths
 
 FEATURE_BYTES = 512 << 20
 SHARES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02)

@@ -53,9 +53,9 @@ class Repeats:
         """What chance has to do with it, as the end of a sentence about them."""
         if np.isinf(self.by_chance):
             return " and are not reported: of one column that cannot be told from chance"
-        reported = " and are not reported" if self.are_chance else ""
         number = f"{self.by_chance:.0f}" if self.by_chance >= 9.5 else f"{self.by_chance:.1f}"
-        return f"{reported}: by chance alone about {number} would, of such values"
+        reason = " and are not reported: with so few distinct values," if self.are_chance else ";"
+        return f"{reason} about {number} are expected by chance"
 
     @property
     def chance_share(self) -> float:

@@ -171,7 +171,9 @@ def test_texts_are_compared_as_texts_whatever_stands_beside_them(columns: dict[s
     assert pairs_of(detection) == {(f"rows#{N_TRAIN + 11}", "rows#20")}
     (copy,) = detection.findings[0].evidence["copies"]
     assert (copy["exact"], copy["agreement"]) == (True, "equal after cleaning")
-    assert "a copy, equal but for case, punctuation and spaces, in the training set" in detection.findings[0].message
+    assert (
+        "a duplicate, equal but for case, punctuation and spaces, in the training set" in detection.findings[0].message
+    )
     (repeated,) = duplicates.detect(context).findings
     assert repeated.sample_ids == ("rows#21", "rows#22")
     assert repeated.evidence["pairs"][0]["agreement"] == ("equal text" if columns else "equal")

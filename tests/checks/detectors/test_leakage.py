@@ -151,7 +151,7 @@ def test_all_copies_of_one_sample_are_one_finding(clean: Dataset) -> None:
         "the split was drawn here: 1 of 40 test samples (2.5%) have a copy in the training set; reported as duplicates"
     )
     (reported,) = duplicates.detect(context_of(drawn)).findings
-    assert set(reported.sample_ids) == {clean.ids[20], clean.ids[N_TRAIN + 40]}
+    assert set(reported.sample_ids) == {clean.ids[20], clean.ids[N_TRAIN + 30]}
     assert "train and test contain 2 near-duplicates of one sample" in reported.message
     assert not group.evidence["labels_agree"]
     assert "2 more copies of the same sample; their labels conflict: 'a', 'b', 'c'" in group.message

@@ -206,15 +206,18 @@ def test_a_description_that_does_not_hold_is_refused(tmp_path: Path, text: str, 
 
 
 def test_a_list_beside_images_may_become_their_metadata(tmp_path: Path) -> None:
-    rows = [{"id": f"{number}.png", "label": "ab"[number % 2]} for number in range(20)]
+    rows = [{"id": str(number), "label": "ab"[number % 2]} for number in range(20)]
     for row in rows:
-        picture(tmp_path / row["id"], 7)
+        picture(tmp_path / f"{row['id']}.png", 7)
     pd.DataFrame(rows).to_csv(tmp_path / "train.csv", index=False)
     with pytest.raises(DatasetError, match=r"call it metadata\.csv .*a column file_name"):
         recognised(tmp_path)
     (tmp_path / "train.csv").unlink()
-    pd.DataFrame(rows).rename(columns={"id": "file_name"}).to_csv(tmp_path / "metadata.csv", index=False)
-    assert len(recognised(tmp_path)) == 20
+    named = pd.DataFrame(rows).assign(file_name=lambda frame: frame.pop("id") + ".png")
+    for name in ("metadata.csv", "list.csv"):
+        named.to_csv(tmp_path / name, index=False)
+        assert len(recognised(tmp_path)) == 20
+        (tmp_path / name).unlink()
 
 
 def test_a_file_of_rows_beside_the_table_is_named(tmp_path: Path) -> None:
