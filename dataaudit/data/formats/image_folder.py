@@ -6,7 +6,6 @@ test/ is none. Without split folders a stratified fifth of the images becomes th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +30,9 @@ from ...dataset import (
 )
 from ...errors import DatasetError
 from ..images import EXTENSIONS, is_image
+from ..reading.class_folders import ClassFile, edit_files
 from ..reading.copies import equal_files
-from ..reading.folders import free_path, is_hidden, require_inside, walk
+from ..reading.folders import is_hidden, walk
 from ..reading.groups import path_groups
 from ..reading.pictures import ImageFile, read_pictures
 from ..reading.split_names import note_of_names, require_one_name_per_split, split_of
@@ -44,20 +44,6 @@ OTHERWISE = (
     "put the images into a folder for each class, or name their labels in a metadata.csv beside them with the columns "
     "file_name and label"
 )
-
-
-@dataclass(frozen=True)
-class _File:
-    """folders   the split's, where there are any, and the class's"""
-
-    path: Path
-    id: str
-    split: Split | None
-    folders: tuple[str, ...]
-
-    @property
-    def label(self) -> str:
-        return as_text(self.folders[-1])
 
 
 def matches(path: Path) -> bool:
@@ -114,31 +100,11 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
 
 
 def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapping[str, str]:
-    """Remove files, and move them to the folder of another class or split; a name that is taken gets a number."""
-    files = {file.id: file for file in _image_files(copy, [])}
-    classes = {file.label: file.folders[-1] for file in files.values()}
-    splits = {file.split: file.folders[0] for file in files.values() if file.split}
-    renamed: dict[str, str] = {}
-    for id, edit in sorted(edits.items(), key=lambda item: (not item[1].remove, item[0])):
-        file = files[id]
-        require_inside(copy, file.path, edit.findings)
-        if edit.remove:
-            file.path.unlink()
-            continue
-        folders = list(file.folders)
-        if edit.label is not None:
-            folders[-1] = classes[edit.label[0]]
-        if edit.split is not None:
-            folders[0] = splits[edit.split]
-        relative = file.path.relative_to(copy.joinpath(*file.folders))
-        target = free_path(require_inside(copy, copy.joinpath(*folders) / relative, edit.findings))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        file.path.rename(target)
-        renamed[id] = as_text(target.relative_to(copy).as_posix())
-    return renamed
+    """Remove files, and move them to other folders; see `class_folders.edit_files`."""
+    return edit_files(copy, _image_files(copy, []), edits)
 
 
-def _image_files(root: Path, ignored: list[IgnoredPath]) -> list[_File]:
+def _image_files(root: Path, ignored: list[IgnoredPath]) -> list[ClassFile]:
     folders = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not is_hidden(entry.name))
     split_folders = _split_folders(root, folders)
     has_splits = bool(split_folders)
@@ -161,7 +127,7 @@ def _image_files(root: Path, ignored: list[IgnoredPath]) -> list[_File]:
         else:
             with_images.add(parts[: 1 + has_splits])
             split = split_of(parts[0]) if has_splits else None
-            files.append(_File(path, id, split, parts[: 1 + has_splits]))
+            files.append(ClassFile(path, id, split, parts[: 1 + has_splits]))
     if not files:
         raise DatasetError(
             f"{root}: expected {'split folders with ' if has_splits else ''}class folders with images "
@@ -217,7 +183,7 @@ def _looks_like_image(path: Path) -> bool:
     return path.suffix.lower() in EXTENSIONS or (not path.suffix and is_image(path))
 
 
-def _too_few_classes(root: Path, files: list[_File]) -> str:
+def _too_few_classes(root: Path, files: list[ClassFile]) -> str:
     """The error of a folder with images of one class only, and a way on that works."""
     folder = root.joinpath(*files[0].folders)
     message = f"{root}: expected at least two class folders, found one, {files[0].label!r}"

@@ -6,7 +6,6 @@ them a stratified fifth of the texts becomes the test split.
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +21,13 @@ from ...dataset import (
     IgnoredPath,
     Layout,
     ReadOptions,
-    Split,
     Track,
     UnreadableSample,
     as_text,
 )
 from ...errors import DatasetError
-from ..reading.folders import COUNTED, free_path, is_hidden, require_inside, walk
+from ..reading.class_folders import ClassFile, edit_files
+from ..reading.folders import COUNTED, is_hidden, walk
 from ..reading.frames import text_digests
 from ..reading.split_names import require_one_name_per_split, split_of
 from ..reading.splits import resolve_splits, sample_rows
@@ -40,20 +39,6 @@ EVIDENCE = 0
 LAYOUT_KEYS = frozenset({"encoding"})
 ENDING = ".txt"
 EMPTY = "an empty file: no text in it"
-
-
-@dataclass(frozen=True)
-class _File:
-    """folders   the split's, where there are any, and the class's"""
-
-    path: Path
-    id: str
-    split: Split | None
-    folders: tuple[str, ...]
-
-    @property
-    def label(self) -> str:
-        return as_text(self.folders[-1])
 
 
 def matches(path: Path) -> bool:
@@ -109,31 +94,11 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
 
 
 def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapping[str, str]:
-    """Remove files, and move them to the folder of another class or split; a name that is taken gets a number."""
-    files = {file.id: file for file in _text_files(copy, [])}
-    classes = {file.label: file.folders[-1] for file in files.values()}
-    splits = {file.split: file.folders[0] for file in files.values() if file.split}
-    renamed: dict[str, str] = {}
-    for id, edit in sorted(edits.items(), key=lambda item: (not item[1].remove, item[0])):
-        file = files[id]
-        require_inside(copy, file.path, edit.findings)
-        if edit.remove:
-            file.path.unlink()
-            continue
-        folders = list(file.folders)
-        if edit.label is not None:
-            folders[-1] = classes[edit.label[0]]
-        if edit.split is not None:
-            folders[0] = splits[edit.split]
-        relative = file.path.relative_to(copy.joinpath(*file.folders))
-        target = free_path(require_inside(copy, copy.joinpath(*folders) / relative, edit.findings))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        file.path.rename(target)
-        renamed[id] = as_text(target.relative_to(copy).as_posix())
-    return renamed
+    """Remove files, and move them to other folders; see `class_folders.edit_files`."""
+    return edit_files(copy, _text_files(copy, []), edits)
 
 
-def _text_files(root: Path, ignored: list[IgnoredPath]) -> list[_File]:
+def _text_files(root: Path, ignored: list[IgnoredPath]) -> list[ClassFile]:
     """The texts in class folders, by id. What else is there is put into `ignored`."""
     listed = [(folder / name, (folder / name).relative_to(root).parts) for folder, name in walk(root, ignored)]
     depths = {parts: len(parts) for path, parts in listed if _is_text(path)}
@@ -153,7 +118,7 @@ def _text_files(root: Path, ignored: list[IgnoredPath]) -> list[_File]:
             ignored.append(IgnoredPath(id, NO_FILE))
         else:
             split = split_of(parts[0]) if has_splits else None
-            files.append(_File(path, id, split, parts[: 1 + has_splits]))
+            files.append(ClassFile(path, id, split, parts[: 1 + has_splits]))
     if has_splits:
         require_one_name_per_split(root, sorted({file.folders[0] for file in files}), "folders")
     ignored.extend(_empty_classes(root, {file.folders for file in files}, has_splits))
@@ -175,7 +140,7 @@ def _empty_classes(root: Path, with_texts: set[tuple[str, ...]], has_splits: boo
 
 
 def _read_texts(
-    files: Sequence[_File], encoding: str | None, notes: list[str], track: Track
+    files: Sequence[ClassFile], encoding: str | None, notes: list[str], track: Track
 ) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
     """((n,) texts, (n,) why each can't be read, "" where it can)."""
     texts, reasons = np.full(len(files), "", object), np.full(len(files), "", object)
