@@ -64,7 +64,7 @@ def _recognise(path: Path, files: Mapping[Any, Sequence[Path]], formats: Mapping
     if len(best) > 1 and "image_folder" in best:
         raise DatasetError(
             f"{path}: ambiguous, it looks like {' and like '.join(best)}; if the file beside the images lists them, "
-            "call it metadata.csv (or .jsonl) and give it columns file_name, with the images' paths, and label; "
+            "call it metadata.csv (or .jsonl) and give it the columns file_name, with the images' paths, and label; "
             "if the images are in folders named by class, move the file out of the dataset"
         )
     if len(best) > 1:

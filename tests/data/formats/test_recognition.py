@@ -210,7 +210,7 @@ def test_a_list_beside_images_may_become_their_metadata(tmp_path: Path) -> None:
     for row in rows:
         picture(tmp_path / f"{row['id']}.png", 7)
     pd.DataFrame(rows).to_csv(tmp_path / "train.csv", index=False)
-    with pytest.raises(DatasetError, match=r"call it metadata\.csv .*a column file_name"):
+    with pytest.raises(DatasetError, match=r"call it metadata\.csv .*the columns file_name"):
         recognised(tmp_path)
     (tmp_path / "train.csv").unlink()
     named = pd.DataFrame(rows).assign(file_name=lambda frame: frame.pop("id") + ".png")
