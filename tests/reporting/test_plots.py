@@ -25,11 +25,11 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-def drawn(name: str = "chart", word: str = "word") -> dict[str, str]:
+def drawn(name: str = "chart", word: str = "word", count: int = 3000) -> dict[str, str]:
     """One of each function, with this word wherever words go."""
     rng = np.random.default_rng(0)
-    x = rng.normal(size=3000)
-    y = x + rng.normal(size=3000)
+    x = rng.normal(size=count)
+    y = x + rng.normal(size=count)
     return {
         "trust_meter": plots.trust_meter(name, word, 0.41, 0.3, 0.5, 0.6),
         "shares": plots.shares(name, word, [(word, 3, 4), ("other", 0, 9)]),
@@ -92,14 +92,14 @@ def test_it_is_the_same_each_time_and_shares_no_id_with_another(each: str) -> No
 
 @pytest.mark.parametrize("word", HOSTILE, ids=ascii)
 def test_words_from_the_data_are_shown_and_nothing_else(word: str) -> None:
-    for each, svg in charts(name=word, word=word).items():
-        root, plain = ElementTree.fromstring(svg), ElementTree.fromstring(charts()[each])
+    for each, svg in charts(name=word, word=word, count=30).items():
+        root, plain = ElementTree.fromstring(svg), ElementTree.fromstring(charts(count=30)[each])
         assert [one.tag for one in root.iter("text")] == [one.tag for one in plain.iter("text")] or not word
         assert not {key for one in root.iter() for key in one.attrib if key.startswith("on")}
         assert "<script" not in svg
         assert "https://example.org" not in re.sub(r">[^<]*<|aria-label=\"[^\"]*\"", "", svg)
         assert max(map(len, texts(svg))) <= 60
-    assert "$x$" in texts(charts(word="$x$")["bars"])
+    assert "$x$" in texts(charts(word="$x$", count=30)["bars"])
 
 
 ODD: dict[str, Callable[[], str]] = {
