@@ -1,4 +1,4 @@
-"""Groups of samples that splits part, such as a patient's visits.
+"""Group leakage: samples of one patient, session or document in training and in another split.
 
 ## What it finds
 Groups that training shares with another split, where `--group` names them; columns of tables that look like names of
@@ -39,9 +39,9 @@ from ..labels.label_views import descriptors
 from ..proof import accepted_by_fdr
 
 KINDS = {
-    "shared_group": "Groups that training shares with another split",
-    "possible_group": "Columns that look like groups",
-    "time_order": "Splits that do not follow training in time",
+    "shared_group": "Group leakage",
+    "possible_group": "Possible group leakage",
+    "time_order": "Temporal order of splits",
 }
 FALSE_DISCOVERY_RATE = 0.01
 LARGE = 0.05

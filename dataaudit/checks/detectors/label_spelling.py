@@ -1,4 +1,4 @@
-"""Classes whose names are spellings of the same name: approved, Approved and 'approved '.
+"""Inconsistent labels: classes whose names are spellings of the same name, such as approved and Approved.
 
 ## What it finds
 Names of classes that differ only in case, in blanks or in a dot at the end, within a split or between splits.
@@ -24,7 +24,7 @@ from ...findings import Finding, Remedy, Severity, fingerprint
 from ..detection import CheckContext, Detection
 from ..labels.label_spelling import plain_spelling
 
-KINDS = {"label_spelling": "One class under several spellings"}
+KINDS = {"label_spelling": "Inconsistent label spelling"}
 TASKS = ("classification", "multilabel")
 SHOWN = 20
 """Samples of a finding that it names; its remedy is about all."""
