@@ -31,10 +31,10 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from ...data.features.chance import repeats_within
 from ...dataset import SPLITS, Dataset
 from ...findings import Finding, Remedy, Severity, fingerprint
 from ..detection import CheckContext, Detection
-from ..matching.chance import repeats_within
 from ..matching.choice import matchers_for
 from ..matching.copies import MIN_SIMILARITY, Null, Pairs, connected, labels_agree
 from ..matching.matcher import N_CANDIDATES_QUICK, Agreement, Matcher, agreement, differences

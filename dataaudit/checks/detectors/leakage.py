@@ -55,12 +55,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...data.features.chance import Repeats
 from ...dataset import SPLITS, Dataset
 from ...findings import Finding, Pair, Remedy, Severity, Verification, fingerprint
 from ...training.pool import Pool, log_odds
 from ...training.retraining import Retraining
 from ..detection import Calibration, CheckContext, Detection
-from ..matching.chance import Repeats
 from ..matching.copies import MIN_SIMILARITY, Pairs, bh_threshold, connected, labels_agree
 from ..matching.copy_influence import CopyInfluence, influence_of_copies
 from ..matching.matcher import Agreement, Matcher, agreement, differences, search

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from ...data.features.chance import Repeats
 from ...dataset import Dataset
 from ..proof import accepted_by_fdr
-from .chance import Repeats
 from .matcher import N_CANDIDATES, Matches
 
 MIN_NULL = 25

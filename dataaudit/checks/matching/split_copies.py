@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...data.features.chance import Repeats, repeats_across
 from ...dataset import Split
 from ..detection import CheckContext
-from .chance import Repeats, repeats_across
 from .choice import matchers_for
 from .copies import MIN_SIMILARITY, Judged, Null, Pairs
 from .matcher import Matcher, search

@@ -18,11 +18,11 @@ from scipy.signal import convolve
 from scipy.stats import gamma, rankdata
 from torch import Tensor
 
+from ...data.features.chance import rows_numbered
 from ...data.features.columns import UNUSED, describe, read
 from ...data.features.words import cleaned
 from ...dataset import Dataset, Track
 from ..planting.tables import Cells, altered_in_turn
-from .chance import rows_numbered
 from .matcher import N_CANDIDATES, N_CANDIDATES_QUICK, Agreement, Candidates, Matches, numbered
 
 MAX_COLUMNS = 256

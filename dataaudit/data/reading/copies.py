@@ -10,14 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..features.chance import repeats_within, rows_numbered
 from ..features.columns import UNUSED, describe
 from .frames import is_words, join_texts, typed
 from .rereading import Rereadings
 
-PARTITIONS = 3
-"""Times that the columns are parted in two to estimate chance."""
-MORE_THAN_CHANCE = 2.0
-"""Times as many rows as chance repeats must repeat, if they are to be copies."""
 Codes = NDArray[np.int64]
 """(n,) equal numbers for rows with equal content; -1 for a row without content."""
 
@@ -25,8 +22,7 @@ Codes = NDArray[np.int64]
 def equal_rows(columns: Mapping[str, "pd.Series[Any]"]) -> list[Codes]:
     """Codes of rows that are equal in all columns but identifiers, and of those whose texts are.
 
-    Rows of a few coarse columns are equal by chance: where shuffling one half of the columns against the other makes
-    half as many rows repeat as do, or there is one column alone, none are taken for copies.
+    Where chance explains that rows of a few coarse columns are equal (see `chance`), none are taken for copies.
     """
     rereadings = Rereadings()  # what they change is noted when the rows are read
     typed_columns = {name: typed(column.reset_index(drop=True), rereadings) for name, column in columns.items()}
@@ -37,9 +33,10 @@ def equal_rows(columns: Mapping[str, "pd.Series[Any]"]) -> list[Codes]:
     used = [column.name for column in described if column.kind not in UNUSED]
     ties = [equal_texts(join_texts(frame[texts]))] if texts else []
     if len(used) > max(1, len(texts)):
-        codes = [_codes(frame[name]) for name in used]
-        rows = _joint(codes)
-        if (repeats := _repeats(rows)) and repeats > MORE_THAN_CHANCE * _repeats_by_chance(codes):
+        codes = np.stack([_codes(frame[name]) for name in used], 1)
+        rows = rows_numbered(codes)
+        repeats = repeats_within(rows, codes, np.zeros(len(rows), np.int64))
+        if repeats.count and not repeats.are_chance:
             ties.append(rows)
     return ties
 
@@ -74,28 +71,6 @@ def _file_digest(path: Path) -> str | None:
 
 
 def _codes(column: "pd.Series[Any]") -> Codes:
-    return pd.factorize(column)[0].astype(np.int64) + 1  # missing values are equal
-
-
-def _joint(codes: Sequence[Codes]) -> Codes:
-    """Codes of rows that are equal in each of these."""
-    joint = codes[0]
-    for other in codes[1:]:
-        joint = pd.factorize(joint * (int(other.max()) + 1) + other)[0].astype(np.int64)
-    return joint
-
-
-def _repeats(codes: Codes) -> int:
-    """Rows beyond the first of their kind."""
-    return len(codes) - len(pd.unique(codes))
-
-
-def _repeats_by_chance(codes: Sequence[Codes]) -> int:
-    """Repeats after shuffling one half of the columns against the other, the most of a few ways to part them."""
-    rng = np.random.default_rng(0)
-    most = 0
-    for _ in range(PARTITIONS):
-        order = rng.permutation(len(codes))
-        halves = [_joint([codes[place] for place in part]) for part in np.array_split(order, 2)]
-        most = max(most, _repeats(_joint([halves[0], rng.permutation(halves[1])])))
-    return most
+    """Positions of the values in their order, from 1; missing values are equal, and 0."""
+    values = column.map(str, na_action="ignore") if column.dtype == object else column
+    return pd.factorize(values, sort=True)[0].astype(np.int64) + 1

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from dataaudit.checks.matching.chance import Repeats
 from dataaudit.checks.matching.copies import (
     Judged,
     Null,
@@ -15,6 +14,7 @@ from dataaudit.checks.matching.copies import (
 )
 from dataaudit.checks.matching.matcher import N_CANDIDATES, Candidates, Matches
 from dataaudit.checks.proof import accepted_by_fdr
+from dataaudit.data.features.chance import Repeats
 
 from ...written import dataset_of
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dataaudit.checks.matching.chance import Repeats, repeats_across, repeats_within, rows_numbered
+from dataaudit.data.features.chance import Repeats, repeats_across, repeats_within, rows_numbered
 
 N = 600
 
