@@ -1,10 +1,12 @@
 """AuditConfig: every choice of one audit, in one frozen value."""
 
+import difflib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from joblib import cpu_count
 
+from . import plugins
 from .dataset import TASKS, ReadOptions, Task, is_encoding
 from .errors import InputError
 from .verdict.policy import Policy
@@ -29,6 +31,10 @@ class AuditConfig:
     settings   files that options and policy come from
     label      column or array that holds the targets, where the usual names don't tell
     task       what the targets are, where their values don't tell: "classification", "regression" or "multilabel"
+    checks     names of those to be made; all where there are none
+    skip       names of those to be left out
+    pred_probs file of out-of-sample class probabilities, see `data.given`
+    features   file of features, see `data.given`
     group      column, or pattern of paths, that says which samples belong together
     learner    what is trained, see `learner_spec.learner_of`; the modality's own by default
     rows       training rows audited at most; of more, a sample is drawn
@@ -62,6 +68,10 @@ class AuditConfig:
     encoding: str | None = None
     task: Task | None = None
     group: str | None = None
+    checks: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    pred_probs: Path | None = None
+    features: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.path.exists():
@@ -84,6 +94,18 @@ class AuditConfig:
             raise InputError(f"--encoding {self.encoding}: no such encoding; usual ones are utf-8, cp1252 and utf-16")
         if self.task is not None and self.task not in TASKS:
             raise InputError(f"--task {self.task}: expected {', '.join(TASKS[:-1])} or {TASKS[-1]}")
+        known = plugins.names("detectors")
+        for option, names in (("--checks", self.checks), ("--skip", self.skip)):
+            for name in names:
+                if name not in known:
+                    near = difflib.get_close_matches(name, known, 1)
+                    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
+                    raise InputError(f"{option} {name}: there is no such check; {hint}")
+        if not set(self.checks or known) - set(self.skip):
+            raise InputError("--skip: every check that --checks asks for is left out; name fewer")
+        for option, file in (("--pred-probs", self.pred_probs), ("--features", self.features)):
+            if file is not None and not file.is_file():
+                raise InputError(f"{option} {file}: no such file")
         if self.baseline is not None and not self.baseline.is_file():
             raise InputError(f"--baseline {self.baseline}: no such file; `dataaudit baseline` records one")
         for path in self.checkpoints:

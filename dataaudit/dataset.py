@@ -140,6 +140,8 @@ class Dataset:
     beside       columns of a file of texts that are no features: ids, constant and empty ones; None if there are none
     derived      what was computed from the inputs alone, see `derive`
     groups       which samples belong together, where the user says so
+    features     (n, d) float32 of the user's own, in place of any that are computed here
+    pred_probs   (n, c) out-of-sample class probabilities of a model of the user's own, in place of the pool's
     """
 
     root: Path
@@ -157,6 +159,8 @@ class Dataset:
     beside: pd.DataFrame | None = field(default=None, compare=False, repr=False)
     derived: dict[str, tuple[Any, Any]] = field(default_factory=dict, compare=False, repr=False)
     groups: Groups | None = None
+    features: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    pred_probs: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         n = len(self.ids)
@@ -268,6 +272,9 @@ class Dataset:
             digest.update(f"{id}\0{split}\0{target}\0{content}\n".encode())
         if self.groups is not None:
             digest.update(self.groups.codes.tobytes())
+        for given in (self.features, self.pred_probs):
+            if given is not None:
+                digest.update(f"{given.shape}".encode() + np.ascontiguousarray(given).tobytes())
         return digest.hexdigest()
 
 

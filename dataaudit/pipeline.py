@@ -1,7 +1,7 @@
 """The only place where the stages are chained."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -28,10 +28,10 @@ from .reporting import description, output
 from .reporting.exhibits import PICTURE_EDGE, exhibits
 from .reporting.page import shown_samples
 from .result import Accepted, Audit, Cost, HeatMap
-from .training.models.learner_spec import learner_of
+from .training.models.learner_spec import learner_for
 from .training.pool import BLOCK, Pool, train_pool
 from .training.retraining import Retraining
-from .training.training import training_device
+from .training.training import claim, training_device
 from .verdict import gate
 from .verdict.baseline import compared, read_baseline
 from .versions import versions
@@ -44,8 +44,19 @@ LIMITS = (
 )
 
 
+@dataclass(frozen=True)
+class Learnt:
+    """What training added: the pool, without runs where there was none, and what its models, or given ones, say."""
+
+    pool: Pool
+    attribution: Attribution | None = None
+    problem: Problem | None = None
+    maps: tuple[Mapping[str, HeatMap], tuple[str, ...]] = ({}, ())
+
+
 def run(config: AuditConfig, dataset: Dataset, track: Track) -> Audit:
-    """Audit a dataset and write every export into the output directory.
+    """Audit a dataset and write every export into the output directory: after the checks that need no models, before
+    findings are tested by retraining, and at the end.
 
     Raises StaleError before any training if the directory holds work on other data, by another recipe or version, and
     InputError if the baseline can't be read.
@@ -53,38 +64,52 @@ def run(config: AuditConfig, dataset: Dataset, track: Track) -> Audit:
     accepted = () if config.baseline is None else read_baseline(config.baseline)
     directory = output.prepare(config.directory)
     seconds: dict[str, float] = {}
+    assembled = partial(_audit, config, accepted, seconds)
     with joblib.parallel_config(n_jobs=config.workers):
         torch.set_num_threads(config.workers)
-        learner = learner_of(config.learner, dataset.modality)
-        with timed(seconds, "pool"):
-            pool = Pool.empty(dataset, learner, directory)
-            if config.pooled:
-                pool = train_pool(dataset, learner, directory / "pool", config.runs, config.seed, track)
-            problem_of = problem_factory(config, pool, track)
-        with timed(seconds, "attribution"):
-            problem = problem_of()
-            attribution = kept_or_new_scores(problem, directory / "scores.h5", track)
-
-        context = CheckContext(
-            dataset, pool, attribution, config.seed, track, partial(influences, problem_of, attribution, track),
-            config.brittle,
-        )  # fmt: skip
-        prove = bool(config.verify) and config.pooled
-        states = stages.run_detectors(
-            context, partial(_retrained_on, pool, directory, config, track) if prove else None
-        )
-        with timed(seconds, "heat maps"):
-            explained = stages.findings(states) if config.samples else ()
-            maps = heat_maps(dataset, problem_of, explained, PICTURE_EDGE)
-
-        assembled = partial(_audit, config, accepted, pool, attribution, problem, maps, seconds)
-        audit = assembled(states)
-        if prove:
+        learnt = Learnt(Pool.empty(dataset, learner_for(config.learner, dataset), directory))
+        chosen = stages.choose(config, dataset)
+        needs_models = stages.need_models(chosen, dataset)
+        if needs_models and config.pooled:
+            claim(dataset, learnt.pool.learner, directory / "pool", config.seed)
+        context = CheckContext(dataset, learnt.pool, None, config.seed, track, None, config.brittle)
+        states = stages.run_detectors(context, chosen)
+        if config.checkpoints or needs_models:
+            output.export(assembled(learnt, states), directory)
+            learnt, states = _learn(config, context, states, seconds)
+        if learnt.pool and config.verify:
+            audit = assembled(learnt, states)
             output.export(replace(audit, verdict=gate.unfinished(audit.verdict)), directory)
-            retraining = Retraining(dataset, learner, directory / "retrained", config.seed, config.verify, track)
-            audit = assembled(stages.verify_claims(states, retraining))
+            folder = directory / "retrained"
+            retraining = Retraining(dataset, learnt.pool.learner, folder, config.seed, config.verify, track)
+            states = stages.verify_claims(states, retraining)
+    audit = assembled(learnt, states)
     output.export(audit, directory)
     return audit
+
+
+def _learn(
+    config: AuditConfig, context: CheckContext, states: list[CheckState], seconds: dict[str, float]
+) -> tuple[Learnt, list[CheckState]]:
+    """Train the pool, score influences, and let the detectors look again with both."""
+    dataset, pool, directory, track = context.dataset, context.pool, config.directory, context.track
+    with timed(seconds, "pool"):
+        if config.pooled:
+            pool = train_pool(dataset, pool.learner, directory / "pool", config.runs, config.seed, track)
+        problem_of = problem_factory(config, pool, track)
+    with timed(seconds, "attribution"):
+        problem = problem_of()
+        attribution = kept_or_new_scores(problem, directory / "scores.h5", track)
+    influence = partial(influences, problem_of, attribution, track)
+    context = replace(context, pool=pool, scores=attribution, influences=influence)
+    prove = bool(config.verify) and config.pooled
+    states = stages.with_models(
+        states, context, partial(_retrained_on, pool, directory, config, track) if prove else None
+    )
+    with timed(seconds, "heat maps"):
+        explained = stages.findings(states) if config.samples else ()
+        maps = heat_maps(dataset, problem_of, explained, PICTURE_EDGE)
+    return Learnt(pool, attribution, problem, maps), states
 
 
 def _retrained_on(pool: Pool, directory: Path, config: AuditConfig, track: Track, labels: NDArray[Any]) -> Pool:
@@ -95,25 +120,32 @@ def _retrained_on(pool: Pool, directory: Path, config: AuditConfig, track: Track
 
 
 def _audit(
-    config: AuditConfig, accepted: tuple[Accepted, ...], pool: Pool, attribution: Attribution, problem: Problem,
-    maps: tuple[Mapping[str, HeatMap], tuple[str, ...]], seconds: Mapping[str, float], states: list[CheckState],
+    config: AuditConfig, accepted: tuple[Accepted, ...], seconds: Mapping[str, float], learnt: Learnt,
+    states: list[CheckState],
 ) -> Audit:  # fmt: skip
+    pool, problem, attribution = learnt.pool, learnt.problem, learnt.attribution
     dataset, findings = pool.dataset, stages.findings(states)
     checks = tuple(state.check for state in states)
     detectors = {name: plugins.get("detectors", name) for name in plugins.names("detectors")}
     kinds = {kind: (name, title) for name, detector in detectors.items() for kind, title in detector.KINDS.items()}
+    # The policy's least LDS is about models: where no check that was asked for needs any, nothing is undecided.
+    policy = config.policy if attribution is not None else replace(config.policy, min_trust_lds=None)
     changes = None if config.baseline is None else compared(config.baseline, accepted, findings, date.today())
-    lds = None if problem.runs is None else vars(trust(problem.runs, attribution.held_out))
-    scale = {name: attribution.provenance[name] for name in ("slope", "ridge")}
+    measured, gradients_of = None, None
+    if attribution is not None and problem is not None:
+        gradients_of = problem.identity.get("surrogate", {}).get("learner")
+        if problem.runs is not None:
+            scale = {name: attribution.provenance[name] for name in ("slope", "ridge")}
+            measured = {**vars(trust(problem.runs, attribution.held_out)), **scale}
     return Audit(
-        verdict=gate.judge(config.policy, checks, findings, kinds, lds, changes.known if changes else ()),
+        verdict=gate.judge(policy, checks, findings, kinds, measured, changes.known if changes else ()),
         dataset=description.describe_dataset(config, dataset),
-        learner=description.describe_learner(config, pool, problem.identity.get("surrogate", {}).get("learner")),
-        trust=None if lds is None else {**lds, **scale},
+        learner=description.describe_learner(config, pool, gradients_of),
+        trust=measured,
         checks=checks,
         findings=findings,
         reproduce=description.reproduction(config, versions(), training_device()),
-        limits=(*LIMITS, *maps[1]),
+        limits=(*LIMITS, *learnt.maps[1]),
         cost=Cost({**seconds, **{state.name: state.seconds for state in states}}, peak_megabytes(), pool.resumed),
         samples=tuple(description.sample_rows(dataset, pool, stages.columns(states), findings)),
         pairs=stages.pairs(states),
@@ -122,7 +154,7 @@ def _audit(
         explanations={name: explanation(detector) for name, detector in detectors.items()},
         kinds=kinds,
         changes=changes,
-        heat_maps=maps[0],
+        heat_maps=learnt.maps[0],
         lines=line_numbers(
             dataset.root, (id for finding in findings for id in finding.sample_ids), config.header, config.encoding
         ),

@@ -13,14 +13,15 @@ SCHEMA_VERSION = 3
 
 @dataclass(frozen=True)
 class Check:
-    """One detector's coverage. An "error", or one that was "not run", makes the verdict incomplete.
+    """One detector's coverage. An "error", or one that was "not run", makes the verdict incomplete; one that was "not
+    asked" for says nothing.
 
     calibration   its performance on planted faults, see `detection.Calibration`; None if none were planted
     figures       what the report may draw
     """
 
     name: str
-    status: Literal["ran", "skipped", "not run", "error"]
+    status: Literal["ran", "skipped", "not asked", "not run", "error"]
     examined: int
     total: int
     findings: int

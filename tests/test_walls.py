@@ -21,7 +21,7 @@ ROOMS: dict[str, str] = {
     "result progress": "",
     "verdict": "audit_file baseline decisions diff gate policy settings",
     "config": "",
-    "data": "loading images features/* reading/frames reading/layout_file reading/line_numbers reading/pictures",
+    "data": "given loading images features/* reading/frames reading/layout_file reading/line_numbers reading/pictures",
     "training": "learning objectives pool training retraining estimate models/learner_spec models/rehearsal",
     "attribution": "attribution problem own_models scoring trust heat_maps perturbations",
     "checks": "detection stages proof planting/labels",

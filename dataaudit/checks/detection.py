@@ -46,7 +46,8 @@ class Calibration:
 class CheckContext:
     """The input of a check. Scores are for the dataset's training rows on the rows of its target split, in order.
 
-    pool          without runs where a user's own trained models are audited and nothing may be trained
+    pool          without runs as long as nothing is trained
+    scores        None as long as there are no models
     influences    (rows, labels) -> scores (n_train, len(rows)) of the training rows on the margins of these labels,
                   from a few of the pool's models; for rows of any split
     predictions   how many predictions a detector may examine by retraining
@@ -56,13 +57,24 @@ class CheckContext:
 
     dataset: Dataset
     pool: Pool
-    attribution: Attribution
+    scores: Attribution | None
     seed: int
     track: Track
     influences: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float32]] | None = None
     predictions: int = 0
     calibration: Calibration | None = None
     computed: dict[Callable[..., Any], Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def attribution(self) -> Attribution:
+        """The scores, for checks that need models."""
+        assert self.scores is not None
+        return self.scores
+
+    @property
+    def has_predictions(self) -> bool:
+        """Whether there are predictions out of sample, of the pool's models or given ones."""
+        return len(self.pool) > 0 or self.dataset.pred_probs is not None
 
     def once(self, compute: Callable[["CheckContext"], Item]) -> Item:
         """`compute(self)`, done once for all stages of a check: calibration does not change what it depends on."""
@@ -98,9 +110,12 @@ class Detector(Protocol):
     The docstring has the headings "What it finds", "Why it matters", "How it is checked" and "What to do".
     An exception in any function is shown as a check that could not run.
 
-    KINDS        the report's title for each kind of finding it makes
-    TASKS        the tasks that it is made for, all where it doesn't say
-    NEEDS_POOL   True, where it is there, says that it can do nothing with a pool without runs
+    KINDS    the report's title for each kind of finding it makes
+    TASKS    the tasks that it is made for, all where it doesn't say
+    NEEDS    "predictions" out of sample or trained "models", without which it can do nothing; the data alone where it
+             doesn't say
+    GAINS    True where it needs no models, and says more with them: it looks again once they are there, so what takes
+             long belongs into `CheckContext.once`
     """
 
     KINDS: Mapping[str, str]

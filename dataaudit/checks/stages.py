@@ -5,7 +5,7 @@ Whatever a detector raises becomes a check that could not run: a broken one must
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import plugins
+from ..config import AuditConfig
+from ..dataset import Dataset, Task
 from ..findings import Finding, Pair, fingerprint
 from ..result import Check
 from ..training.pool import Pool
@@ -21,7 +23,10 @@ from ..training.retraining import Retraining
 from .detection import Calibration, CheckContext, Detection
 
 NO_POOL = "it needs models trained on parts of the data, but only checkpoints were given; --retrain allows it"
+PENDING = "its models are still to be trained"
 UNCALIBRATED = "not calibrated on planted faults, as nothing was retrained: see --verify"
+NOT_ASKED = "left out by --checks or --skip"
+NO_TRAINING = "with predictions given, nothing is trained; --features, --learner or --checks asks for it"
 Retrained = Callable[[NDArray[np.int64]], Pool]
 
 
@@ -30,7 +35,7 @@ class CheckState:
     """One detector's state, between the stages and after them.
 
     reason    why there is no detection
-    allowed   whether the user lets the detector have what it needs
+    unmade    what is to be said of a check that was not made: "not asked" for, or "not run" for want of what it needs
     """
 
     name: str
@@ -38,15 +43,14 @@ class CheckState:
     detection: Detection | None = None
     reason: str = ""
     seconds: float = 0.0
-    allowed: bool = True
+    unmade: Literal["", "not asked", "not run"] = ""
 
     @property
     def check(self) -> Check:
         """The audit's summary of this detector."""
         detection = self.detection
         if detection is None:
-            status: Literal["error", "not run"] = "error" if self.allowed else "not run"
-            return Check(self.name, status, 0, len(self.context.dataset), 0, self.reason)
+            return Check(self.name, self.unmade or "error", 0, len(self.context.dataset), 0, self.reason)
         return Check(
             self.name,
             "skipped" if detection.skipped else "ran",
@@ -60,23 +64,78 @@ class CheckState:
         )
 
 
-def run_detectors(context: CheckContext, retrained: Retrained | None) -> list[CheckState]:
-    """Every detector's findings, not checked yet; calibrated where a pool on changed labels can be had."""
-    states = []
+def choose(config: AuditConfig, dataset: Dataset) -> dict[str, str]:
+    """Every check, and why it is left out; "" where it is to be made.
+
+    Someone who brings predictions of a model of their own, and neither features nor a learner, asks for no training.
+    """
+    own_predictions = dataset.pred_probs is not None and dataset.features is None and config.learner is None
+    chosen = {}
     for name in plugins.names("detectors"):
-        state, detector = CheckState(name, context), plugins.get("detectors", name)
-        tasks = getattr(detector, "TASKS", (context.dataset.task,))
-        if context.dataset.task not in tasks:
-            states.append(replace(state, detection=_skipped(context, f"made for {' and '.join(tasks)}")))
-            continue
-        if getattr(detector, "NEEDS_POOL", False) and not len(context.pool):
-            states.append(replace(state, reason=NO_POOL, allowed=False))
-            continue
-        if retrained is not None and hasattr(detector, "calibrate"):
-            state = _step(state, partial(_calibrated, retrained=retrained))
-        state = state if state.reason else _step(state, _detected)
-        states.append(state if retrained is not None else _said_uncalibrated(state, detector))
-    return states
+        left_out = name in config.skip or bool(config.checks and name not in config.checks)
+        untrained = own_predictions and not config.checks and needs(name) == "models"
+        chosen[name] = NOT_ASKED if left_out else NO_TRAINING if untrained else ""
+    return chosen
+
+
+def needs(name: str) -> str:
+    """What a check can do nothing without: trained "models", "predictions" out of sample, or the "data" alone."""
+    return str(getattr(plugins.get("detectors", name), "NEEDS", "data"))
+
+
+def need_models(chosen: Mapping[str, str], dataset: Dataset) -> bool:
+    """Whether any of the checks to be made can do nothing without models trained here."""
+    satisfied = ("data",) if dataset.pred_probs is None else ("data", "predictions")
+    return any(
+        not reason and needs(name) not in satisfied and dataset.task in _tasks(name, dataset)
+        for name, reason in chosen.items()
+    )
+
+
+def _tasks(name: str, dataset: Dataset) -> Collection[Task]:
+    tasks: Collection[Task] = getattr(plugins.get("detectors", name), "TASKS", (dataset.task,))
+    return tasks
+
+
+def run_detectors(
+    context: CheckContext, chosen: Mapping[str, str], retrained: Retrained | None = None
+) -> list[CheckState]:
+    """The findings of the chosen detectors, not checked yet; calibrated where a pool on changed labels can be had."""
+    return [
+        CheckState(name, context, reason=reason, unmade="not asked")
+        if reason
+        else _detected_by(CheckState(name, context), retrained)
+        for name, reason in chosen.items()
+    ]
+
+
+def with_models(states: list[CheckState], context: CheckContext, retrained: Retrained | None) -> list[CheckState]:
+    """The same once there are models, which `context` has: of what needs them or says more with them."""
+    return [
+        _detected_by(replace(state, context=context, detection=None, reason="", unmade=""), retrained)
+        if state.unmade != "not asked" and (needs(state.name) != "data" or _gains(state.name))
+        else replace(state, context=context)
+        for state in states
+    ]
+
+
+def _gains(name: str) -> bool:
+    return bool(getattr(plugins.get("detectors", name), "GAINS", False))
+
+
+def _detected_by(state: CheckState, retrained: Retrained | None) -> CheckState:
+    context, detector = state.context, plugins.get("detectors", state.name)
+    tasks = _tasks(state.name, context.dataset)
+    if context.dataset.task not in tasks:
+        return replace(state, detection=_skipped(context, f"made for {' and '.join(tasks)}"))
+    if (needed := needs(state.name)) != "data" and not (
+        context.has_predictions if needed == "predictions" else len(context.pool)
+    ):
+        return replace(state, reason=PENDING if context.scores is None else NO_POOL, unmade="not run")
+    if retrained is not None and hasattr(detector, "calibrate"):
+        state = _step(state, partial(_calibrated, retrained=retrained))
+    state = state if state.reason else _step(state, _detected)
+    return state if retrained is not None else _said_uncalibrated(state, detector)
 
 
 def _said_uncalibrated(state: CheckState, detector: Any) -> CheckState:
@@ -99,9 +158,9 @@ def verify_claims(states: list[CheckState], retraining: Retraining) -> list[Chec
 
 
 def _verifiable(state: CheckState) -> bool:
-    detector = plugins.get("detectors", state.name)
-    task = state.context.dataset.task
-    return state.detection is not None and hasattr(detector, "verify") and task in getattr(detector, "TASKS", (task,))
+    dataset = state.context.dataset
+    verifying = hasattr(plugins.get("detectors", state.name), "verify")
+    return state.detection is not None and verifying and dataset.task in _tasks(state.name, dataset)
 
 
 def findings(states: list[CheckState]) -> tuple[Finding, ...]:

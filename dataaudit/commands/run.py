@@ -17,6 +17,10 @@ from ..verdict.settings import read_settings
 FILE = click.Path(path_type=Path)
 
 
+def _names(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    return None if value is None else tuple(name.strip() for name in value.split(",") if name.strip())
+
+
 @click.command()
 @click.argument("dataset", type=FILE)
 @click.option("--output", type=FILE, help="Where results go. Default: DATASET-audit beside it.")
@@ -39,6 +43,14 @@ FILE = click.Path(path_type=Path)
     help="Column that says whose samples belong together, or for images a regular expression with one group: they are "
     "never parted, and audited for sharing splits.",
 )
+@click.option("--checks", metavar="A,B,...", callback=_names, help="Checks to make. Default: all.")
+@click.option("--skip", metavar="A,B,...", callback=_names, help="Checks to leave out.")
+@click.option(
+    "--pred-probs",
+    type=FILE,
+    help="Your own model's class probabilities, out of sample (.npy, .npz, .parquet, .csv); used in place of ours.",
+)
+@click.option("--features", type=FILE, help="Features of your own, such as embeddings, in the same formats.")
 @click.option("--learner", metavar="SPEC", help="What is trained: a recipe as in text:C=1, or package.module:name.")
 @click.option("--rows", type=int, help="Maximum number of training rows; of more, a sample is drawn. Default: 100000.")
 @click.option(
@@ -96,11 +108,13 @@ def run(
     console = Console(stderr=True)
     track = terminal_track(console)
     from .. import pipeline  # imports torch, which `--help` can do without
+    from ..checks.stages import choose, need_models
     from ..data.loading import load
     from ..training.estimate import estimate
 
     data = load(config, track)
-    layout = terminal.layout(data, estimate(config, data))
+    trains = need_models(choose(config, data), data)
+    layout = terminal.layout(data, estimate(config, data, trains))
     click.echo(layout, err=not dry_run)
     if dry_run:
         return

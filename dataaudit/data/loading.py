@@ -8,6 +8,7 @@ from .. import plugins
 from ..config import AuditConfig
 from ..dataset import Dataset, ReadOptions, Track
 from ..errors import DatasetError
+from .given import with_features, with_pred_probs
 from .reading.folders import LAYOUT_FILE, endings
 from .reading.groups import require_several_groups
 from .reading.layout_file import read_layout
@@ -21,8 +22,13 @@ CONVERT = {
 
 
 def load(config: AuditConfig, track: Track) -> Dataset:
-    """Read the dataset that is to be audited; see `read_dataset`."""
-    return read_dataset(config.path, config.read_options, track)
+    """Read the dataset that is to be audited, and what the user brings beside it; see `read_dataset` and `given`."""
+    dataset = read_dataset(config.path, config.read_options, track)
+    if config.features is not None:
+        dataset = with_features(dataset, config.features, "--features")
+    if config.pred_probs is not None:
+        dataset = with_pred_probs(dataset, config.pred_probs, "--pred-probs")
+    return dataset
 
 
 def read_dataset(path: Path, options: ReadOptions, track: Track) -> Dataset:

@@ -59,6 +59,11 @@ def reproduction(config: AuditConfig, versions: Mapping[str, str], device: str) 
         ("--label", config.label), ("--task", config.task), ("--group", config.group), ("--encoding", config.encoding),
         ("--learner", config.learner), *(("--checkpoint", as_text(str(path))) for path in config.checkpoints),
     ]  # fmt: skip
+    options += [
+        ("--checks", ",".join(config.checks) or None), ("--skip", ",".join(config.skip) or None),
+        ("--pred-probs", as_text(str(config.pred_probs)) if config.pred_probs else None),
+        ("--features", as_text(str(config.features)) if config.features else None),
+    ]  # fmt: skip
     chosen = [part for name, value in options if value is not None for part in (name, value)]
     chosen += {None: [], True: ["--header"], False: ["--no-header"]}[config.header]
     chosen += ["--retrain"] * config.retrain + ["--unsafe-checkpoints"] * config.any_code

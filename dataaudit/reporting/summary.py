@@ -211,7 +211,10 @@ def _basis(audit: Audit, trust: Trust | None, retraining: str, changes: Changed 
         yield f"{len(learner['checkpoints'])} of your own trained models"
     if learner["models"]:
         yield f"{learner['models']} models trained on random halves of the training samples"
-    yield f"Attribution quality: {trust.short}" if trust else "Attribution quality was not measured"
+    if trust or learner["models"] or learner["checkpoints"]:
+        yield f"Attribution quality: {trust.short}" if trust else "Attribution quality was not measured"
+    else:
+        yield "No models were trained: no check that was asked for needs any"
     if retraining:
         yield f"Retraining test: {retraining}"
     if changes:
@@ -248,6 +251,8 @@ def _facts(audit: Audit) -> Iterator[tuple[str, str]]:
 
 
 def _trained(learner: Mapping[str, Any]) -> str:
+    if not learner["models"] and not learner["checkpoints"]:
+        return "none: no check that was asked for needs models"
     words = str(learner["recipe"]["learner"])
     if learner["checkpoints"]:
         words += f", {len(learner['checkpoints'])} of your own trained models"
@@ -342,7 +347,7 @@ def _retraining(audit: Audit) -> str:
 
 def _coverage(check: Check) -> Coverage:
     status = {"error": "could not run"}.get(check.status, check.status)
-    mark = {"ran": "kept", "skipped": "open"}.get(check.status, "broken")
+    mark = {"ran": "kept", "skipped": "open", "not asked": "open"}.get(check.status, "broken")
     notes = (check.reason, *check.notes) if check.reason else check.notes
     return Coverage(check.name, status, mark, f"{check.examined:,} of {check.total:,}", check.findings, notes)
 

@@ -2,21 +2,25 @@
 
 from ..config import AuditConfig
 from ..dataset import Dataset
-from .models.learner_spec import learner_of
+from .models.learner_spec import learner_for
 from .models.rehearsal import checkpointed, rehearse
 from .pool import BLOCK
 
 
-def estimate(config: AuditConfig, dataset: Dataset) -> float:
+def estimate(config: AuditConfig, dataset: Dataset, trains: bool = True) -> float:
     """About how many seconds `run` will take, from a few measured training steps.
+
+    trains   whether any check needs models that are trained here
 
     Raises InputError if a learner or a checkpoint that the user named does not fit the data.
     """
-    learner = learner_of(config.learner, dataset.modality)
+    samples = len(dataset)
+    if not trains and not config.checkpoints:
+        return samples * 6e-3 + 3
+    learner = learner_for(config.learner, dataset)
     if config.learner is not None:
         rehearse(learner, dataset, config.learner)
     checkpointed(dataset, learner, config.learner, config.checkpoints, config.any_code)
-    samples = len(dataset)
     # Scoring passes over all rows once per model, a few times the cost of a training epoch; matching adds its own.
     scoring = (config.runs if config.pooled else len(config.checkpoints)) * samples * 1.4e-3 + samples * 1.2e-2
     if not config.pooled:

@@ -72,8 +72,11 @@ class Pool:
     def probabilities(self) -> NDArray[np.float64]:
         """(n, c) class probabilities, averaged over the runs that did not train on the row (out of sample).
 
-        For multilabel the probability of each label; not for regression, see `predictions`.
+        Those that the user brings, where there are any. For multilabel the probability of each label; not for
+        regression, see `predictions`.
         """
+        if self.dataset.pred_probs is not None:
+            return self.dataset.pred_probs
         return self._mean_over_runs(~self.masks, _softmax if self.dataset.task == "classification" else expit)
 
     @cached_property

@@ -61,8 +61,7 @@ def train_runs(
     version; NumericsError if a model's output is not finite, naming the run and the sample; InputError if outputs don't
     fit the data.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    _claim(directory, _manifest(dataset, learner, seed))
+    claim(dataset, learner, directory, seed)
     missing = [plan for plan in plans if not _path(directory, plan.name).exists()]
     work = Parallel(return_as="generator_unordered")(
         delayed(_train)(learner, dataset, plan, keep_models) for plan in missing
@@ -70,6 +69,12 @@ def train_runs(
     for name, result in track(work, "training models", len(missing)):
         _write(_path(directory, name), result)
     return len(plans) - len(missing)
+
+
+def claim(dataset: Dataset, learner: LearningAlgorithm, directory: Path, seed: int) -> None:
+    """Make the directory one of such runs. Raises StaleError if it holds others, see `train_runs`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    _claim(directory, _manifest(dataset, learner, seed))
 
 
 def read_outputs(directory: Path, name: str) -> NDArray[np.float32]:

@@ -57,13 +57,13 @@ def _prefix(rule: Rule) -> str:
 
 
 def _rules(policy: Policy, check: Check, findings: Sequence[Finding]) -> Iterator[Rule]:
-    """The policy's rules for one check, none for one that was skipped; `findings` are those that count."""
+    """The policy's rules for one check, none for one skipped or not asked for; `findings` are those that count."""
     limit, minimum = policy.limit(check.name), policy.least(check.name)
     severity = f"of severity {minimum} or above"
     if check.status in ("error", "not run"):
         yield Rule(check.name, "it runs", _not_run(check), None)
         return
-    if check.status == "skipped":
+    if check.status in ("skipped", "not asked"):
         return
     found = f"{len(findings):,} {'finding' if len(findings) == 1 else 'findings'}" if findings else "none"
     by_kind = Counter(finding.kind for finding in findings)

@@ -29,14 +29,20 @@ LAYOUT = "layout"
 OPTIONS: dict[str, type[Any]] = {
     "output": str, "seed": int, "runs": int, "jobs": int, "verify": int, "brittle": int, "label": str, "task": str,
     "learner": str, "rows": int, "samples": bool, "baseline": str, "header": bool, "encoding": str,
-    "group": str,
+    "group": str, "checks": list, "skip": list, "pred_probs": str, "features": str,
 }  # fmt: skip
 POLICY: dict[str, type[Any]] = {"fail_on": str, "min_trust_lds": float}
 LIMITS: dict[str, type[Any]] = {"fail_on": str, "max_fraction": float, "max_findings": int}
-TRUSTED = ("output", "jobs", "learner", "baseline")
+TRUSTED = ("output", "jobs", "learner", "baseline", "pred_probs", "features")
 """Options that a dataset's own file may not set: paths, and code to run."""
 SEVERITIES = tuple(str(severity) for severity in Severity)
-WORDS = {str: "words in quotes", int: "a whole number", float: "a number", bool: "true or false"}
+WORDS = {
+    str: "words in quotes",
+    int: "a whole number",
+    float: "a number",
+    list: "a list of names in quotes",
+    bool: "true or false",
+}
 
 
 @dataclass(frozen=True)
@@ -136,7 +142,7 @@ def _read_file(path: Path, code: bool, of_dataset: bool = False) -> Settings:
             f"{where}: learner = {options['learner']!r} names code to run; pass it by --learner, or the file by "
             "--config"
         )
-    for name in ("output", "baseline"):
+    for name in ("output", "baseline", "pred_probs", "features"):
         if name in options:
             options[name] = path.parent / options[name]  # beside the file that says it
     return Settings(options, settings.policy, (path,) if settings.options or settings.policy else ())
@@ -189,6 +195,10 @@ def _typed(where: str, value: Any, expected_type: type[Any]) -> Any:
         value = float(value)
     if not isinstance(value, expected_type) or (expected_type is int and isinstance(value, bool)):
         raise InputError(f"{where}: expected {WORDS[expected_type]}, found {value!r}")
+    if expected_type is list:
+        if not all(isinstance(item, str) for item in value):
+            raise InputError(f"{where}: expected {WORDS[list]}, found {value!r}")
+        value = tuple(value)
     name = where.rpartition(": ")[2].rpartition(".")[2]
     if name == "fail_on" and value.lower() not in SEVERITIES:
         raise InputError(f"{where}: expected one of {', '.join(SEVERITIES)}, found {value!r}")

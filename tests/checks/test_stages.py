@@ -17,6 +17,7 @@ from dataaudit.training.retraining import Retraining
 from ..fixtures import MakeDataset, NearestMean
 
 CLAIM = Finding("odd", Severity.LOW, ("0000.png",), 1.0, "odd", "0" * 64)
+ALL = dict.fromkeys(("broken", "plain", "uncalibrated", "unproven", "whole"), "")
 PLANTED = Calibration({"sort": 4}, {"sort": 3}, 3, 3, "by hand", threshold=0.7)
 
 
@@ -59,7 +60,7 @@ def retraining(context: CheckContext, tmp_path: Path) -> Retraining:
 
 @pytest.mark.usefixtures("detectors")
 def test_every_stage_that_fails_is_an_error_of_that_check_alone(context: CheckContext, tmp_path: Path) -> None:
-    examined = stages.verify_claims(stages.run_detectors(context, fail), retraining(context, tmp_path))
+    examined = stages.verify_claims(stages.run_detectors(context, ALL, fail), retraining(context, tmp_path))
     status = {state.name: state.check.status for state in examined}
     assert status == {"plain": "ran", "whole": "ran", "broken": "error", "uncalibrated": "error", "unproven": "error"}
     assert all(state.check.reason == "ValueError: no such luck" for state in examined if state.check.status == "error")
@@ -77,7 +78,7 @@ def test_equal_claims_on_copies_of_one_sample_have_ids_of_their_own(context: Che
 
 @pytest.mark.usefixtures("detectors")
 def test_the_threshold_of_the_calibration_is_used_and_reported(context: CheckContext) -> None:
-    (whole,) = [state for state in stages.run_detectors(context, fail) if state.name == "whole"]
+    (whole,) = [state for state in stages.run_detectors(context, ALL, fail) if state.name == "whole"]
     assert whole.check.notes == ("threshold 0.7",)
     assert whole.check.calibration is not None
     assert whole.check.calibration["found"] == {"sort": 3}
@@ -85,7 +86,7 @@ def test_the_threshold_of_the_calibration_is_used_and_reported(context: CheckCon
 
 @pytest.mark.usefixtures("detectors")
 def test_without_retraining_nothing_is_calibrated_and_findings_stay_unverified(context: CheckContext) -> None:
-    examined = stages.run_detectors(context, None)
+    examined = stages.run_detectors(context, ALL, None)
     assert {state.check.status for state in examined if state.name != "broken"} == {"ran"}
     assert all(state.check.calibration is None for state in examined)
     assert {finding.verification.status for finding in stages.findings(examined)} == {"unverified"}
@@ -94,7 +95,7 @@ def test_without_retraining_nothing_is_calibrated_and_findings_stay_unverified(c
 
 @pytest.mark.usefixtures("detectors")
 def test_claims_are_verified_with_as_many_trainings_as_asked(context: CheckContext, tmp_path: Path) -> None:
-    examined = stages.verify_claims(stages.run_detectors(context, fail), retraining(context, tmp_path))
+    examined = stages.verify_claims(stages.run_detectors(context, ALL, fail), retraining(context, tmp_path))
     (whole,) = [state for state in examined if state.name == "whole"]
     assert whole.detection is not None
     assert whole.detection.findings[0].verification.seeds == 4

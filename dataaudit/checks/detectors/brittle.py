@@ -38,7 +38,7 @@ from ..support import Question, search
 
 KINDS = {"brittle": "Brittle predictions (support sets)"}
 TASKS = ("classification",)
-NEEDS_POOL = True
+NEEDS = "models"
 FALSE_DISCOVERY_RATE = 0.05
 STABLE = 0.9
 """Share of trainings that must agree on a prediction for it to be examined."""

@@ -40,7 +40,7 @@ from ..signal import signal
 
 KINDS = {"harmful": "Harmful training samples"}
 TASKS = ("classification", "regression")
-NEEDS_POOL = True
+NEEDS = "models"
 SHARES = (0.01, 0.03, 0.1)
 MIN_CONFIRMING = 20
 """Held-out samples needed to confirm a claim."""

@@ -27,6 +27,7 @@ from ...findings import Finding, Severity, fingerprint
 from ..detection import CheckContext, Detection
 from ..proof import accepted_by_fdr
 
+GAINS = True
 KINDS = {"class_imbalance": "Class imbalance"}
 TASKS = ("classification", "multilabel")
 FALSE_DISCOVERY_RATE = 0.05
@@ -42,7 +43,7 @@ def detect(context: CheckContext) -> Detection:
     min_count = MIN_SHARE * counts.sum() / len(counts)
     rare = np.flatnonzero((counts > 0) & (counts < min_count))
     rare = rare[np.argsort(counts[rare], kind="stable")]
-    recalls = _recalls(context, labels, rare) if len(context.pool) else [{}] * len(rare)
+    recalls = _recalls(context, labels, rare) if context.has_predictions else [{}] * len(rare)
     findings = tuple(
         _finding(dataset, int(target), counts, float(min_count), recall)
         for target, recall in zip(rare, recalls, strict=True)

@@ -67,6 +67,7 @@ from ..matching.matcher import Agreement, Matcher, agreement, differences, searc
 from ..matching.split_copies import CopySearch, judged_copies, search_copies
 from ..proof import effect_over_seeds, effect_verification, random_like
 
+GAINS = True
 KINDS = {"leakage": "Train-test leakage"}
 LOWEST_BAR = 0.6
 """Lowest similarity that planted copies may set as the bar for a pair."""

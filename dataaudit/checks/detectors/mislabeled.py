@@ -56,7 +56,7 @@ with warnings.catch_warnings():  # cleanlab silences the importing program's war
 
 KINDS = {"mislabeled": "Label errors"}
 TASKS = ("classification", "multilabel")
-NEEDS_POOL = True
+NEEDS = "predictions"
 MEASURE = "margin of the suggested label over the given one, in logits, for models trained without the suspects"
 
 
@@ -210,6 +210,8 @@ def _detect_multilabel(context: CheckContext) -> Detection:
 
 def _influence(context: CheckContext) -> dict[str, NDArray[np.float64]]:
     """Self-influence and mean influence of training samples, nan for others."""
+    if context.scores is None:
+        return {}
     train = context.dataset.rows("train")
     self_influence, mean_influence = np.full(len(context.dataset), np.nan), np.full(len(context.dataset), np.nan)
     if context.attribution.self_influence is not None:

@@ -53,7 +53,7 @@ with warnings.catch_warnings():  # cleanlab silences the importing program's war
 
 KINDS = {"target_error": "Label errors (numeric targets)"}
 TASKS = ("regression",)
-NEEDS_POOL = True
+NEEDS = "predictions"
 FAR_OFF = 10
 """Deviations beyond which numbers are counted in a note even where none is called wrong."""
 MIN_TRAIN = 50

@@ -36,7 +36,7 @@ from ..labels.label_views import descriptors
 from ..proof import accepted_by_fdr
 
 KINDS = {"underperforming_group": "Underperforming groups"}
-NEEDS_POOL = True
+NEEDS = "predictions"
 FALSE_DISCOVERY_RATE = 0.05
 MIN_SHORTFALL = 0.1
 MIN_SIZE = 20

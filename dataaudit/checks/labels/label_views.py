@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.neighbors import NearestNeighbors
 
+from ...data.features import vectors
 from ...data.features.columns import encode
 from ...data.features.images import hog
 from ...data.features.texts import character_features
@@ -31,6 +32,8 @@ def descriptors(dataset: Dataset) -> NDArray[np.float32]:
 
 def _descriptors(dataset: Dataset) -> NDArray[np.float32]:
     train = dataset.rows("train")
+    if dataset.features is not None:
+        return _scaled(principal_components(vectors.features(dataset), train))
     if dataset.modality == "image":
         parts = torch.split(matching_pixels(dataset.pixels), 4096)
         return _scaled(principal_components(torch.cat([hog(part, CELLS) for part in parts]).numpy(), train))

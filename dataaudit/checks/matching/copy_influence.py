@@ -46,6 +46,8 @@ def influence_of_copies(context: CheckContext, pairs: Pairs, accepted: NDArray[n
     score, deviations = np.full((2, len(accepted)), np.nan)
     rank = np.zeros(len(accepted), np.int64)
     largest: dict[int, list[dict[str, Any]]] = {}
+    if context.scores is None:
+        return CopyInfluence(score, deviations, rank, largest)
     scored = np.isin(pairs.query, target) & np.isin(pairs.base, train)
     columns, lines = np.searchsorted(target, pairs.query), np.searchsorted(train, pairs.base)
     for start, block in context.attribution.blocks():

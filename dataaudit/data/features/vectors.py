@@ -11,6 +11,8 @@ from .texts import word_features
 def features(dataset: Dataset) -> NDArray[np.float32]:
     """(n, d) the features that vector learners see, computed once for a dataset.
 
+    The user's own, standardised, where there are any.
+
     image: pixels from 0 to 1; text: components of its words; table: encoded columns; array: its values, standardised.
     """
     return dataset.derive("features", lambda: _features(dataset))
@@ -18,6 +20,8 @@ def features(dataset: Dataset) -> NDArray[np.float32]:
 
 def _features(dataset: Dataset) -> NDArray[np.float32]:
     train = dataset.rows("train")
+    if dataset.features is not None:
+        return _standardised(dataset.features, train)
     if dataset.modality == "table":
         return encode(dataset.frame, train)
     inputs = np.asarray(dataset.inputs)
@@ -26,5 +30,9 @@ def _features(dataset: Dataset) -> NDArray[np.float32]:
     flat = inputs.reshape(len(inputs), -1).astype(np.float32)
     if dataset.modality == "image":
         return flat / np.float32(255)
+    return _standardised(flat, train)
+
+
+def _standardised(flat: NDArray[np.float32], train: NDArray[np.int64]) -> NDArray[np.float32]:
     spread = flat[train].std(0)
     return np.asarray((flat - flat[train].mean(0)) / np.where(spread > 0, spread, 1), np.float32)

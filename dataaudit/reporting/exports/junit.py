@@ -51,7 +51,7 @@ def suites(audit: Audit) -> ElementTree.Element:
 
 def _ran(suite: ElementTree.Element, check: Check) -> None:
     case = _case(suite, "the check ran")
-    if check.status == "skipped":
+    if check.status in ("skipped", "not asked"):
         ElementTree.SubElement(case, "skipped", message=_text(check.reason))
     elif check.status != "ran":
         ElementTree.SubElement(case, "error", message=_text(check.reason), type=check.status)

@@ -13,11 +13,17 @@ from typing import Any, get_args, get_type_hints
 from torch import nn
 
 from ... import plugins
+from ...dataset import Dataset
 from ...errors import InputError
 from ..learning import LearningAlgorithm
 from .own_estimator import EstimatorLearner
 from .own_learner import OwnLearner
 from .own_module import OwnModule
+
+
+def learner_for(spec: str | None, dataset: Dataset) -> LearningAlgorithm:
+    """The learner of an audit: as `learner_of`, but a linear head on features that the user brings."""
+    return learner_of("linear" if spec is None and dataset.features is not None else spec, dataset.modality)
 
 
 def learner_of(spec: str | None, modality: str) -> LearningAlgorithm:

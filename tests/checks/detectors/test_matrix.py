@@ -86,7 +86,7 @@ def test_every_detector_takes_every_kind_of_data(modality: Modality, task: Task)
 @pytest.mark.parametrize("name", [n for n in WITHOUT_TRAINING if n not in ("columns", "integrity", "target_leakage")])
 def test_a_pool_without_runs_is_asked_for_nothing(name: str) -> None:
     detector = plugins.get("detectors", name)
-    if not getattr(detector, "NEEDS_POOL", False):
+    if getattr(detector, "NEEDS", "data") == "data":
         for task in getattr(detector, "TASKS", TASKS):
             dataset = make("array", task, 120, 60)
             context = CheckContext(dataset, (), None, 0, silent)  # type: ignore[arg-type]
