@@ -31,8 +31,8 @@ def audited(table: Path, output: Path, label: str | None) -> str:
     columns = next(note for check in audit["checks"] if check["name"] == "columns" for note in check["notes"])
     counts = Counter(f"{finding['kind']} ({finding['severity']})" for finding in audit["findings"])
     found = ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
-    rows = sum(dataset["sizes"].values())
-    return f"{table.stem} | {rows:,} rows, {dataset['task']}, {columns} | {found} | {audit['verdict']['status']} | {seconds:.0f} s"
+    read = f"{sum(dataset['sizes'].values()):,} rows, {dataset['task']}, {columns}"
+    return f"{table.stem} | {read} | {found} | {audit['verdict']['status']} | {seconds:.0f} s"
 
 
 if __name__ == "__main__":
