@@ -47,6 +47,8 @@ UNREAD = "it may hold data, but is not read as part of this dataset"
 NOT_A_SPLIT = "not named like a split"
 NESTED = "a column of lists or records"
 """Reasons for ignoring a path that are findings, not only entries in the layout."""
+SAMPLED, UNUSED_COLUMNS = "sampled", "columns that are not used"
+"""Beginnings of notes that are findings too, since they say what is not audited."""
 
 
 @dataclass(frozen=True)

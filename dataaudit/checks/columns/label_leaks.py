@@ -25,7 +25,7 @@ def leak_findings(table: Table, rows: NDArray[np.int64], label: Label) -> Iterat
         return
     for place, column in enumerate(table.columns):
         if column.kind == "id":
-            yield from _ordered_id(table, place, graded(table, place, rows, label), label)
+            yield from _ordered_id(table, place, graded(table, place, rows, label), rows, label)
     usable = [place for place, column in enumerate(table.columns) if column.kind not in ("id", "constant", "missing")]
     predictions = {place: _best(table, place, rows, label) for place in usable}
     bijective = {place for place in usable if is_bijective(table.values[place], rows, label)}
@@ -95,17 +95,23 @@ def _commonest(table: Table, place: int, rows: NDArray[np.int64]) -> str:
     return in_words(float(numbers[counts.argmax()]))
 
 
-def _ordered_id(table: Table, place: int, prediction: Prediction, label: Label) -> Iterator[Finding]:
+def _ordered_id(
+    table: Table, place: int, prediction: Prediction, rows: NDArray[np.int64], label: Label
+) -> Iterator[Finding]:
+    """Of an identifier in the file's own order, which says no more than that the file is sorted, medium severity."""
     if prediction.lowest_skill < MIN_ORDER_SKILL:
         return
+    counts_rows = bool((np.diff(table.values[place].numbers[rows]) > 0).all())
     label_words = f"label {label.name!r}" if label.name else "label"
+    cause = f"rows are sorted by the {label_words} and counted" if counts_rows else "it was given by the label"
     words = (
         f"looks like an identifier, and its order tells the {label_words} (skill {prediction.skill:.0%}, at least "
-        f"{prediction.lowest_skill:.0%}): rows are sorted by it, do not let a model see this column"
+        f"{prediction.lowest_skill:.0%}): {cause}; do not let a model see this column"
     )
     evidence = {"column_kind": "id", "told_by": "order", "skill": prediction.skill, "rows": len(label.values),
-                "lowest_skill": prediction.lowest_skill}  # fmt: skip
+                "lowest_skill": prediction.lowest_skill, "counts_rows": counts_rows}  # fmt: skip
     claim = f"order\0{label.name}"
     yield column_finding(
-        "label_leak", Severity.HIGH, prediction.skill, table.columns[place].name, words, evidence, claim
-    )
+        "label_leak", Severity.MEDIUM if counts_rows else Severity.HIGH, prediction.skill,
+        table.columns[place].name, words, evidence, claim,
+    )  # fmt: skip

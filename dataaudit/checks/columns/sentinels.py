@@ -14,6 +14,8 @@ from .table import Table, column_finding, in_words
 
 CODES = re.compile(r"-1|0|-?(7+|8+|9+)(\.(7+|8+|9+))?|-?32768|-?2147483648|2147483647|32767")
 """Numbers that people and programs write where there is no value."""
+INNER = (7, 8)
+"""Codes only beside one further out, as "don't know" is beside "refused"; alone they are numbers like others."""
 MIN_ROWS, MIN_VALUES = 30, 3
 """Fewest rows and different numbers beside the code."""
 FARTHEST = 3.5
@@ -103,6 +105,8 @@ def _candidates(numbers: NDArray[np.float64]) -> Iterator[Sentinel]:
         n_codes = 0
         while n_codes < min(MOST_CODES, len(inwards)) and CODES.fullmatch(in_words(different[inwards[n_codes]])):
             n_codes += 1
+        if n_codes == 1 and different[inwards[0]] in INNER:
+            continue
         for count in range(n_codes, 0, -1):
             codes, others = inwards[:count], inwards[count:][::-side]
             sentinels = list(_beyond(different[codes], counts[codes], different[others], counts[others], side))
@@ -126,5 +130,6 @@ def _beyond(
         return
     for number, count in zip(codes.tolist(), code_counts.tolist(), strict=True):
         distance = side * (number - median) / deviation
-        if distance >= FARTHEST and count >= MIN_COUNT:
+        of_most = number == 0 and count > counts.sum()  # what most have none of is counted, not missing
+        if distance >= FARTHEST and count >= MIN_COUNT and not of_most:
             yield Sentinel(number, count, float(counts.sum() * t.sf(distance, TAIL_FREEDOM)), nearest)

@@ -9,8 +9,9 @@ What is not read is not audited: a model trained on the rest differs from the on
 
 ## How it is checked
 Every file is decoded in full and every row is read; classes are counted in each split. More than five samples of a
-split that are unreadable for the same reason are one finding. What was left out is counted by reason; a few files that
-hold no data, such as a README, are no finding.
+split that are unreadable for the same reason are one finding. What was left out is counted by reason; files of other
+kinds, such as a README, are no finding if they are less than 1 % of all. Of a
+set that is too large a sample is audited, which is a finding too.
 
 ## What to do
 Repair or remove the files and rows; move stray files into a class folder; complete or drop the class.
@@ -30,8 +31,10 @@ from ...dataset import (
     NO_FILE,
     NO_IMAGE,
     NOT_A_SPLIT,
+    SAMPLED,
     STRAY,
     UNREAD,
+    UNUSED_COLUMNS,
     Dataset,
     UnreadableSample,
 )
@@ -53,6 +56,7 @@ KINDS = {
     "unread_columns": "Columns that can't be read",
     "unread_splits": "Splits that are not read",
     "left_out": "Files left out",
+    "not_audited": "Samples or columns that are not audited",
 }
 LEFT_OUT = (
     ("stray_files", Severity.LOW, STRAY, "files outside class folders, left out"),
@@ -68,11 +72,12 @@ LEFT_OUT = (
     ("hidden_files", Severity.INFO, HIDDEN, "hidden files or folders, left out"),
 )
 """(kind, severity, reason that a format gave for ignoring a path, description) of findings that list several paths."""
+NOT_AUDITED = ((SAMPLED, Severity.LOW), (UNUSED_COLUMNS, Severity.INFO))
 
 MANY = 5
 """Samples of one split, unreadable for one reason, that are separate findings; more are one finding."""
 MOST_LEFT_OUT = 0.01
-"""Most files left out, as a share of all, that are of low severity, or no finding where the reason has no kind."""
+"""Most files left out, as a share of all, that are of low severity, or no finding where their reasons have no kind."""
 
 
 def detect(context: CheckContext) -> Detection:
@@ -103,6 +108,12 @@ def detect(context: CheckContext) -> Detection:
                 )
             )
     findings.extend(_left_out(dataset))
+    findings.extend(
+        Finding("not_audited", severity, (), 1.0, note, fingerprint("not_audited", [], note))
+        for beginning, severity in NOT_AUDITED
+        for note in dataset.layout.notes
+        if note.startswith(beginning)
+    )
     total = len(dataset) + len(dataset.rejected)
     return Detection(tuple(findings), total, total)
 
@@ -116,14 +127,15 @@ def _left_out(dataset: Dataset) -> Iterator[Finding]:
         if paths := paths_by_reason.pop(reason, []):
             is_much = severity == Severity.LOW and len(paths) > MOST_LEFT_OUT * total
             yield _left_out_finding(kind, Severity.MEDIUM if is_much else severity, description, paths)
-    for reason, paths in paths_by_reason.items():
-        if len(paths) > max(MANY, MOST_LEFT_OUT * total):
-            yield _left_out_finding("left_out", Severity.MEDIUM, f"files are left out, {reason}", paths)
+    if sum(map(len, paths_by_reason.values())) > MOST_LEFT_OUT * total:
+        for reason, paths in paths_by_reason.items():
+            severity = Severity.MEDIUM if len(paths) > max(MANY, MOST_LEFT_OUT * total) else Severity.INFO
+            yield _left_out_finding("left_out", severity, f"files are left out, {reason}", paths)
 
 
 def _known_reason(reason: str) -> str:
-    """The reason of `LEFT_OUT` that this one begins with, before a colon and details; else itself."""
-    return next((known for _, _, known, _ in LEFT_OUT if f"{reason}:".startswith(f"{known}:")), reason)
+    """The reason of `LEFT_OUT` that this one begins with, before a colon and details; else what stands before these."""
+    return next((known for _, _, known, _ in LEFT_OUT if f"{reason}:".startswith(f"{known}:")), reason.split(":")[0])
 
 
 def _left_out_finding(kind: str, severity: Severity, description: str, paths: list[str]) -> Finding:

@@ -12,7 +12,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...dataset import NOT_A_SPLIT, Dataset, Edit, IgnoredPath, Layout, ReadOptions, Track, UnreadableSample
+from ...dataset import (
+    NOT_A_SPLIT,
+    UNUSED_COLUMNS,
+    Dataset,
+    Edit,
+    IgnoredPath,
+    Layout,
+    ReadOptions,
+    Track,
+    UnreadableSample,
+)
 from ...errors import DatasetError
 from ..reading.copies import equal_digests
 from ..reading.folders import require_inside
@@ -132,7 +142,7 @@ def _load_images(
     )
     notes.append(f"the target is the column {label!r}; {targets.note}")
     if len(columns) > 1:
-        notes.append(f"columns that are not used: {', '.join(name for name in columns if name != label)}")
+        notes.append(f"{UNUSED_COLUMNS}: {', '.join(name for name in columns if name != label)}")
     origins = [(name, row) for name, table in tables.items() for row in range(len(table))]
     named_splits = [split_of(name) for name, _ in origins]
     stored = {name: table.cast_column(column, datasets.Image(decode=False)) for name, table in tables.items()}

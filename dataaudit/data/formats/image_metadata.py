@@ -14,7 +14,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...dataset import HIDDEN, Dataset, Edit, IgnoredPath, Layout, ReadOptions, Split, Track, UnreadableSample, as_text
+from ...dataset import (
+    HIDDEN,
+    UNUSED_COLUMNS,
+    Dataset,
+    Edit,
+    IgnoredPath,
+    Layout,
+    ReadOptions,
+    Split,
+    Track,
+    UnreadableSample,
+    as_text,
+)
 from ...errors import DatasetError
 from ..images import is_image
 from ..reading.copies import equal_files
@@ -94,7 +106,7 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
     else:
         groups = path_groups(path, ids, reading.group, notes)
     if set(columns) - used:
-        notes.append(f"columns that are not used: {', '.join(sorted(set(columns) - used))}")
+        notes.append(f"{UNUSED_COLUMNS}: {', '.join(sorted(set(columns) - used))}")
     splits, origin = resolve_splits(
         path, named_splits, targets.strata, origin, "images", reading.seed, notes,
         lambda: [equal_files(files)], groups,

@@ -52,7 +52,10 @@ def label_column(columns: Sequence[str], requested: str | None, where: str, type
         near = difflib.get_close_matches(requested, columns, 1)
         hint = f", did you mean {near[0]!r}?" if near else ""
         raise DatasetError(f"{where}: there is no column {requested!r} for the labels{hint}; there are: {listed}")
-    candidates = [name for name in columns if name.lower() in LABEL_NAMES] or list(typed_labels)
+    usual = [name for name in columns if name.lower() in LABEL_NAMES]
+    if {"x", "z"} <= {name.lower() for name in columns}:
+        usual = [name for name in usual if name.lower() != "y"]  # a coordinate, or a width
+    candidates = usual or list(typed_labels)
     if len(candidates) == 1:
         return candidates[0]
     if candidates:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dataset import DRAWN, SPLITS, Groups, ReadOptions, Split
+from ...dataset import DRAWN, SAMPLED, SPLITS, Groups, ReadOptions, Split
 from ...errors import DatasetError
 from .drawing import draw_test_fifth
 
@@ -61,7 +61,7 @@ def sample_rows(
         rows = np.flatnonzero((splits == split) & (strata >= 0))
         limit = reading.max_rows if split == "train" else max(1, reading.max_rows // 5)
         if len(rows) > limit:
-            notes.append(f"sampled {limit:,} of {len(rows):,} {IN_WORDS[split]} {unit}, seed {reading.seed}")
+            notes.append(f"{SAMPLED} {limit:,} of {len(rows):,} {IN_WORDS[split]} {unit}, seed {reading.seed}")
             rows = rows[_stratified_sample(strata[rows], limit, reading.seed)]
         sampled.append(rows)
     return np.sort(np.concatenate(sampled)).astype(np.int64)

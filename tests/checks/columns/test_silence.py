@@ -27,6 +27,9 @@ HONEST: dict[str, Callable[[Generator], NDArray[np.float64]]] = {
     "ages": lambda rng: rng.normal(40, 12, N).clip(16, 90).round(),
     "grades": lambda rng: rng.integers(1, 6, N),
     "years": lambda rng: rng.integers(1990, 2021, N),
+    "cylinders": lambda rng: rng.choice([3, 4, 5, 6, 8], N, p=[0.01, 0.5, 0.02, 0.2, 0.27]),
+    "siblings": lambda rng: rng.choice([0, 1, 2, 3, 4, 5, 8], N, p=[0.65, 0.22, 0.04, 0.03, 0.03, 0.02, 0.01]),
+    "messages of those who subscribe": lambda rng: np.where(rng.random(N) < 0.73, 0, rng.normal(29, 7, N).round()),
     "changes": lambda rng: rng.normal(0, 3, N).round(),
 }
 

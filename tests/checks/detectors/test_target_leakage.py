@@ -115,6 +115,18 @@ def test_an_identifier_in_the_order_of_labels_is_grave_and_another_is_not() -> N
     assert leakage(with_column(dataset, np.random.default_rng(0).permutation(len(dataset)))).findings == ()
 
 
+def test_an_identifier_that_counts_the_rows_of_a_sorted_file_says_no_more_than_that() -> None:
+    flowers = datasets.load_iris(as_frame=True)
+    rows = np.random.default_rng(0).permutation(150)
+    split = np.r_[np.sort(rows[:120]), rows[120:]]  # training rows in the file's order, which is the labels'
+    dataset = dataset_of(
+        flowers.data.iloc[split].reset_index(drop=True), flowers.target.to_numpy()[split], 120, "table"
+    )
+    (finding,) = leakage(with_column(dataset, split + 1, "Id")).findings
+    assert (finding.kind, finding.severity) == ("label_leak", Severity.MEDIUM)
+    assert "rows are sorted by the label and counted" in finding.message
+
+
 def gone(dataset: Dataset, rows: NDArray[np.bool_]) -> Dataset:
     rng = np.random.default_rng(0)
     return with_column(dataset, np.where(rows, np.nan, rng.normal(size=len(dataset))))

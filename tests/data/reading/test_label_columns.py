@@ -58,3 +58,14 @@ def test_the_task_is_said_on_the_command_line_or_in_the_folder(tmp_path: Path) -
         recognised(tmp_path)
     with pytest.raises(InputError, match="--task ranking: expected classification, regression or multilabel"):
         AuditConfig(tmp_path, task="ranking")  # type: ignore[arg-type]
+
+
+def test_y_beside_x_and_z_is_no_label(tmp_path: Path) -> None:
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 3)), columns=["x", "y", "z"])
+    frame.to_csv(tmp_path / "points.csv", index=False)
+    with pytest.raises(DatasetError, match="expected a column called label"):
+        recognised(tmp_path / "points.csv")
+    frame.assign(label=["no", "yes"] * 20).to_csv(tmp_path / "points.csv", index=False)
+    assert recognised(tmp_path / "points.csv").class_names == ("no", "yes")
+    frame.drop(columns="z").to_csv(tmp_path / "points.csv", index=False)
+    assert recognised(tmp_path / "points.csv").task == "regression"

@@ -36,6 +36,9 @@ NORMAL = np.clip(np.round(RNG.normal(50, 12, 400)), 1, 100).astype(int)
         (NORMAL, "y", "regression"),
         (NORMAL, "age", "regression"),
         (np.arange(320), "class", "regression"),
+        (RNG.integers(0, 40, 2000), "y", "classification"),  # each fifty times, from 0 without a gap
+        (np.round(RNG.normal(0, 8, 2000)), "delay", "regression"),  # as often, with both signs
+        (RNG.integers(1, 60, 3000) * 500_000, "value", "regression"),
         (np.resize([1, 2, 3, 4, 5], 300), "stars", "regression"),
         (np.resize([1, 2, 3, 4, 5], 300), "label", "classification"),
         (np.resize([0, 1], 300), "score", "classification"),
