@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Any
 from .versions import VERSION as __version__
 
 if TYPE_CHECKING:
-    from .api import attribute
+    from .api import attribute, audit
     from .attribution.attribution import Attribution
     from .attribution.perturbations import perturbation
     from .attribution.problem import Runs
 
-__all__ = ["Attribution", "Runs", "__version__", "attribute", "perturbation"]
+__all__ = ["Attribution", "Runs", "__version__", "attribute", "audit", "perturbation"]
 
 HOMES = {
     "Attribution": "attribution.attribution",
     "Runs": "attribution.problem",
     "attribute": "api",
+    "audit": "api",
     "perturbation": "attribution.perturbations",
 }
 

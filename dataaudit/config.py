@@ -3,6 +3,7 @@
 import difflib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from joblib import cpu_count
 
@@ -33,13 +34,14 @@ class AuditConfig:
     task       what the targets are, where their values don't tell: "classification", "regression" or "multilabel"
     checks     names of those to be made; all where there are none
     skip       names of those to be left out
-    pred_probs file of out-of-sample class probabilities, see `data.given`
-    features   file of features, see `data.given`
+    pred_probs file, or array, of out-of-sample class probabilities, see `data.given`
+    features   file, or array, of features, see `data.given`
     group      column, or pattern of paths, that says which samples belong together
     learner    what is trained, see `learner_spec.learner_of`; the modality's own by default
     rows       training rows audited at most; of more, a sample is drawn
     header     whether the first row of a table in text names its columns; None where its cells tell
     encoding   of text; None where its bytes tell
+    data       what is audited in place of files at `path`, see `data.in_memory`
     checkpoints   trained models of the learner, which are attributed in place of models trained here
     retrain       whether checks may train models beside the checkpoints
     any_code      whether checkpoints may hold more than weights, which runs code
@@ -70,11 +72,12 @@ class AuditConfig:
     group: str | None = None
     checks: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
-    pred_probs: Path | None = None
-    features: Path | None = None
+    pred_probs: Any = None
+    features: Any = None
+    data: Any = None
 
     def __post_init__(self) -> None:
-        if not self.path.exists():
+        if self.data is None and not self.path.exists():
             raise InputError(f"{self.path}: no such file or directory")
         if self.runs < MIN_RUNS:
             raise InputError(
@@ -104,7 +107,7 @@ class AuditConfig:
         if not set(self.checks or known) - set(self.skip):
             raise InputError("--skip: every check that --checks asks for is left out; name fewer")
         for option, file in (("--pred-probs", self.pred_probs), ("--features", self.features)):
-            if file is not None and not file.is_file():
+            if isinstance(file, Path) and not file.is_file():
                 raise InputError(f"{option} {file}: no such file")
         if self.baseline is not None and not self.baseline.is_file():
             raise InputError(f"--baseline {self.baseline}: no such file; `dataaudit baseline` records one")

@@ -21,14 +21,16 @@ ROOMS: dict[str, str] = {
     "result progress": "",
     "verdict": "audit_file baseline decisions diff gate policy settings",
     "config": "",
-    "data": "given loading images features/* reading/frames reading/layout_file reading/line_numbers reading/pictures",
+    "data": "given in_memory loading images features/* reading/frames reading/layout_file reading/line_numbers "
+    "reading/pictures",
     "training": "learning objectives pool training retraining estimate models/learner_spec models/rehearsal",
     "attribution": "attribution problem own_models scoring trust heat_maps perturbations",
     "checks": "detection stages proof planting/labels",
-    "reporting": "description exhibits output page plots sanitizing terminal",
+    "reporting": "notebook description exhibits output page plots sanitizing terminal",
     "evaluation": "evaluate report",
     "comparison": "compare pools report transforms",
-    "pipeline api": "",
+    "pipeline": "",
+    "api": "",
     "cleaning": "apply",
     "commands": "*",
     "cli": "",
@@ -46,7 +48,7 @@ HEAVY = {
     "jinja2": {"reporting/page"},
     "matplotlib": {"reporting/plots"},
     "click": {"commands", "cli"},
-    "rich": {"commands", "progress"},
+    "rich": {"api", "commands", "progress"},
 }
 """Libraries, and the rooms or files that may import them."""
 FILES = sorted(PACKAGE.rglob("*.py"))

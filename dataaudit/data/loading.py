@@ -9,6 +9,7 @@ from ..config import AuditConfig
 from ..dataset import Dataset, ReadOptions, Track
 from ..errors import DatasetError
 from .given import with_features, with_pred_probs
+from .in_memory import read_in_memory
 from .reading.folders import LAYOUT_FILE, endings
 from .reading.groups import require_several_groups
 from .reading.layout_file import read_layout
@@ -23,7 +24,10 @@ CONVERT = {
 
 def load(config: AuditConfig, track: Track) -> Dataset:
     """Read the dataset that is to be audited, and what the user brings beside it; see `read_dataset` and `given`."""
-    dataset = read_dataset(config.path, config.read_options, track)
+    if config.data is not None:
+        dataset = read_in_memory(config.data, config.read_options, track)
+    else:
+        dataset = read_dataset(config.path, config.read_options, track)
     if config.features is not None:
         dataset = with_features(dataset, config.features, "--features")
     if config.pred_probs is not None:

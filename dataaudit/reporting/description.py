@@ -1,6 +1,7 @@
 """What was audited, by which learner and with which command: the parts of an Audit that no check makes."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,8 +62,8 @@ def reproduction(config: AuditConfig, versions: Mapping[str, str], device: str) 
     ]  # fmt: skip
     options += [
         ("--checks", ",".join(config.checks) or None), ("--skip", ",".join(config.skip) or None),
-        ("--pred-probs", as_text(str(config.pred_probs)) if config.pred_probs else None),
-        ("--features", as_text(str(config.features)) if config.features else None),
+        ("--pred-probs", _place(config.pred_probs)),
+        ("--features", _place(config.features)),
     ]  # fmt: skip
     chosen = [part for name, value in options if value is not None for part in (name, value)]
     chosen += {None: [], True: ["--header"], False: ["--no-header"]}[config.header]
@@ -76,6 +77,11 @@ def reproduction(config: AuditConfig, versions: Mapping[str, str], device: str) 
         "versions": dict(versions),
         "device": device,
     }  # fmt: skip
+
+
+def _place(given: Any) -> str | None:
+    """A file's path; what was given in memory has none."""
+    return as_text(str(given)) if isinstance(given, str | Path) else None if given is None else "(in memory)"
 
 
 def _policy_flags(config: AuditConfig) -> Iterator[str]:

@@ -53,6 +53,13 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
     Raises DatasetError if the library is not there, or the folder can't be read.
     """
     tables, ignored = _load_tables(path)
+    return dataset_of(path, tables, reading, track, ignored)
+
+
+def dataset_of(
+    path: Path, tables: Mapping[str, Any], reading: ReadOptions, track: Track, ignored: Sequence[IgnoredPath] = ()
+) -> Dataset:
+    """`load` for splits by name with the same features; their dataset is called `path`."""
     features = next(iter(tables.values())).features
     pictures = [name for name, feature in features.items() if type(feature).__name__ == "Image"]
     labels = [name for name, feature in features.items() if type(_inner(feature)).__name__ == "ClassLabel"]
@@ -129,7 +136,7 @@ def _load_images(
     column: str,
     labels: list[str],
     reading: ReadOptions,
-    ignored: list[IgnoredPath],
+    ignored: Sequence[IgnoredPath],
     track: Track,
 ) -> Dataset:
     import datasets

@@ -81,7 +81,7 @@ def test_selection_and_confirmation_share_no_sample(spoilt: Dataset, tmp_path: P
     before = harmful.detect(context).columns["harm"]
     zeroed = LeaveOneOut(spoilt, learner)
     zeroed._scores[:, ~selecting] = 99
-    np.testing.assert_array_equal(harmful.detect(replace(context, attribution=zeroed)).columns["harm"], before)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(harmful.detect(replace(context, scores=zeroed)).columns["harm"], before)  # type: ignore[arg-type]
 
 
 def test_too_few_held_out_samples_are_said_to_be_too_few(make_dataset: MakeDataset, tmp_path: Path) -> None:

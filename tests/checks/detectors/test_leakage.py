@@ -178,7 +178,7 @@ def test_validation_samples_are_looked_for_in_training_and_test_without_influenc
     splits[80:120] = "val"
     copies = {90: altered(clean.inputs[5], "blur"), 100: altered(clean.inputs[N_TRAIN + 9], "mirror")}
     planted = replace(plant(clean, copies), splits=splits)
-    detection = leakage.detect(replace(context_of(planted), attribution=NoInfluence(80)))
+    detection = leakage.detect(replace(context_of(planted), scores=NoInfluence(80)))
     pairs = {found_pair(finding): finding for finding in detection.findings}
     assert set(pairs) == {(clean.ids[90], clean.ids[5]), (clean.ids[100], clean.ids[N_TRAIN + 9])}
     between = pairs[clean.ids[100], clean.ids[N_TRAIN + 9]]

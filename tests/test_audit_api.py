@@ -1,0 +1,215 @@
+"""`dataaudit.audit`: the same audit from a path, a frame, arrays; with predictions and features of the user's own."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import dataaudit
+from dataaudit.commands.run import run
+from dataaudit.config import AuditConfig
+from dataaudit.data.given import with_features, with_pred_probs
+from dataaudit.data.in_memory import read_in_memory
+from dataaudit.dataset import Dataset, ReadOptions, silent
+from dataaudit.errors import DataAuditError, InputError
+
+CONTENT = "duplicates,leakage,columns,integrity"
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def frames(n: int = 150) -> dict[str, pd.DataFrame]:
+    """Two splits of three classes, well apart; the first test row is a training row."""
+    rng = np.random.default_rng(0)
+    made = {}
+    for split, rows in (("train", n), ("test", n // 2)):
+        classes = rng.integers(3, size=rows)
+        values = rng.normal(size=(rows, 4)) + 4 * np.eye(3, 4)[classes]
+        made[split] = pd.DataFrame(values, columns=list("abcd")).assign(species=np.array(["x", "y", "z"])[classes])
+    made["test"].iloc[0] = made["train"].iloc[3]
+    return made
+
+
+def probabilities(splits: dict[str, pd.DataFrame], wrong: int = 0, trust: float = 0.9) -> dict[str, Any]:
+    """Of a model that is right but for the first samples of each split."""
+    given = {}
+    for split, frame in splits.items():
+        classes = frame["species"].map({"x": 0, "y": 1, "z": 2}).to_numpy().copy()
+        classes[:wrong] = (classes[:wrong] + 1) % 3
+        given[split] = np.where(np.eye(3, dtype=bool)[classes], trust, (1 - trust) / 2)
+    return given
+
+
+def data_of(splits: dict[str, pd.DataFrame] | None = None) -> Dataset:
+    return read_in_memory(splits or frames(), ReadOptions(label="species"), silent)
+
+
+def test_path_and_frames_give_the_same_findings(here: Path) -> None:
+    folder = here / "plants"
+    folder.mkdir()
+    for split, frame in frames().items():
+        frame.to_csv(folder / f"{split}.csv", index=False)
+    of_path = dataaudit.audit(folder, label="species", checks=CONTENT)
+    of_frames = dataaudit.audit(frames(), label="species", checks=CONTENT.split(","))
+    assert [f.kind for f in of_path.audit.findings] == [f.kind for f in of_frames.audit.findings]
+    assert of_path.findings["fingerprint"].tolist() == of_frames.findings["fingerprint"].tolist()
+    assert of_frames.findings.loc[0, "sample_ids"] == ["test#0", "train#3"]
+    assert of_frames.folder.name.startswith("data-audit-")
+    assert (of_frames.folder / "report.html").is_file()
+    assert not (of_frames.folder / "pool").exists()
+
+
+def test_arrays_and_torch_datasets_are_read_alike() -> None:
+    import torch
+    from torch.utils.data import TensorDataset
+
+    splits = {split: (f.drop(columns="species").to_numpy(np.float32), f["species"].factorize(sort=True)[0])
+              for split, f in frames().items()}  # fmt: skip
+    torch_sets = {split: TensorDataset(torch.tensor(x), torch.tensor(y)) for split, (x, y) in splits.items()}
+    one, other = (read_in_memory(data, ReadOptions(), silent) for data in (splits, torch_sets))
+    assert one.ids == other.ids
+    assert one.contents == other.contents
+    np.testing.assert_array_equal(one.targets, other.targets)
+    assert one.sizes() == {"train": 150, "test": 75}
+
+
+def test_a_lone_pair_of_texts_and_labels_is_a_text_dataset() -> None:
+    texts = [
+        f"{'good great fine' if i % 2 else 'bad awful poor'} number {i} of all the things I saw" for i in range(80)
+    ]
+    dataset = read_in_memory((texts, ["pos" if i % 2 else "neg" for i in range(80)]), ReadOptions(), silent)
+    assert dataset.modality == "text"
+    assert set(dataset.class_names) == {"neg", "pos"}
+
+
+def test_given_probabilities_find_label_errors_without_training() -> None:
+    splits = frames()
+    result = dataaudit.audit(
+        splits, label="species", pred_probs=probabilities(splits, wrong=4, trust=0.97), skip="drift"
+    )
+    wrong = {id for ids in result.findings.query("kind == 'mislabeled'")["sample_ids"] for id in ids}
+    assert {f"train#{i}" for i in range(4)} <= wrong | {"train#3", "test#0"}
+    assert not (result.folder / "pool").exists()
+    status = {check.name: check.status for check in result.audit.checks}
+    assert status["brittle"] == status["harmful"] == status["drift"] == "not asked"
+    assert result.verdict.status != "INCOMPLETE"
+    assert {"label_quality", "suggested_label", "predicted"} <= set(result.samples.columns)
+
+
+def test_given_features_are_what_the_learner_is_linear_in() -> None:
+    splits = frames()
+    features = {split: np.eye(3)[f["species"].factorize(sort=True)[0]] for split, f in splits.items()}
+    result = dataaudit.audit(splits, label="species", features=features, runs=8, verify=0, brittle=0, jobs=1)
+    assert result.audit.learner["recipe"]["learner"] == "linear"
+    assert result.audit.learner["performance"]["mean"] == 1.0
+
+
+def test_a_notebook_shows_verdict_and_findings_escaped() -> None:
+    splits = frames()
+    splits["train"]["<script>"] = 7
+    splits["test"]["<script>"] = 7
+    shown = dataaudit.audit(splits, label="species", checks=CONTENT)._repr_html_()
+    assert "<script>" not in shown
+    assert "report.html" in shown
+    assert "Constant" in shown or "constant" in shown
+
+
+def test_every_option_of_the_command_is_a_keyword() -> None:
+    keywords = {field.name for field in fields(AuditConfig)} | set(dataaudit.audit.__kwdefaults__)
+    renamed = {"config_path": "config", "dataset": "data"}
+    names = {renamed.get(str(parameter.name), str(parameter.name)) for parameter in run.params} - {"dry_run"}
+    assert names <= keywords
+
+
+MISUSES: list[tuple[Callable[[], Any], str]] = [
+    (lambda: dataaudit.audit(3), "expected a path, a DataFrame"),
+    (lambda: dataaudit.audit({}), "an empty mapping"),
+    (lambda: dataaudit.audit({"left": frames()["train"]}), "expected splits called train"),
+    (lambda: dataaudit.audit("nowhere"), "no such file"),
+    (lambda: dataaudit.audit(frames(), label="genus"), "genus"),
+    (lambda: dataaudit.audit(frames(), lable="species"), "did you mean 'label'"),
+    (lambda: dataaudit.audit(frames(), label="species", checks="leaks"), "there is no such check"),
+    (lambda: dataaudit.audit(frames(), label="species", checks="drift", skip="drift"), "left out"),
+    (lambda: dataaudit.audit(frames(), label="species", runs=2), "expected at least 8"),
+    (lambda: dataaudit.audit((np.zeros((9, 2)), np.zeros(8))), "as many rows"),
+    (lambda: dataaudit.audit((pd.DataFrame({"a": [1.0]}), [1, 2])), "as many labels as rows"),
+    (lambda: with_features(data_of(), np.zeros((9, 2))), "expected 225 rows"),
+    (lambda: with_features(data_of(), np.zeros(225)), "two axes"),
+    (lambda: with_features(data_of(), np.full((225, 2), np.nan)), r"row 0 \(train#0\), column 0.*nan"),
+    (lambda: with_features(data_of(), np.full((225, 2), "a")), "expected numbers"),
+    (lambda: with_features(data_of(), "emb.pkl"), "ends in .npy"),
+    (lambda: with_features(data_of(), "emb.npy"), "not readable"),
+    (lambda: with_features(data_of(), {"train": np.zeros((150, 2))}), "no row for 75 of 225 samples"),
+    (lambda: with_features(data_of(), {"train": np.zeros((150, 2)), "test": np.zeros((75, 3))}), "as many columns"),
+    (lambda: with_features(data_of(), pd.DataFrame({"id": ["train#0", "train#0"], "a": 1.0})), "more than one row"),
+    (lambda: with_features(data_of(), pd.DataFrame({"a": ["x"] * 225})), "found words in 'a'"),
+    (lambda: with_pred_probs(data_of(), np.full((225, 2), 0.5)), "a column for each of the 3 classes"),
+    (lambda: with_pred_probs(data_of(), np.full((225, 3), 0.5)), "sums to 1, found 1.5"),
+    (lambda: with_pred_probs(data_of(), np.full((225, 3), -1.0)), "from 0 to 1, found -1"),
+    (lambda: with_pred_probs(data_of(), pd.DataFrame(np.full((225, 3), 1 / 3), columns=["x", "y", "w"])), "'w' is no"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("misuse", "message"), MISUSES)
+def test_misuse_is_a_clear_error(misuse: Callable[[], Any], message: str) -> None:
+    with pytest.raises(DataAuditError, match=message):
+        misuse()
+
+
+def test_columns_named_like_classes_may_come_in_any_order() -> None:
+    dataset = data_of()
+    in_order = np.concatenate(list(probabilities(frames()).values()))
+    shuffled = pd.DataFrame(in_order, columns=["x", "y", "z"])[["z", "x", "y"]]
+    np.testing.assert_allclose(with_pred_probs(dataset, shuffled).pred_probs, in_order)
+
+
+@pytest.mark.parametrize("ending", ["npy", "npz", "csv", "parquet"])
+def test_files_of_every_format_are_read_keyed_or_in_order(here: Path, ending: str) -> None:
+    dataset, values = data_of(), np.random.default_rng(1).normal(size=(225, 5)).astype(np.float32)
+    shuffle = np.random.default_rng(2).permutation(225)
+    ids = [f"train#{i}" for i in range(150)] + [f"test#{i}" for i in range(75)]
+    path = here / f"emb.{ending}"
+    frame = pd.DataFrame(values[shuffle], columns=list("abcde")).assign(id=np.array(ids)[shuffle])
+    if ending == "npy":
+        np.save(path, values)
+    elif ending == "npz":
+        np.savez(path, features=values[shuffle], ids=np.array(ids)[shuffle])
+    elif ending == "csv":
+        frame.to_csv(path, index=False)
+    else:
+        frame.to_parquet(path)
+    np.testing.assert_allclose(with_features(dataset, path).features, values, rtol=1e-6)
+
+
+def test_rows_without_a_label_still_count_in_the_order() -> None:
+    splits = frames()
+    splits["train"].loc[10, "species"] = None
+    values = np.arange(225.0)[:, None]
+    features = with_features(data_of(splits), values).features
+    assert features is not None
+    assert features[:, 0].tolist() == [i for i in range(225) if i != 10]
+
+
+def test_probabilities_that_saw_the_labels_are_noted() -> None:
+    splits, rng = frames(600), np.random.default_rng(0)
+    given = probabilities(splits)
+    given["test"] = given["test"][rng.permutation(len(given["test"]))]
+    notes = with_pred_probs(data_of(splits), given).layout.notes
+    assert any("suspiciously well" in note for note in notes)
+    honest = with_pred_probs(data_of(splits), probabilities(splits)).layout.notes
+    assert not any("suspiciously" in note for note in honest)
+
+
+def test_probabilities_are_of_classes() -> None:
+    frame = pd.DataFrame({"a": np.linspace(0, 1, 80), "y": np.linspace(0, 1, 80) ** 2 + 0.123})
+    dataset = read_in_memory(frame, ReadOptions(label="y"), silent)
+    with pytest.raises(InputError, match="targets here are numbers"):
+        with_pred_probs(dataset, np.full((80, 2), 0.5))
