@@ -99,6 +99,12 @@ def working_size(sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
     return edge, edge
 
 
+def common_depth(paths: Sequence[Path]) -> int | None:
+    """Bits that the 16-bit images among these use, None if there are none; see `decode`."""
+    deep = [path for path in paths if (head := header(path)) is not None and is_deep(head[1])]
+    return max(map(depth_of, deep), default=0) or None
+
+
 def _depth(files: Sequence[ImageFile], notes: list[str], track: Track) -> int | None:
     """Bits that the 16-bit images of the dataset use, one for all, so that the same value is the same grey."""
     depth = max(_in_threads(depth_of, files, track, "reading image depths"))

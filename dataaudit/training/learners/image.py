@@ -3,6 +3,8 @@
 Convolution, batch norm, ReLU and pooling, three or four times, then average pooling to 3 x 3 and a linear layer. Small
 on purpose: an audit trains it dozens of times.
 Its short training reaches 92 % on full Fashion-MNIST (see benchmarks/).
+
+With `features`, a linear model on what a pretrained net says of each image instead.
 """
 
 from collections.abc import Sequence
@@ -16,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...dataset import Dataset
+from ..models.feature_learner import FeatureLearner
 from ..models.module_learner import ModuleLearner, adapt_outputs, ending, n_outputs
 
 
@@ -119,3 +122,5 @@ def network(channels: int, edge: int, outputs: int, end: Sequence[nn.Module] = (
 
 
 LEARNER = ImageLearner
+VARIANTS = {"features": FeatureLearner}
+"""Learners in its place where an option of this name is given."""

@@ -53,7 +53,9 @@ def learner_of(spec: str | None, modality: str) -> LearningAlgorithm:
 
 
 def _built_in(name: str, options: Mapping[str, str]) -> LearningAlgorithm:
-    kind = plugins.get("learners", name).LEARNER
+    plugin = plugins.get("learners", name)
+    variants = getattr(plugin, "VARIANTS", {})
+    kind = next((variants[option] for option in options if option in variants), plugin.LEARNER)
     learner: LearningAlgorithm = kind(**_typed(name, kind, options))
     return learner
 

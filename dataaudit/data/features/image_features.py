@@ -1,0 +1,115 @@
+"""Features of images by a pretrained net, computed once for each picture and kept on disk.
+
+Pictures are read from their files at the net's own resolution, not from the small ones that a net is trained on here.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from joblib import Parallel, cpu_count, delayed
+from numpy.typing import NDArray
+from PIL import Image
+
+from ...dataset import Dataset, Track, silent
+from ...errors import DatasetError
+from ...files import rebuilding
+from ..images import decode
+from ..reading.pictures import common_depth
+from .vision_models import VisionModel, vision_model
+
+BATCH = 16
+PART = 2048
+"""Pictures whose features are kept in one file: what an interruption costs at most."""
+
+
+def image_features(
+    dataset: Dataset, source: str, store: Path | None = None, track: Track = silent
+) -> NDArray[np.float32]:
+    """(n, d) features by the net that `source` names, see `vision_model`; computed once for a dataset.
+
+    Every feature is centred and divided by its deviation on the training rows and by the root of d, so that a usual row
+    has length one. `store` is a folder for what was computed, by content of the picture; without one it is kept in
+    memory alone.
+
+    Raises DatasetError for a dataset of another modality, InputError if the net can't be read.
+    """
+    if dataset.modality != "image":
+        raise DatasetError(f"{dataset.root}: expected images, found a dataset of the modality {dataset.modality!r}")
+    return dataset.derive(f"image features {source}", lambda: _standardised(dataset, source, store, track))
+
+
+def _standardised(dataset: Dataset, source: str, store: Path | None, track: Track) -> NDArray[np.float32]:
+    raw = _raw(dataset, vision_model(source), store, track)
+    train = raw[dataset.rows("train")].astype(np.float32)
+    mean, deviation = train.mean(0), train.std(0)
+    scale = np.sqrt(np.float32(raw.shape[1])) * np.where(deviation > 1e-6, deviation, np.inf)
+    return np.asarray((raw - mean) / scale, np.float32)
+
+
+def _raw(dataset: Dataset, model: VisionModel, store: Path | None, track: Track) -> NDArray[np.float16]:
+    """(n, d) features as the net gives them; equal content is computed once."""
+    # The same content is another picture to the net where only the small form of it is at hand.
+    form = "" if dataset.sources else "-of-" + "x".join(map(str, dataset.pixels.shape[1:]))
+    folder = None if store is None else store / f"{model.name}-{model.edge}{form}"
+    known = {} if folder is None else _stored(folder)
+    keys = [hashlib.sha256(content.encode()).hexdigest() for content in dataset.contents]
+    missing = {key: row for row, key in enumerate(keys) if key not in known}
+    batches = _batches(dataset, list(missing.values()), model.edge)
+    encoded = track(map(partial(_encoded, model), batches), "features of images", -(-len(missing) // BATCH))
+    while new_keys := list(itertools.islice((key for key in missing if key not in known), PART)):
+        features = np.concatenate(list(itertools.islice(encoded, PART // BATCH)))
+        known |= zip(new_keys, features if folder is None else _keep(folder, new_keys, features), strict=True)
+    return np.stack([known[key] for key in keys])
+
+
+def _encoded(model: VisionModel, pixels: NDArray[np.uint8]) -> NDArray[np.float16]:
+    batch = torch.from_numpy(pixels).permute(0, 3, 1, 2).float()  # the memory of channels_last, as it was read
+    with torch.inference_mode():
+        features: NDArray[np.float16] = model.encode(batch).half().numpy()
+    return features
+
+
+def _stored(folder: Path) -> dict[str, NDArray[np.float16]]:
+    """Features by content, mapped into memory."""
+    known: dict[str, NDArray[np.float16]] = {}
+    for file in sorted(folder.glob("*.npy")):
+        part = np.load(file, mmap_mode="r")
+        known |= zip(part["key"].astype(str).tolist(), np.asarray(part["features"]), strict=True)
+    return known
+
+
+def _keep(folder: Path, keys: Sequence[str], features: NDArray[np.float16]) -> NDArray[np.float16]:
+    """Write a part, and map it into memory."""
+    part = np.empty(len(keys), [("key", "S64"), ("features", "f2", features.shape[1:])])
+    part["key"], part["features"] = keys, features
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{keys[0][:32]}.npy"  # no other part has its first picture
+    with rebuilding(path) as new:
+        np.save(new, part)
+    return np.asarray(np.load(path, mmap_mode="r")["features"])
+
+
+def _batches(dataset: Dataset, rows: Sequence[int], edge: int) -> Iterator[NDArray[np.uint8]]:
+    """(BATCH, edge, edge, 3) RGB pictures of these rows, squeezed to the edge; decoded in threads."""
+    depth = common_depth(dataset.sources)
+
+    def read(row: int) -> NDArray[np.uint8]:
+        if dataset.sources:
+            pixels = decode(dataset.sources[row], depth, at_least=edge).pixels
+        else:
+            pixels = np.ascontiguousarray(dataset.pixels[row].transpose(1, 2, 0))
+            pixels = pixels[..., 0] if pixels.shape[2] == 1 else pixels
+        picture = Image.fromarray(pixels).convert("RGB")
+        return np.asarray(picture.resize((edge, edge), Image.Resampling.BILINEAR))
+
+    for start in range(0, len(rows), PART):  # threads run ahead of the net, but not by more than a part
+        pictures = Parallel(cpu_count(), prefer="threads", return_as="generator")(
+            delayed(read)(row) for row in rows[start : start + PART]
+        )
+        while batch := list(itertools.islice(pictures, BATCH)):
+            yield np.stack(batch)
