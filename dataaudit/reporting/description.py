@@ -105,7 +105,7 @@ def sample_rows(
     for finding in findings:
         for id in finding.sample_ids:
             findings_of.setdefault(id, []).append(finding.id)
-    predicted = pool.predictions if len(pool) else None
+    predicted = pool.predictions if len(pool) or dataset.pred_probs is not None else None
     rows: list[tuple[str, int | UnreadableSample]] = [(id, row) for row, id in enumerate(dataset.ids)]
     rows += [(sample.id, sample) for sample in dataset.rejected]
     for id, at in sorted(rows, key=lambda item: item[0]):
