@@ -19,7 +19,6 @@ from .attribution.own_models import Labelled, configured_backend, custom_objecti
 from .attribution.problem import Runs
 from .config import AuditConfig
 from .data.in_memory import ROOT
-from .data.loading import load
 from .dataset import Dataset, silent
 from .errors import InputError
 from .progress import terminal_track
@@ -29,6 +28,7 @@ from .training.pool import Pool
 from .verdict.settings import read_settings
 
 PATHS = {"baseline", "pred_probs", "features"}
+"""Options that name files."""
 
 
 def attribute(
@@ -113,6 +113,7 @@ def audit(
     for name in PATHS & given.keys():
         if isinstance(given[name], str):
             given[name] = Path(given[name])
+    given["checkpoints"] = tuple(map(Path, given.get("checkpoints", ())))
     if no_samples:
         given["samples"] = False
     choices = AuditConfig(
@@ -120,7 +121,7 @@ def audit(
         data=data if in_memory else None, **{**settings.options, **given},
     )  # fmt: skip
     track = terminal_track(Console(stderr=True))
-    dataset = load(choices, track)
+    dataset, _ = pipeline.prepare(choices, track)
     if in_memory and choices.output is None:
         choices = replace(choices, output=Path(f"data-audit-{dataset.fingerprint[:8]}"))
     return AuditResult(pipeline.run(choices, dataset, track), choices.directory)

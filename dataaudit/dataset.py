@@ -274,9 +274,6 @@ class Dataset:
             digest.update(f"{id}\0{split}\0{target}\0{content}\n".encode())
         if self.groups is not None:
             digest.update(self.groups.codes.tobytes())
-        for given in (self.features, self.pred_probs):
-            if given is not None:
-                digest.update(f"{given.shape}".encode() + np.ascontiguousarray(given).tobytes())
         return digest.hexdigest()
 
 

@@ -21,6 +21,7 @@ from .checks import stages
 from .checks.detection import CheckContext, explanation
 from .checks.stages import CheckState
 from .config import AuditConfig
+from .data.loading import load
 from .data.reading.line_numbers import line_numbers
 from .dataset import Dataset, Track
 from .progress import peak_megabytes, timed
@@ -28,6 +29,8 @@ from .reporting import description, output
 from .reporting.exhibits import PICTURE_EDGE, exhibits
 from .reporting.page import shown_samples
 from .result import Accepted, Audit, Cost, HeatMap
+from .training.estimate import estimate
+from .training.models.feature_learner import FeatureLearner
 from .training.models.learner_spec import learner_for
 from .training.pool import BLOCK, Pool, train_pool
 from .training.retraining import Retraining
@@ -42,6 +45,18 @@ LIMITS = (
     "Planted faults are easier to find than others: their recall and precision are upper bounds.",
     "No finding means that nothing was found at the stated false-discovery rates, not that nothing is there.",
 )
+
+
+def prepare(config: AuditConfig, track: Track) -> tuple[Dataset, float]:
+    """The dataset that is to be audited, and about how many seconds `run` will take on it.
+
+    Raises InputError for data that can't be read, or a learner or checkpoint that does not fit it.
+    """
+    dataset = load(config, track)
+    trains = stages.need_models(stages.choose(config, dataset), dataset)
+    if trains and config.pooled and isinstance(learner := learner_for(config.learner, dataset), FeatureLearner):
+        learner.keep_features(dataset, config.directory.with_name(f"{config.directory.name}-features"), track)
+    return dataset, estimate(config, dataset, trains)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_predict
 
 import dataaudit
 from dataaudit.commands.run import run
@@ -15,7 +17,7 @@ from dataaudit.config import AuditConfig
 from dataaudit.data.given import with_features, with_pred_probs
 from dataaudit.data.in_memory import read_in_memory
 from dataaudit.dataset import Dataset, ReadOptions, silent
-from dataaudit.errors import DataAuditError, InputError
+from dataaudit.errors import DataAuditError, InputError, StaleError
 
 CONTENT = "duplicates,leakage,columns,integrity"
 
@@ -89,16 +91,63 @@ def test_a_lone_pair_of_texts_and_labels_is_a_text_dataset() -> None:
     assert set(dataset.class_names) == {"neg", "pos"}
 
 
-def test_given_probabilities_are_judged_without_training() -> None:
-    splits = frames()
-    given = probabilities(splits, trust=0.999)
-    splits["train"].loc[:3, "species"] = splits["train"].loc[:3, "species"].map({"x": "y", "y": "z", "z": "x"})
-    result = dataaudit.audit(splits, label="species", pred_probs=given, skip="drift")
+def cross_validated(splits: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """What someone would bring: out-of-fold probabilities of a model of their own, keyed by sample id."""
+    frame = pd.concat(splits.values(), ignore_index=True)
+    values, labels = frame.drop(columns="species"), frame["species"]
+    folds = cross_val_predict(LogisticRegression(), values, labels, cv=5, method="predict_proba")
+    ids = [f"{split}#{row}" for split, part in splits.items() for row in range(len(part))]
+    return pd.DataFrame(folds, columns=["x", "y", "z"]).assign(id=ids)
+
+
+def test_given_probabilities_find_label_errors_without_training() -> None:
+    splits = frames(400)
+    clean = dataaudit.audit(splits, label="species", pred_probs=cross_validated(splits), skip="drift", output="clean")
+    assert "mislabeled" not in set(clean.findings["kind"])
+    flipped = splits["train"].loc[:19, "species"]
+    splits["train"].loc[:19, "species"] = flipped.map({"x": "y", "y": "z", "z": "x"})
+    result = dataaudit.audit(splits, label="species", pred_probs=cross_validated(splits), skip="drift")
+    accused = {id for ids in result.findings.query("kind == 'mislabeled'")["sample_ids"] for id in ids}
+    planted = {f"train#{row}" for row in range(20)}
+    assert len(accused & planted) >= 16  # four in five
+    assert len(accused - planted) <= 2
     assert not (result.folder / "pool").exists()
     status = {check.name: check.status for check in result.audit.checks}
     assert status["brittle"] == status["harmful"] == status["drift"] == "not asked"
     assert result.verdict.status != "INCOMPLETE"
-    assert {"label_quality", "suggested_label", "predicted"} <= set(result.samples.columns)
+    suggested = result.samples.loc["train#0", ["predicted", "suggested_label"]]
+    assert suggested.tolist() == [flipped[0]] * 2
+
+
+def test_a_pass_names_what_it_is_not_about() -> None:
+    result = dataaudit.audit(frames(400), label="species", checks="columns,drift")
+    assert result.verdict.status == "PASS"
+    assert "14 of 16 checks not asked for: brittle, duplicates" in result.verdict.reasons[0]
+
+
+def test_features_do_not_make_it_another_dataset_but_other_models(here: Path) -> None:
+    frame = frames()["train"]
+    frame.to_csv("plants.csv", index=False)
+    np.save("emb.npy", np.eye(3)[frame["species"].factorize()[0]])
+    quick: dict[str, Any] = {"label": "species", "runs": 8, "verify": 0, "brittle": 0, "jobs": 1}
+    with_them = dataaudit.audit("plants.csv", features="emb.npy", **quick)
+    content = dataaudit.audit("plants.csv", label="species", checks="columns", output="content")
+    assert with_them.audit.dataset["fingerprint"] == content.audit.dataset["fingerprint"]
+    np.save("emb.npy", np.eye(3)[frame["species"].factorize()[0]] * 2)
+    with pytest.raises(StaleError, match="features was"):
+        dataaudit.audit("plants.csv", features="emb.npy", **quick)
+
+
+def test_hugging_face_datasets_are_read_as_frames_are() -> None:
+    datasets = pytest.importorskip("datasets")
+    splits = frames()
+    whole = datasets.DatasetDict({name: datasets.Dataset.from_pandas(frame) for name, frame in splits.items()})
+    one, other = (read_in_memory(data, ReadOptions(label="species"), silent) for data in (splits, whole))
+    assert one.ids == other.ids
+    assert one.contents == other.contents
+    alone = read_in_memory(whole["train"], ReadOptions(label="species"), silent)
+    assert alone.ids[0].startswith("rows#")
+    assert len(alone) == 150
 
 
 def test_given_features_are_what_the_learner_is_linear_in() -> None:

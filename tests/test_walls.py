@@ -23,7 +23,8 @@ ROOMS: dict[str, str] = {
     "config": "",
     "data": "given in_memory loading images features/* reading/frames reading/layout_file reading/line_numbers "
     "reading/pictures",
-    "training": "learning objectives pool training retraining estimate models/learner_spec models/rehearsal",
+    "training": "learning objectives pool training retraining estimate models/feature_learner "
+    "models/learner_spec models/rehearsal",
     "attribution": "attribution problem own_models scoring trust heat_maps perturbations",
     "checks": "detection stages proof planting/labels",
     "reporting": "notebook description exhibits output page plots sanitizing terminal",

@@ -108,13 +108,9 @@ def run(
     console = Console(stderr=True)
     track = terminal_track(console)
     from .. import pipeline  # imports torch, which `--help` can do without
-    from ..checks.stages import choose, need_models
-    from ..data.loading import load
-    from ..training.estimate import estimate
 
-    data = load(config, track)
-    trains = need_models(choose(config, data), data)
-    layout = terminal.layout(data, estimate(config, data, trains))
+    data, seconds = pipeline.prepare(config, track)
+    layout = terminal.layout(data, seconds)
     click.echo(layout, err=not dry_run)
     if dry_run:
         return

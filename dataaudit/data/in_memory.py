@@ -16,8 +16,8 @@ from .reading.groups import require_several_groups
 from .reading.split_names import split_of
 from .reading.tables import Part, assembled
 
-ROOT = Path("data")
-"""What data without a place on disk is called."""
+ROOT = Path("data in memory")
+"""What data without a place on disk is called; no folder that settings could lie in."""
 WHOLE = "rows"
 """Prefix of ids where there are no splits: `rows#17`."""
 EXPECTED = (

@@ -16,7 +16,7 @@ def estimate(config: AuditConfig, dataset: Dataset, trains: bool = True) -> floa
     """
     samples = len(dataset)
     if not trains and not config.checkpoints:
-        return samples * 6e-3 + 3
+        return samples * (7e-3 if dataset.modality == "image" else 1e-3) + 3
     learner = learner_for(config.learner, dataset)
     if config.learner is not None:
         rehearse(learner, dataset, config.learner)

@@ -5,6 +5,7 @@ elsewhere); only the calling process writes files, each under a temporary name f
 work is resumed.
 """
 
+import hashlib
 import json
 import os
 import time
@@ -153,7 +154,9 @@ def training_device() -> str:
 
 
 def _manifest(dataset: Dataset, learner: LearningAlgorithm, seed: int) -> dict[str, Any]:
-    return {
+    features = dataset.features
+    brought = {} if features is None else {"features": hashlib.sha256(features.tobytes()).hexdigest()}
+    return brought | {
         "data": dataset.fingerprint,
         "recipe": dict(learner.recipe),
         "seed": seed,
@@ -167,9 +170,9 @@ def _claim(directory: Path, manifest: Mapping[str, Any]) -> None:
     path = directory / MANIFEST
     if path.exists():
         existing = json.loads(path.read_text(encoding="utf-8"))
-        differing = [key for key in manifest if existing.get(key) != manifest[key]]
+        differing = [key for key in manifest | existing if existing.get(key) != manifest.get(key)]
         if differing:
-            changes = "; ".join(f"{key} was {existing.get(key)!r}, is now {manifest[key]!r}" for key in differing)
+            changes = "; ".join(f"{key} was {existing.get(key)!r}, is now {manifest.get(key)!r}" for key in differing)
             raise StaleError(
                 f"{directory} holds models that no longer match: {changes}. "
                 f"Choose another --output, or remove {directory} to train afresh"

@@ -46,9 +46,12 @@ def judge(
         return Verdict("INCOMPLETE", (*undecided, *broken), INCOMPLETE, tuple(rules))
     if broken:
         return Verdict("FAIL", tuple(broken), FINDINGS, tuple(rules))
-    message = f"no finding of severity {policy.fail_on} or above" + (
-        ", and every limit of the policy is kept" if policy.limits or policy.min_trust_lds is not None else ""
-    )
+    left_out = [check.name for check in checks if check.status == "not asked"]
+    message = f"no finding of severity {policy.fail_on} or above"
+    if policy.limits or policy.min_trust_lds is not None:
+        message += f", and every limit of the policy{' on checks that were asked for' * bool(left_out)} is kept"
+    if left_out:
+        message += f"; {len(left_out)} of {len(checks)} checks not asked for: {', '.join(left_out)}"
     return Verdict("PASS", (message + (f"; {len(accepted)} accepted before" if accepted else ""),), PASS, tuple(rules))
 
 

@@ -1,6 +1,7 @@
 """A linear model on the features that a pretrained net gives images: convex, trained in seconds."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...data.features.image_features import image_features
 from ...data.features.vision_models import LITE0
-from ...dataset import Dataset
+from ...dataset import Dataset, Track
 from .linear_learner import LinearLearner
 
 
@@ -19,6 +20,10 @@ class FeatureLearner(LinearLearner):
     features: str = LITE0
 
     name: ClassVar[str] = "image"
+
+    def keep_features(self, dataset: Dataset, store: Path, track: Track) -> None:
+        """Compute the features, but for those in the folder from earlier, before trainings ask for them at once."""
+        image_features(dataset, self.features, store, track)
 
     def vectors(self, dataset: Dataset) -> NDArray[np.float32]:
         """(n, d) features of the images."""
