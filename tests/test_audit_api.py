@@ -102,7 +102,9 @@ def cross_validated(splits: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def test_given_probabilities_find_label_errors_without_training() -> None:
     splits = frames(400)
-    clean = dataaudit.audit(splits, label="species", pred_probs=cross_validated(splits), skip="drift", output="clean")
+    clean = dataaudit.audit(
+        splits, label="species", pred_probs=cross_validated(splits), checks="mislabeled", output="clean"
+    )
     assert "mislabeled" not in set(clean.findings["kind"])
     flipped = splits["train"].loc[:19, "species"]
     splits["train"].loc[:19, "species"] = flipped.map({"x": "y", "y": "z", "z": "x"})
