@@ -125,6 +125,8 @@ def test_a_pass_names_what_it_is_not_about() -> None:
     result = dataaudit.audit(frames(400), label="species", checks="columns,drift")
     assert result.verdict.status == "PASS"
     assert "14 of 16 checks not asked for: brittle, duplicates" in result.verdict.reasons[0]
+    assert not len(result.findings.query("kind == 'leakage'"))
+    assert {"test_id", "train_id"} <= set(result.pairs.columns)
 
 
 def test_features_do_not_make_it_another_dataset_but_other_models(here: Path) -> None:

@@ -9,8 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import InputError
+from ..findings import Finding, Pair, Severity
 from ..result import Audit, Verdict, finding_document
 
+FINDING_KEYS = list(finding_document(Finding("", Severity.INFO, (), 0.0, "", "")))
+"""Columns that are there without a finding, too."""
 SHOWN = 5
 """Findings that a notebook shows."""
 
@@ -34,7 +37,7 @@ class AuditResult:
     @property
     def findings(self) -> pd.DataFrame:
         """A row for each finding, the gravest first, with the keys of a line of findings.jsonl."""
-        return pd.DataFrame([finding_document(finding) for finding in self.audit.findings])
+        return pd.DataFrame([finding_document(finding) for finding in self.audit.findings], columns=FINDING_KEYS)
 
     @property
     def samples(self) -> pd.DataFrame:
@@ -44,7 +47,7 @@ class AuditResult:
     @property
     def pairs(self) -> pd.DataFrame:
         """A row for each pair of samples that may be copies across splits, with the columns of pairs.csv."""
-        return pd.DataFrame(list(self.audit.pairs))
+        return pd.DataFrame(list(self.audit.pairs), columns=Pair._fields)
 
     def report(self, path: str | Path) -> Path:
         """Copy report.html there. Raises InputError if it can't be written."""
