@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Number
+from string import whitespace
 from typing import Any, Literal
 
 import numpy as np
@@ -32,6 +33,8 @@ FEWEST_NAMED, NAMED_UNIQUE = 5, 0.8
 SAMPLED = 1000
 """Distinct words that are inspected to tell texts from codes."""
 WORDS_OF_TEXT, LENGTH_OF_TEXT = 3, 40
+IN_NUMBERS = "0123456789+-.eEinftyaINFTYA" + whitespace
+"""All characters of words that pandas reads as numbers, such as 1e5 or -Infinity."""
 HEXADECIMAL = re.compile(r"[0-9a-fA-F-]+")
 
 COMMONEST = 30
@@ -153,26 +156,35 @@ def read(column: "pd.Series[Any]") -> Values:
     except TypeError:  # lists and the like
         codes, uniques = pd.factorize(column.map(str, na_action="ignore"))
     words = np.asarray(uniques, object)
+    all_words = pd.api.types.infer_dtype(words, skipna=False) == "string"
     blank = np.array([isinstance(word, str) and not word.strip() for word in words], bool)
-    if pd.api.types.infer_dtype(words[~blank]) in ("date", "datetime", "datetime64"):
+    if not all_words and pd.api.types.infer_dtype(words[~blank]) in ("date", "datetime", "datetime64"):
         return Values(_seconds(column), no_codes, no_words, dates=True)
     numbers = _numbers(words)
     numeric = ~np.isnan(numbers)
-    is_number = np.array([isinstance(word, Number) and not isinstance(word, bool) for word in words], bool)
+    has_numbers = not all_words and any(isinstance(word, Number) and not isinstance(word, bool) for word in words)
     counts = np.bincount(codes[codes >= 0], minlength=len(words)) * ~blank
-    if not is_number.any() and counts[numeric].sum() < counts.sum() / 2:
+    if not has_numbers and counts[numeric].sum() < counts.sum() / 2:
         numeric[:] = False
     # Missing values have the code -1, which is the position of the entry appended here.
     by_code = np.append(np.where(numeric, _finite(numbers), np.nan), np.nan)
     word_codes = np.append(np.where(numeric | blank, -1, np.arange(len(words))), -1)
-    names = np.array([str(word) for word in words], object)
+    names = words if all_words else np.array([str(word) for word in words], object)
     return Values(by_code[codes], word_codes[codes], names)
 
 
 def _numbers(words: NDArray[np.object_]) -> NDArray[np.float64]:
     """(n,) each word as a number, nan where it is none."""
-    candidates = [word if isinstance(word, str | Number) and not isinstance(word, bool) else None for word in words]
-    return pd.to_numeric(pd.Series(candidates, dtype=object), errors="coerce").to_numpy(np.float64)
+    places = [place for place, word in enumerate(words) if _may_be_number(word)]
+    numbers = np.full(len(words), np.nan)
+    numbers[places] = pd.to_numeric(pd.Series(words[places], dtype=object), errors="coerce").to_numpy(np.float64)
+    return numbers
+
+
+def _may_be_number(word: Any) -> bool:
+    if isinstance(word, str):
+        return not (word.isascii() and word.strip(IN_NUMBERS))
+    return isinstance(word, Number) and not isinstance(word, bool)
 
 
 def _finite(numbers: NDArray[np.float64]) -> NDArray[np.float64]:

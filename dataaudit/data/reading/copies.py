@@ -12,21 +12,20 @@ from numpy.typing import NDArray
 
 from ..features.chance import repeats_within, rows_numbered
 from ..features.columns import UNUSED, describe
-from .frames import is_words, join_texts, typed
-from .rereading import Rereadings
+from .frames import is_words, join_texts
 
 Codes = NDArray[np.int64]
 """(n,) equal numbers for rows with equal content; -1 for a row without content."""
 
 
-def equal_rows(columns: Mapping[str, "pd.Series[Any]"]) -> list[Codes]:
+def equal_rows(columns: Mapping[str, "pd.Series[Any] | None"]) -> list[Codes]:
     """Codes of rows that are equal in all columns but identifiers, and of those whose texts are.
+
+    columns   typed, see `frames.typed`
 
     Where chance explains that rows of a few coarse columns are equal (see `chance`), none are taken for copies.
     """
-    rereadings = Rereadings()  # what they change is noted when the rows are read
-    typed_columns = {name: typed(column.reset_index(drop=True), rereadings) for name, column in columns.items()}
-    frame = pd.DataFrame({name: column for name, column in typed_columns.items() if column is not None})
+    frame = pd.DataFrame({name: column for name, column in columns.items() if column is not None})
     sole_words = frame.shape[1] == 1 and is_words(frame.iloc[:, 0])
     described = describe(frame, np.arange(len(frame)))
     texts = [column.name for column in described if column.kind == "text" or sole_words]

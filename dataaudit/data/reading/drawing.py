@@ -73,16 +73,20 @@ def split_by_units(
     """
     totals = np.bincount(strata)
     wanted = np.where(totals > 1, np.maximum(fraction * totals, 1.0), fraction * totals)
-    marked_of = np.zeros(len(wanted))
+    marked_of, goals = [0.0] * len(wanted), wanted.tolist()
     pairs, counts = np.unique(units * len(wanted) + strata, return_counts=True)
     unit_of_pair, stratum_of_pair = np.divmod(pairs, len(wanted))
     starts = np.searchsorted(unit_of_pair, np.arange(units.max() + 2))
     marked = np.zeros(len(starts) - 1, bool)
-    for unit in np.random.default_rng(seed).permutation(len(marked)):
-        part = slice(starts[unit], starts[unit + 1])
-        of_unit, stratum = counts[part], stratum_of_pair[part]
-        if (of_unit * (of_unit + 2 * (marked_of[stratum] - wanted[stratum])) / wanted[stratum]).sum() < 0:
-            marked_of[stratum] += of_unit
+    bounds, sizes, strata_of = starts.tolist(), counts.tolist(), stratum_of_pair.tolist()  # quicker than arrays by ten
+    for unit in np.random.default_rng(seed).permutation(len(marked)).tolist():
+        change, part = 0.0, range(bounds[unit], bounds[unit + 1])
+        for i in part:
+            size, goal = sizes[i], goals[strata_of[i]]
+            change += size * (size + 2 * (marked_of[strata_of[i]] - goal)) / goal
+        if change < 0:
+            for i in part:
+                marked_of[strata_of[i]] += sizes[i]
             marked[unit] = True
     if not marked.any() and len(marked) > 1:
         marked[np.argmin(np.bincount(units))] = True

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .date_words import compact_dates
-from .missing_words import without_missing_words
+from .missing_words import is_missing_word
 from .rereading import Rereadings
 from .word_columns import as_number, category, typed_words
 
@@ -54,7 +54,7 @@ def _dates_among_integers(column: "pd.Series[Any]", rereadings: Rereadings) -> "
 def _typed_objects(column: "pd.Series[Any]", rereadings: Rereadings) -> "pd.Series[Any] | None":
     values = column.astype(object)
     present = values[values.notna()]
-    if without_missing_words(column).isna().all():
+    if all(map(is_missing_word, present)):
         return pd.Series(np.nan, column.index, np.float64, name=column.name)
     inferred = pd.api.types.infer_dtype(present, skipna=True)
     if inferred in ("date", "datetime", "datetime64"):
@@ -91,9 +91,10 @@ def is_text(column: "pd.Series[Any]") -> bool:
     """Whether a typed column holds texts: words that are mostly different, long, and several to a value."""
     if not is_words(column):
         return False
-    texts = [str(value) for value in column.dropna()]
-    words = np.mean([len(value.split()) for value in texts])
-    return bool(np.mean([len(value) for value in texts]) > TEXT_LENGTH and words >= TEXT_WORDS)
+    texts = column.dropna().tolist()
+    if not np.mean(list(map(len, texts))) > TEXT_LENGTH:
+        return False
+    return bool(np.mean([len(text.split()) for text in texts]) >= TEXT_WORDS)
 
 
 def join_texts(frame: pd.DataFrame) -> NDArray[np.object_]:

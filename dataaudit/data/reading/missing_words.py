@@ -34,13 +34,16 @@ PHRASES = frozenset(
 )
 """Words that mean a missing value beside numbers, and may be an answer like any other beside words."""
 ALL = SIGNS | CODES | PHRASES
+LONGEST = max(map(len, ALL))
+"""Characters; folding case makes no word shorter, so longer ones are none of these."""
 FEWEST_WORDS = 2
 """Words with letters that a sign must stand out from."""
 
 
 def missing_among_values(words: Sequence[str]) -> NDArray[np.bool_]:
     """(m,) which words stand for a missing value where the others are numbers or dates."""
-    return np.array([word.strip().casefold() in ALL for word in words], bool)
+    stripped = map(str.strip, words)
+    return np.array([len(word) <= LONGEST and word.casefold() in ALL for word in stripped], bool)
 
 
 def missing_among_words(words: Sequence[str]) -> NDArray[np.bool_]:
@@ -58,4 +61,9 @@ def missing_among_words(words: Sequence[str]) -> NDArray[np.bool_]:
 def without_missing_words(column: "pd.Series[Any]") -> "pd.Series[Any]":
     """The column as objects, with nan in place of the words of `MISSING`."""
     values = column.astype(object)
-    return values.mask(values.map(lambda value: isinstance(value, str) and value in MISSING), np.nan)
+    return values.mask(np.array([is_missing_word(value) for value in values], bool), np.nan)
+
+
+def is_missing_word(value: Any) -> bool:
+    """Whether a cell is one of the words of `MISSING`."""
+    return isinstance(value, str) and value in MISSING

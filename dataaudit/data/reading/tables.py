@@ -1,5 +1,6 @@
 """Rows of files as a dataset: the split of each row, the target column, and texts or columns as inputs."""
 
+import functools
 import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -149,10 +150,11 @@ def assembled(
     ]
     groups = column_groups(path, frame, reading.group, used, notes)
     features = _feature_names(path, frame, used | ({groups.name} if groups else set()), reading, notes)
+    of_all_rows = functools.cache(lambda: _Typed.of(frame, features))
     ids = [(part.name, row) for part in parts for row in range(len(part.rows))]
     splits, origin = resolve_splits(
         path, named_splits, targets.strata, origin, "rows", reading.seed, notes,
-        lambda: equal_rows({name: frame[name] for name in features}), groups,
+        lambda: equal_rows(of_all_rows().columns), groups,
     )  # fmt: skip
     unusable = np.flatnonzero(~targets.usable)
     rejected = tuple(
@@ -162,8 +164,8 @@ def assembled(
     rows = sample_rows(splits, targets.strata, reading, "rows", notes)
     require_enough(path, targets.task, splits[rows], targets.values[rows], rejected, "rows")
     nested: list[IgnoredPath] = []
-    usable_columns = {name: frame[name].iloc[rows] for name in features}
-    inputs = _inputs(path, usable_columns, np.flatnonzero(splits[rows] == "train"), reading, notes, nested)
+    columns = of_all_rows() if len(rows) == len(frame) else _Typed.of(frame.iloc[rows], features)
+    inputs = _inputs(path, columns, np.flatnonzero(splits[rows] == "train"), reading, notes, nested)
     return Dataset(
         root=path,
         ids=tuple(f"{name}#{row}" for name, row in (ids[i] for i in rows)),
@@ -241,6 +243,19 @@ def _feature_names(
 
 
 @dataclass(frozen=True)
+class _Typed:
+    """Columns in the types that say what they hold, see `frames.typed`, and what they were read as."""
+
+    columns: Mapping[str, "pd.Series[Any] | None"]
+    rereadings: Rereadings
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, names: Sequence[str]) -> "_Typed":
+        rereadings = Rereadings()
+        return cls({name: typed(frame[name].reset_index(drop=True), rereadings) for name in names}, rereadings)
+
+
+@dataclass(frozen=True)
 class _Inputs:
     """What is predicted from: a frame or texts (n,), their digests, and what stands beside texts and is no feature."""
 
@@ -251,18 +266,16 @@ class _Inputs:
 
 
 def _inputs(
-    path: Path, columns: Mapping[str, "pd.Series[Any]"], train: NDArray[np.int64], reading: ReadOptions,
-    notes: list[str], ignored: list[IgnoredPath],
+    path: Path, columns: _Typed, train: NDArray[np.int64], reading: ReadOptions, notes: list[str],
+    ignored: list[IgnoredPath],
 ) -> _Inputs:  # fmt: skip
-    rereadings = Rereadings()
-    typed_columns = {name: typed(column.reset_index(drop=True), rereadings) for name, column in columns.items()}
-    notes += rereadings.notes
-    doubts = tuple(rereadings.doubts)
-    nested = [name for name, column in typed_columns.items() if column is None]
+    notes += columns.rereadings.notes
+    doubts = tuple(columns.rereadings.doubts)
+    nested = [name for name, column in columns.columns.items() if column is None]
     if nested:
         notes.append(f"left out, lists or records: {', '.join(nested)}")
         ignored.extend(IgnoredPath(name, NESTED) for name in nested)
-    usable = {name: column for name, column in typed_columns.items() if column is not None}
+    usable = {name: column for name, column in columns.columns.items() if column is not None}
     if not usable:
         raise DatasetError(
             f"{path}: expected columns of numbers or words, found only lists or records: {', '.join(nested)}"

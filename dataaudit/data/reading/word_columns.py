@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .date_words import read_dates
-from .missing_words import MISSING, missing_among_values, missing_among_words, without_missing_words
+from .missing_words import MISSING, missing_among_values, missing_among_words
 from .number_words import read_numbers
 from .rereading import Rereadings
 
@@ -38,7 +38,8 @@ def typed_words(values: "pd.Series[Any]", rereadings: Rereadings) -> "pd.Series[
         by_word = np.full(len(cells), np.datetime64("NaT"), dates.dates.dtype)
         by_word[filled] = dates.dates
         return _in_rows(values, codes, by_word)
-    values, standard = without_missing_words(values), np.isin(words, MISSING)
+    gaps, standard = (np.fromiter(map(frozenset(MISSING).__contains__, said), bool) for said in (cells, words))
+    values = values.mask(np.append(gaps, False)[codes], np.nan)
     if (~standard).sum() > TEXT_DISTINCT * counts[~standard].sum() or not all(isinstance(cell, str) for cell in cells):
         return values
     missing = missing_among_words(words)

@@ -52,13 +52,14 @@ def shapes(words: Sequence[str]) -> list[Shape]:
     codes, texts = pd.factorize(np.array([word.translate(DIGITS) for word in words], object))
     order = np.argsort(codes, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
+    cells = np.array(words, object)
     return [
-        Shape(text, places, _digits([words[place] for place in places], len(text)))
+        Shape(text, places, _digits(cells[places], len(text)))
         for text, places in zip(texts, groups, strict=True)
         if len(text) <= LONGEST and not any(character.isdecimal() and character != "1" for character in text)
     ]
 
 
-def _digits(words: list[str], length: int) -> NDArray[np.int16]:
-    characters = np.array(words, f"U{max(1, length)}").view(np.uint32).reshape(len(words), -1)
+def _digits(words: NDArray[np.object_], length: int) -> NDArray[np.int16]:
+    characters = words.astype(f"U{max(1, length)}").view(np.uint32).reshape(len(words), -1)
     return characters[:, :length].astype(np.int16) - ord("0")
