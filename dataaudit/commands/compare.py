@@ -28,6 +28,7 @@ from ..verdict.audit_file import is_audit
 @click.option("--jobs", type=int, help="Training runs in parallel. Default: one per core.")
 @click.option("--label", help="Column, field or array with the targets. Default: the usual names.")
 @click.option("--task", type=click.Choice(TASKS), help="What the targets are. Default: what their values say.")
+@click.option("--group", metavar="COLUMN|PATTERN", help="Samples that belong together, as for `run`.")
 @click.option("--rows", type=int, default=100_000, show_default=True, help="Maximum number of training rows.")
 @click.option(
     "--transform",
@@ -49,6 +50,7 @@ def compare(
     jobs: int | None,
     label: str | None,
     task: Task | None,
+    group: str | None,
     rows: int,
     transforms: tuple[str, ...],
     alpha: float,
@@ -63,7 +65,7 @@ def compare(
         raise InputError(f"--alpha {alpha}: expected from 0.01 on, as there are 99 draws of chance, to below 1")
     if components < 1:
         raise InputError(f"--components {components}: expected one or more")
-    config = AuditConfig(dataset, output, seed, runs, jobs, label=label, rows=rows, task=task)
+    config = AuditConfig(dataset, output, seed, runs, jobs, label=label, rows=rows, task=task, group=group)
     if output is None:
         path = dataset.resolve()
         config = replace(config, output=path.with_name(f"{path.name}-comparison"))

@@ -15,7 +15,7 @@ from ..reporting import terminal
 from ..verdict import gate
 from ..verdict.settings import read_settings
 
-SHARED = ("output", "seed", "runs", "jobs", "label", "learner", "task")
+SHARED = ("output", "seed", "runs", "jobs", "label", "learner", "task", "group")
 """Options that `run` has, too, and that settings from files may say."""
 
 
@@ -28,6 +28,7 @@ SHARED = ("output", "seed", "runs", "jobs", "label", "learner", "task")
 @click.option("--jobs", type=int, help="Training runs in parallel. Default: one per core.")
 @click.option("--label", help="Column, field or array with the targets. Default: the usual names.")
 @click.option("--task", type=click.Choice(TASKS), help="What the targets are. Default: what their values say.")
+@click.option("--group", metavar="COLUMN|PATTERN", help="Samples that belong together, as for `run`.")
 @click.option("--learner", metavar="SPEC", help="What is trained: a recipe as in text:C=1, or package.module:name.")
 @click.option(
     "--targets", type=int, default=6, show_default=True, help="Predictions whose most influential samples are removed."

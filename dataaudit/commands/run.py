@@ -40,8 +40,8 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
 @click.option(
     "--group",
     metavar="COLUMN|PATTERN",
-    help="Column that says whose samples belong together, or for images a regular expression with one group: they are "
-    "never parted, and audited for sharing splits.",
+    help="Column that says whose samples belong together, or for folders of images or texts a regular expression "
+    "with one group: they are never parted, and audited for sharing splits.",
 )
 @click.option("--checks", metavar="A,B,...", callback=_names, help="Checks to make. Default: all.")
 @click.option("--skip", metavar="A,B,...", callback=_names, help="Checks to leave out.")

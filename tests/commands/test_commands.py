@@ -64,3 +64,11 @@ def test_bash_completes_commands_and_options(tmp_path: Path) -> None:
     assert {"baseline"} == complete("dataaudit b")
     assert {"--min-trust-lds"} == complete("dataaudit run --min")
     assert {"high"} == complete("dataaudit run --fail-on h")
+
+
+@pytest.mark.parametrize("command", [["evaluate"], ["compare", "--a", "table", "--b", "table"]])
+def test_commands_that_train_heed_groups_as_run_does(command: list[str], tmp_path: Path) -> None:
+    rows = "".join(f"{number},{number % 7},{'ab'[number % 2]}\n" for number in range(60))
+    (tmp_path / "rows.csv").write_text("size,session,label\n" + rows)
+    refused = CliRunner().invoke(cli, [command[0], str(tmp_path / "rows.csv"), *command[1:], "--group", "sesion"])
+    assert "no column 'sesion' for the groups of --group; did you mean 'session'?" in str(refused.exception)

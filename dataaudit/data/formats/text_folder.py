@@ -29,6 +29,7 @@ from ...errors import DatasetError
 from ..reading.class_folders import ClassFile, edit_files
 from ..reading.folders import COUNTED, is_hidden, walk
 from ..reading.frames import text_digests
+from ..reading.groups import path_groups
 from ..reading.split_names import require_one_name_per_split, split_of
 from ..reading.splits import resolve_splits, sample_rows
 from ..reading.targets import require_enough
@@ -36,7 +37,7 @@ from ..reading.text_files import WESTERN
 
 EVIDENCE = 0
 """Texts lie beside data of all kinds, so every other format that matches goes first."""
-LAYOUT_KEYS = frozenset({"encoding"})
+LAYOUT_KEYS = frozenset({"encoding", "group"})
 ENDING = ".txt"
 EMPTY = "an empty file: no text in it"
 
@@ -69,7 +70,10 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
         )
     targets = np.array([classes.index(file.label) for file in files], np.int64)
     named_splits = [file.split for file in files]
-    splits, origin = resolve_splits(path, named_splits, targets, "split folders", "texts", reading.seed, notes)
+    groups = path_groups(path, [file.id for file in files], reading.group, notes)
+    splits, origin = resolve_splits(
+        path, named_splits, targets, "split folders", "texts", reading.seed, notes, groups=groups
+    )
     texts, reasons = _read_texts(files, reading.encoding, notes, track)
     rejected = tuple(
         UnreadableSample(file.id, split, file.label, reason)
@@ -90,6 +94,7 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
         layout=Layout("text_folder", origin, tuple(ignored), tuple(notes)),
         rejected=rejected,
         modality="text",
+        groups=groups and groups.take(rows),
     )
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from dataaudit.dataset import IgnoredPath
+from dataaudit.data.loading import read_dataset
+from dataaudit.dataset import IgnoredPath, ReadOptions
 from dataaudit.errors import DatasetError
 
 from ...cleaning.deciding import cleaned, remedy
@@ -32,6 +33,22 @@ def test_classes_and_splits_are_folders(tmp_path: Path) -> None:
 def test_without_splits_a_fifth_is_set_aside(tmp_path: Path) -> None:
     dataset = recognised(folder(tmp_path, count=20))
     assert dataset.counts() == {"train": {"bad": 16, "good": 16}, "test": {"bad": 4, "good": 4}}
+
+
+def test_texts_of_one_group_stay_on_one_side_of_the_split(tmp_path: Path) -> None:
+    root = folder(tmp_path, count=30)
+    for file in sorted(root.glob("*/*.txt")):
+        file.rename(file.with_name(f"author_{int(file.stem) % 10}_{file.name}"))
+    dataset = read_dataset(root, ReadOptions(group=r"author_(\d+)"), lambda steps, *_: steps)
+    assert dataset.groups is not None
+    sides: dict[int, set[str]] = {}
+    for unit, split in zip(dataset.groups.units.tolist(), dataset.splits.tolist(), strict=True):
+        sides.setdefault(unit, set()).add(split)
+    assert len(sides) == 10
+    assert all(len(splits) == 1 for splits in sides.values())
+    assert set(dataset.splits) == {"train", "test"}
+    with pytest.raises(DatasetError, match="found it in none"):
+        read_dataset(root, ReadOptions(group=r"patient_(\d+)"), lambda steps, *_: steps)
 
 
 def test_a_class_may_be_called_like_a_split(tmp_path: Path) -> None:
