@@ -139,7 +139,7 @@ def _mislabeled(finding: Finding) -> tuple[Columns, Figures]:
         ("Given label", evidence["label"]),
         ("Suggested label", evidence["suggested_label"]),
         ("Probability of a label error", f"{min(evidence['probability_wrong'], 0.99):.0%}"),
-        ("False-discovery rate", f"{evidence['q_value']:.1%}"),
+        *([("False-discovery rate", f"{evidence['q_value']:.1%}")] if "q_value" in evidence else []),
         ("Out-of-sample probability, given vs. suggested label", views),
         ("Self-confidence (cleanlab)", f"{evidence['self_confidence']:.3f}"),
     ]
@@ -238,6 +238,7 @@ def _plain(finding: Finding) -> tuple[Columns, Figures]:
 CARDS: dict[str, Callable[[Finding], tuple[Columns, Figures]]] = {
     "leakage": _leakage,
     "mislabeled": _mislabeled,
+    "doubtful_label": _mislabeled,
     "target_error": _target_error,
     "brittle": _brittle,
     "harmful": _harmful,

@@ -19,7 +19,13 @@ training data, half to any other class and half to the one most easily confused,
 and the probabilities are corrected by what is found. Labels with a probability above one half are reported, most
 certain first, as long as at most a fifth of them are expected to be right after all; q is that expected share down to
 the finding. Where no model predicts labels better than their frequencies (ranks of probabilities against permuted
-labels, 2 %), nothing is reported. Beside each finding are the training samples that support either label most.
+labels, 2 %), nothing is reported.
+
+Labels that are more likely wrong than right, but too few or too unsure for that list, are worth a look where a gap in
+the log-odds parts them from all others (F test of the gap against those below it, 5 %). Retraining does not test them.
+Multilabel data is not searched for them.
+
+Beside each finding are the training samples that support either label most.
 
 Retraining test: models are trained without any of the reported training samples. A finding is confirmed if they, too,
 prefer the suggested label.
@@ -35,13 +41,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, log_softmax
+from scipy.special import expit, log_softmax, logit
 
 from ...dataset import Dataset
 from ...findings import Finding, Remedy, Severity, fingerprint
 from ...training.pool import Pool
 from ...training.retraining import Retraining
 from ..detection import Calibration, CheckContext, Detection
+from ..labels.label_gap import count_apart
 from ..labels.label_noise import cautious_shift, log_odds_shift, surest
 from ..labels.label_opinion import MIN_LABEL_COUNT, LabelOpinion, label_opinion, opinions_by_label
 from ..labels.label_spelling import same_spelling
@@ -54,7 +61,7 @@ with warnings.catch_warnings():  # cleanlab silences the importing program's war
     from cleanlab.multilabel_classification.rank import get_label_quality_scores as multilabel_quality_scores
     from cleanlab.rank import get_label_quality_scores
 
-KINDS = {"mislabeled": "Label errors"}
+KINDS = {"mislabeled": "Label errors", "doubtful_label": "Labels worth a look"}
 TASKS = ("classification", "multilabel")
 NEEDS = "predictions"
 MEASURE = "margin of the suggested label over the given one, in logits, for models trained without the suspects"
@@ -79,11 +86,14 @@ def detect(context: CheckContext) -> Detection:
         "self_confidence": get_label_quality_scores(labels, context.pool.probabilities, method="self_confidence"),
         **_influence(context),
     }
-    supporting = supporting_samples(context, opinion.features, rival, rows)
+    apart = _apart(wrong, rows)
+    named = np.concatenate([rows, apart])
+    supporting = supporting_samples(context, opinion.features, rival, named)
     findings = tuple(
         _finding(dataset, int(row), opinion, columns, float(q_value), for_label, for_suggested)
-        for row, q_value, (for_label, for_suggested) in zip(rows, q, supporting, strict=True)
+        for row, q_value, (for_label, for_suggested) in zip(named, [*q, *np.ones(len(apart))], supporting, strict=True)
     )
+    findings = (*findings[: len(rows)], *map(_worth_a_look, findings[len(rows) :]))
     weights = ", ".join(
         f"{name} {weight:.2f}" for name, weight in zip(opinion.views, opinion.noise.weights, strict=True)
     )
@@ -127,11 +137,13 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     finding is confirmed if the interval over seeds lies above zero and refuted if it lies below. The margin after a
     random removal is reported for comparison.
     """
-    dataset, times = context.dataset, range(retraining.times)
-    if not detection.findings:
+    claims = tuple(finding for finding in detection.findings if finding.kind == "mislabeled")
+    others = detection.findings[len(claims) :]
+    if not claims:
         return detection
+    dataset, times = context.dataset, range(retraining.times)
     row_of = {id: row for row, id in enumerate(dataset.ids)}
-    reported = np.array([row_of[finding.sample_ids[0]] for finding in detection.findings])
+    reported = np.array([row_of[finding.sample_ids[0]] for finding in claims])
     train = dataset.rows("train")
     suspects = np.sort(reported[dataset.splits[reported] == "train"])
     random = random_like(dataset.strata, train, suspects, context.seed)
@@ -139,17 +151,39 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     outputs = retraining.outputs(
         [np.zeros(0, np.int64), suspects, random], times, np.concatenate([reported, unreported])
     ).astype(np.float64)
-    margins = _suggestion_margins(dataset, detection.findings, outputs, reported)
+    margins = _suggestion_margins(dataset, claims, outputs, reported)
     findings = tuple(
         replace(
             finding, verification=preference_verification(MEASURE, margins[1, :, i], float(margins[2, :, i].mean()))
         )
-        for i, finding in enumerate(detection.findings)
+        for i, finding in enumerate(claims)
     )
     notes = detection.notes
     if len(suspects) and len(unreported) and dataset.task == "classification":
         notes += tuple(_benefit_notes(dataset, outputs[:, :, len(reported) :], unreported, len(suspects)))
-    return replace(detection, findings=findings, notes=notes)
+    return replace(detection, findings=(*findings, *others), notes=notes)
+
+
+def _apart(wrong: NDArray[np.float64], reported: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows that stand apart from all others by how likely their label is wrong, and are not reported as wrong."""
+    rest = np.setdiff1d(np.flatnonzero(wrong > 0), reported)
+    log_odds = logit(wrong[rest])
+    return rest[np.argsort(-log_odds, kind="stable")[: count_apart(log_odds)]]
+
+
+def _worth_a_look(finding: Finding) -> Finding:
+    """The same of a label that is not sure enough to be reported as wrong."""
+    contradicted = f"{finding.message}, though not surely: it stands apart from all other labels"
+    claim = f"{finding.evidence['label']}\0{finding.evidence['suggested_label']}"
+    evidence = {name: value for name, value in finding.evidence.items() if name != "q_value"}
+    return replace(
+        finding,
+        kind="doubtful_label",
+        severity=Severity.LOW,
+        message=contradicted,
+        fingerprint=fingerprint("doubtful_label", [finding.fingerprint], claim),
+        evidence=evidence,
+    )
 
 
 def _opinion_of_given_labels(context: CheckContext) -> LabelOpinion:

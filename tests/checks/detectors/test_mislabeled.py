@@ -323,3 +323,16 @@ def test_single_labels_of_sets_are_judged_by_themselves() -> None:
 def test_nothing_is_planted_into_sets_of_labels() -> None:
     context = CheckContext(make("array", "multilabel"), None, None, 0, silent)  # type: ignore[arg-type]
     assert mislabeled.calibrate(context, lambda labels: context.pool) is None
+
+
+def test_labels_that_stand_apart_but_are_not_reported_are_worth_a_look_and_not_retrained(
+    faulty: CheckContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody = np.zeros(0, np.int64), np.zeros(0)
+    monkeypatch.setattr(mislabeled, "surest", lambda wrong: nobody)
+    detection = mislabeled.detect(faulty)
+    assert {finding.kind for finding in detection.findings} == {"doubtful_label"}
+    assert {str(finding.severity) for finding in detection.findings} == {"low"}
+    assert len(reported(faulty, detection) & set(FLIPPED.tolist())) >= 6
+    assert len(reported(faulty, detection) - set(FLIPPED.tolist())) <= 1
+    assert mislabeled.verify(faulty, detection, None) is detection  # type: ignore[arg-type]
