@@ -1,13 +1,13 @@
 """The door for notebooks and programs: `audit` a dataset, or `attribute` trained models without one."""
 
-import difflib
 import shutil
 import tempfile
 import weakref
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from numpy.typing import ArrayLike
 from rich.console import Console
@@ -17,18 +17,14 @@ from . import pipeline
 from .attribution.attribution import Attribution, Backend, require
 from .attribution.own_models import Labelled, configured_backend, custom_objective, problem_of
 from .attribution.problem import Runs
-from .config import AuditConfig
+from .cleaning.in_memory import cleaned
+from .config import Options, configured
 from .data.in_memory import ROOT
 from .dataset import Dataset, silent
-from .errors import InputError
-from .progress import terminal_track
+from .progress import notebook_track, terminal_track
 from .reporting.notebook import AuditResult
 from .training.objectives import PerSample
 from .training.pool import Pool
-from .verdict.settings import read_settings
-
-PATHS = {"baseline", "pred_probs", "features"}
-"""Options that name files."""
 
 
 def attribute(
@@ -76,59 +72,25 @@ def attribute(
     return scored
 
 
-def audit(
-    data: Any,
-    *,
-    output: str | Path | None = None,
-    fail_on: str | None = None,
-    min_trust_lds: float | None = None,
-    config: str | Path | None = None,
-    assignments: Sequence[str] = (),
-    no_samples: bool = False,
-    **options: Any,
-) -> AuditResult:
+def audit(data: Any, **options: Unpack[Options]) -> AuditResult:
     """Audit a dataset as `dataaudit run` does, and return the result.
 
     data       a path; a DataFrame; (X, y); a mapping from split to either; a Hugging Face Dataset or DatasetDict; a
-               torch Dataset of (input, label)
-    output     where results go; for data in memory `data-audit-` and the start of its fingerprint, in the current
-               folder, so that an audit of the same data goes on where it was interrupted
-    options    those of the command by their names in `AuditConfig`, such as label="y", seed=1, checks=("leakage",);
-               pred_probs and features may be arrays, frames, or mappings from split to them, see `data.given`
-    assignments   KEY=VALUE, as by `--set`
+               torch Dataset of (input, label). Ids of samples in memory are `train#17`, or a frame's own index if that
+               is unique
+    options    those of the command by the same names and with the same defaults, such as label="y", seed=1,
+               checks=("leakage",), set=("leakage.max_fraction=0.01",); pred_probs and features may be arrays, frames,
+               or mappings from split to them, see `data.given`
+
+    For data in memory, results go to a folder `data-audit-` and the start of its fingerprint in the current folder, so
+    that an audit of the same data goes on where it was interrupted.
 
     Raises InputError, before any training, for whatever the command ends on with exit code 2.
     """
     in_memory = not isinstance(data, str | Path)
-    path = ROOT if in_memory else Path(data)
-    settings = read_settings(path, None if config is None else Path(config), assignments)
-    policy = settings.resolve_policy(fail_on=fail_on, min_trust_lds=min_trust_lds)
-    given = {name: _as_tuple(name, value) for name, value in options.items() if value is not None}
-    known = {field.name for field in fields(AuditConfig)} - {"path", "policy", "settings", "data", "samples"}
-    for name in given:
-        if name not in known:
-            near = difflib.get_close_matches(name, sorted(known), 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known))}"
-            raise InputError(f"audit: there is no option {name!r}; {hint}")
-    for name in PATHS & given.keys():
-        if isinstance(given[name], str):
-            given[name] = Path(given[name])
-    given["checkpoints"] = tuple(map(Path, given.get("checkpoints", ())))
-    if no_samples:
-        given["samples"] = False
-    choices = AuditConfig(
-        path, Path(output) if output is not None else None, policy=policy, settings=settings.files,
-        data=data if in_memory else None, **{**settings.options, **given},
-    )  # fmt: skip
-    track = terminal_track(Console(stderr=True))
-    dataset, _ = pipeline.prepare(choices, track)
-    if in_memory and choices.output is None:
-        choices = replace(choices, output=Path(f"data-audit-{dataset.fingerprint[:8]}"))
-    return AuditResult(pipeline.run(choices, dataset, track), choices.directory)
-
-
-def _as_tuple(name: str, value: Any) -> Any:
-    """Names of checks may come as a list, or in one string with commas."""
-    if name not in ("checks", "skip"):
-        return value
-    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else tuple(value)
+    config = configured(ROOT if in_memory else Path(data), data if in_memory else None, **options)
+    track = notebook_track() or terminal_track(Console(stderr=True))
+    dataset, _ = pipeline.prepare(config, track)
+    if in_memory and config.output is None:
+        config = replace(config, output=Path(f"data-audit-{dataset.fingerprint[:8]}"))
+    return AuditResult(pipeline.run(config, dataset, track), config.directory, partial(cleaned, config))

@@ -1,9 +1,10 @@
 """AuditConfig: every choice of one audit, in one frozen value."""
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from joblib import cpu_count
 
@@ -11,6 +12,7 @@ from . import plugins
 from .dataset import TASKS, ReadOptions, Task, is_encoding
 from .errors import InputError
 from .verdict.policy import Policy
+from .verdict.settings import read_settings
 
 MIN_RUNS = 8
 MIN_VERIFY = 3
@@ -44,7 +46,7 @@ class AuditConfig:
     data       what is audited in place of files at `path`, see `data.in_memory`
     checkpoints   trained models of the learner, which are attributed in place of models trained here
     retrain       whether checks may train models beside the checkpoints
-    any_code      whether checkpoints may hold more than weights, which runs code
+    unsafe_checkpoints   whether checkpoints may hold more than weights, which runs code
 
     Raises InputError for values that can't be used.
     """
@@ -64,7 +66,7 @@ class AuditConfig:
     rows: int = 100_000
     checkpoints: tuple[Path, ...] = ()
     retrain: bool = False
-    any_code: bool = False
+    unsafe_checkpoints: bool = False
     samples: bool = True
     header: bool | None = None
     encoding: str | None = None
@@ -116,7 +118,7 @@ class AuditConfig:
                 raise InputError(f"--checkpoint {path}: no such file")
         if self.checkpoints and self.learner is None:
             raise InputError("--checkpoint: expected --learner package.module:name too, the factory of the module")
-        if (self.retrain or self.any_code) and not self.checkpoints:
+        if (self.retrain or self.unsafe_checkpoints) and not self.checkpoints:
             raise InputError("--retrain and --unsafe-checkpoints are about --checkpoint, and there is none")
         if self.jobs is not None and self.jobs < 1:
             raise InputError(f"--jobs {self.jobs}: expected one or more")
@@ -156,3 +158,71 @@ class AuditConfig:
             return self.output
         path = self.path.resolve()
         return path.with_name(f"{path.name}-audit")
+
+
+PathLike = str | Path
+
+
+class Options(TypedDict, total=False):
+    """What `dataaudit run` and `dataaudit.audit` may be told, by the same names; None is as good as not said."""
+
+    output: PathLike | None
+    seed: int | None
+    runs: int | None
+    jobs: int | None
+    verify: int | None
+    brittle: int | None
+    label: str | None
+    task: Task | None
+    header: bool | None
+    encoding: str | None
+    group: str | None
+    checks: str | Sequence[str] | None
+    skip: str | Sequence[str] | None
+    pred_probs: Any
+    features: Any
+    learner: str | None
+    rows: int | None
+    checkpoint: Sequence[PathLike] | None
+    retrain: bool
+    unsafe_checkpoints: bool
+    fail_on: str | None
+    min_trust_lds: float | None
+    baseline: PathLike | None
+    config: PathLike | None
+    set: Sequence[str]
+    no_samples: bool
+
+
+FILES = ("output", "baseline", "pred_probs", "features")
+"""Options that may name a file or folder."""
+
+
+def configured(path: Path, data: Any = None, **options: Unpack[Options]) -> AuditConfig:
+    """The choices of an audit: these options override `set`, which overrides settings from files.
+
+    path      the dataset
+    options   of the command by their names; checks and skip also in one string with commas
+
+    Raises InputError for an option that is not there, naming the nearest, or a value that can't be used.
+    """
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    for name in given.keys() - Options.__annotations__.keys():
+        near = difflib.get_close_matches(name, sorted(Options.__annotations__), 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(Options.__annotations__))}"
+        raise InputError(f"audit: there is no option {name!r}; {hint}")
+    settings_file = given.pop("config", None)
+    settings = read_settings(path, None if settings_file is None else Path(settings_file), given.pop("set", ()))
+    policy = settings.resolve_policy(**{name: given.pop(name, None) for name in ("fail_on", "min_trust_lds")})
+    for name in FILES:
+        if isinstance(given.get(name), str):
+            given[name] = Path(given[name])
+    for name in ("checks", "skip"):
+        if isinstance(given.get(name), str):
+            given[name] = tuple(part.strip() for part in given[name].split(",") if part.strip())
+        elif name in given:
+            given[name] = tuple(given[name])
+    given["checkpoints"] = tuple(map(Path, given.pop("checkpoint", ())))
+    if given.pop("no_samples", False):
+        given["samples"] = False
+    return AuditConfig(path, data=data, policy=policy, settings=settings.files, **{**settings.options, **given})

@@ -1,5 +1,6 @@
-"""Progress bars on a terminal, nothing elsewhere; and the time and memory of stages."""
+"""Progress bars on a terminal or in a notebook, nothing elsewhere; and the time and memory of stages."""
 
+import html
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -9,6 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from .dataset import Item, Track, silent
+
+REDRAWN = 0.5
+"""Seconds between two pictures of a bar in a notebook."""
 
 
 def terminal_track(console: Console) -> Track:
@@ -29,6 +33,32 @@ def terminal_track(console: Console) -> Track:
             yield from progress.track(items, total=total, description=label)
 
     return track
+
+
+def notebook_track() -> Track | None:
+    """A Track that draws a bar below the cell of a notebook that runs; None elsewhere."""
+    shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
+    if type(shell).__name__ != "ZMQInteractiveShell":
+        return None
+    from IPython.display import HTML, display
+
+    def track(items: Iterable[Item], label: str, total: int) -> Iterator[Item]:
+        start = drawn = time.monotonic()
+        handle = display(HTML(_bar(label, 0, total, 0.0)), display_id=True)
+        for done, item in enumerate(items, 1):
+            yield item
+            now = time.monotonic()
+            if now - drawn > REDRAWN:
+                drawn = now
+                handle.update(HTML(_bar(label, done, total, now - start)))
+        handle.update(HTML(""))
+
+    return track
+
+
+def _bar(label: str, done: int, total: int, seconds: float) -> str:
+    left = f", {seconds / done * (total - done):,.0f} s left" if done else ""
+    return f'{html.escape(label)} <progress value="{done}" max="{total}"></progress> {done:,} of {total:,}{left}'
 
 
 @contextmanager

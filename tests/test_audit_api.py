@@ -1,8 +1,10 @@
 """`dataaudit.audit`: the same audit from a path, a frame, arrays; with predictions and features of the user's own."""
 
+import json
+import sys
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,11 +15,17 @@ from sklearn.model_selection import cross_val_predict
 
 import dataaudit
 from dataaudit.commands.run import run
-from dataaudit.config import AuditConfig
+from dataaudit.config import Options, configured
 from dataaudit.data.given import with_features, with_pred_probs
-from dataaudit.data.in_memory import read_in_memory
-from dataaudit.dataset import Dataset, ReadOptions, silent
+from dataaudit.data.in_memory import ROOT, read_in_memory
+from dataaudit.data.in_memory_edits import edited
+from dataaudit.data.loading import load
+from dataaudit.dataset import Dataset, Edit, ReadOptions, silent
 from dataaudit.errors import DataAuditError, InputError, StaleError
+from dataaudit.progress import notebook_track
+from dataaudit.reporting.notebook import AuditResult
+
+from .cleaning.deciding import decision, document
 
 CONTENT = "duplicates,leakage,columns,integrity"
 
@@ -172,11 +180,106 @@ def test_a_notebook_shows_verdict_and_findings_escaped() -> None:
     assert "Constant" in shown or "constant" in shown
 
 
-def test_every_option_of_the_command_is_a_keyword() -> None:
-    keywords = {field.name for field in fields(AuditConfig)} | set(dataaudit.audit.__kwdefaults__)
-    renamed = {"config_path": "config", "dataset": "data"}
-    names = {renamed.get(str(parameter.name), str(parameter.name)) for parameter in run.params} - {"dry_run"}
-    assert names <= keywords
+def test_every_option_of_the_command_is_a_keyword_with_the_same_default(here: Path) -> None:
+    frames()["train"].to_csv("plants.csv", index=False)
+    said = run.make_context("run", ["plants.csv"]).params
+    path, dry_run = said.pop("dataset"), said.pop("dry_run")
+    assert not dry_run
+    assert said.keys() == Options.__annotations__.keys()
+    assert configured(path, **said) == configured(path)
+
+
+def content_audit(data: Any = None, **options: Any) -> AuditResult:
+    return dataaudit.audit(frames() if data is None else data, label="species", checks=CONTENT, **options)
+
+
+def test_a_frames_own_index_names_its_samples_and_keys_what_is_given(here: Path) -> None:
+    whole = pd.concat(frames().values()).sample(frac=1, random_state=0)
+    whole.index = pd.Index([f"plant {i}" for i in range(len(whole))])
+    splits = {"train": whole[:150], "test": whole[150:]}
+    result = content_audit(splits)
+    assert list(result.samples.index[:2]) == ["plant 0", "plant 1"]
+    (pair,) = result.findings.query("kind in ('leakage', 'duplicate')")["sample_ids"]
+    rows = whole.loc[pair]
+    assert (rows.iloc[0] == rows.iloc[1]).all()
+    reordered = pd.DataFrame({"one": np.arange(225.0)}, whole.index).sample(frac=1, random_state=1)
+    dataset = load(configured(ROOT, splits, label="species", features=reordered), silent)
+    assert dataset.features is not None
+    assert dataset.features[:, 0].tolist() == list(range(225))
+
+
+def test_whole_numbers_name_rows_that_were_drawn_from_a_larger_frame() -> None:
+    drawn = frames()["train"].sample(80, random_state=0)
+    assert set(content_audit(drawn).samples.index) == set(map(str, drawn.index))
+    twice = pd.concat([drawn, drawn.iloc[:1]])
+    assert content_audit(twice, output="twice").samples.index[0] == "rows#0"
+
+
+def test_accepted_findings_change_frames_and_arrays_as_they_came() -> None:
+    splits = frames()
+    before = {split: frame.copy() for split, frame in splits.items()}
+    result = content_audit(splits)
+    cleaned = result.apply(result.findings)
+    pd.testing.assert_frame_equal(cleaned["train"], before["train"])
+    pd.testing.assert_frame_equal(cleaned["test"], before["test"].iloc[1:])
+    pd.testing.assert_frame_equal(splits["test"], before["test"])  # what was passed stays
+    arrays = {split: (f.drop(columns="species").to_numpy(), f["species"].to_numpy()) for split, f in splits.items()}
+    audit = dataaudit.audit(arrays, checks=CONTENT, output="arrays")
+    inputs, labels = audit.apply(audit.findings)["test"]
+    assert len(inputs) == len(labels) == 74
+    np.testing.assert_array_equal(inputs, arrays["test"][0][1:])
+
+
+def test_relabelled_and_removed_rows_keep_their_index() -> None:
+    frame = frames()["train"].set_index(pd.Index([f"p{i}" for i in range(150)])).astype({"species": "category"})
+    options = ReadOptions(label="species")
+    new = edited(frame, options, {"rows#1": Edit(label=("z",)), "rows#4": Edit(remove=True)})
+    assert new.loc["p1", "species"] == "z"
+    assert list(new.index) == [f"p{i}" for i in range(150) if i != 4]
+    pd.testing.assert_series_equal(new.dtypes, frame.dtypes)
+    texts = [f"some words that make a text of number {i}, long enough to be one" for i in range(60)]
+    labels = ["a" if i % 2 else "b" for i in range(60)]
+    new_texts, new_labels = edited((texts, labels), ReadOptions(), {"rows#0": Edit(label=("a",))})
+    assert new_texts == texts
+    assert new_labels == ["a", *labels[1:]]
+
+
+def test_decisions_from_a_report_apply_to_files_and_to_frames(here: Path) -> None:
+    splits = frames()
+    folder = here / "plants"
+    folder.mkdir()
+    for split, frame in splits.items():
+        frame.to_csv(folder / f"{split}.csv", index=False)
+    of_path, of_frames = content_audit(folder), content_audit(splits)
+    for audit in (of_path, of_frames):
+        found = audit.findings.query("kind == 'leakage'").iloc[0]
+        accepted = decision(found["remedies"][0])
+        Path("decisions.json").write_text(
+            json.dumps(document(audit.audit.dataset["fingerprint"], accepted, label="species"))
+        )
+        cleaned = audit.apply("decisions.json")
+        if audit is of_path:
+            assert cleaned.resolve() == here / "plants-cleaned"
+            cleaned = {"test": pd.read_csv(cleaned / "test.csv")}
+        assert len(cleaned["test"]) == 74
+
+
+def test_a_notebook_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    handle = SimpleNamespace(update=lambda picture: shown.append(picture))
+    display = SimpleNamespace(HTML=str, display=lambda picture, display_id: shown.append(picture) or handle)
+    shell = type("ZMQInteractiveShell", (), {})()
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    monkeypatch.setattr("dataaudit.progress.REDRAWN", -1.0)
+    track = notebook_track()
+    assert track is not None
+    assert list(track(iter("ab"), "reading <files>", 2)) == ["a", "b"]
+    assert "reading &lt;files&gt;" in shown[0]
+    assert 'value="2" max="2"' in shown[2]
+    assert shown[-1] == ""
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: None))
+    assert notebook_track() is None
 
 
 MISUSES: list[tuple[Callable[[], Any], str]] = [
@@ -185,6 +288,10 @@ MISUSES: list[tuple[Callable[[], Any], str]] = [
     (lambda: dataaudit.audit({"left": frames()["train"]}), "expected splits called train"),
     (lambda: dataaudit.audit("nowhere"), "no such file"),
     (lambda: dataaudit.audit(frames(), label="genus"), "genus"),
+    (lambda: dataaudit.audit(frames(), label="species", set=("leakage.fraction=0",)), "fraction"),
+    (lambda: content_audit().apply("decisions.json"), "expected decisions.json as the report exports it"),
+    (lambda: content_audit().apply(frames()["train"]), "expected rows of audit.findings"),
+    (lambda: content_audit().apply(content_audit().findings, "cleaned"), "leave output out"),
     (lambda: dataaudit.audit(frames(), lable="species"), "did you mean 'label'"),
     (lambda: dataaudit.audit(frames(), label="species", checks="leaks"), "there is no such check"),
     (lambda: dataaudit.audit(frames(), label="species", checks="drift", skip="drift"), "left out"),

@@ -21,8 +21,8 @@ ROOMS: dict[str, str] = {
     "result progress": "",
     "verdict": "audit_file baseline decisions diff gate policy settings",
     "config": "",
-    "data": "given in_memory loading images features/* reading/frames reading/layout_file reading/line_numbers "
-    "reading/pictures",
+    "data": "given in_memory in_memory_edits loading images features/* reading/frames reading/layout_file "
+    "reading/line_numbers reading/pictures",
     "training": "learning objectives pool training retraining estimate models/feature_learner "
     "models/learner_spec models/rehearsal",
     "attribution": "attribution problem own_models scoring trust heat_maps perturbations",
@@ -31,8 +31,8 @@ ROOMS: dict[str, str] = {
     "evaluation": "evaluate report",
     "comparison": "compare pools report transforms",
     "pipeline": "",
+    "cleaning": "apply in_memory",
     "api": "",
-    "cleaning": "apply",
     "commands": "*",
     "cli": "",
     "__main__": "",

@@ -38,7 +38,7 @@ def problem_factory(config: AuditConfig, pool: Pool, track: Track) -> Callable[.
     """
     dataset, learner = pool.dataset, pool.learner
     if config.checkpoints:
-        models = checkpointed(dataset, learner, config.learner, config.checkpoints, config.any_code)
+        models = checkpointed(dataset, learner, config.learner, config.checkpoints, config.unsafe_checkpoints)
         digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in config.checkpoints]
         return partial(Problem.from_trained, models, pool, {"checkpoints": digests})
     if is_differentiable(learner):

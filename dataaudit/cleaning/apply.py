@@ -47,11 +47,7 @@ def apply(path: Path, decisions_path: Path, output: Path, track: Track) -> Appli
     decisions = read_decisions(decisions_path)
     record_path = _record_path(path, output)
     before = read_dataset(path, decisions.reading, track)
-    if before.fingerprint != decisions.fingerprint:
-        raise InputError(
-            f"{as_text(str(path))}: its fingerprint is {before.fingerprint}, but {decisions_path} is about "
-            f"{decisions.fingerprint}: the content has changed since then; run the audit again and decide anew"
-        )
+    require_same_content(before, decisions)
     planned = plan(decisions, before)
     if not planned.steps:
         raise InputError(
@@ -86,6 +82,15 @@ def apply(path: Path, decisions_path: Path, output: Path, track: Track) -> Appli
     header = {None: (), True: ("--header",), False: ("--no-header",)}[decisions.reading.header]
     options = (*(word for option in texts for word in option), *header)
     return Applied(counts(planned, outcome.unchanged), record_path, tuple(_notes(decisions, planned, outcome)), options)
+
+
+def require_same_content(dataset: Dataset, decisions: Decisions) -> None:
+    """Raise InputError unless the decisions are about the dataset's present content."""
+    if dataset.fingerprint != decisions.fingerprint:
+        raise InputError(
+            f"{as_text(str(dataset.root))}: its fingerprint is {dataset.fingerprint}, but {decisions.path} is about "
+            f"{decisions.fingerprint}: the content has changed since then; run the audit again and decide anew"
+        )
 
 
 def _record_path(path: Path, output: Path) -> Path:

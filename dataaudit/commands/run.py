@@ -7,18 +7,13 @@ from typing import Any
 import click
 from rich.console import Console
 
-from ..config import AuditConfig
+from ..config import configured
 from ..dataset import TASKS
 from ..findings import Severity
 from ..progress import terminal_track
 from ..reporting import terminal
-from ..verdict.settings import read_settings
 
 FILE = click.Path(path_type=Path)
-
-
-def _names(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
-    return None if value is None else tuple(name.strip() for name in value.split(",") if name.strip())
 
 
 @click.command()
@@ -43,8 +38,8 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
     help="Column that says whose samples belong together, or for folders of images or texts a regular expression "
     "with one group: they are never parted, and audited for sharing splits.",
 )
-@click.option("--checks", metavar="A,B,...", callback=_names, help="Checks to make. Default: all.")
-@click.option("--skip", metavar="A,B,...", callback=_names, help="Checks to leave out.")
+@click.option("--checks", metavar="A,B,...", help="Checks to make. Default: all.")
+@click.option("--skip", metavar="A,B,...", help="Checks to leave out.")
 @click.option(
     "--pred-probs",
     type=FILE,
@@ -55,13 +50,12 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
 @click.option("--rows", type=int, help="Maximum number of training rows; of more, a sample is drawn. Default: 100000.")
 @click.option(
     "--checkpoint",
-    "checkpoints",
     multiple=True,
     type=FILE,
     help="Trained weights of the learner's module, repeatable: attribute these models, train nothing.",
 )
 @click.option("--retrain", is_flag=True, help="With --checkpoint: allow checks to train models of the same module.")
-@click.option("--unsafe-checkpoints", "any_code", is_flag=True, help="Read checkpoints that can run code.")
+@click.option("--unsafe-checkpoints", is_flag=True, help="Read checkpoints that can run code.")
 @click.option(
     "--fail-on",
     type=click.Choice([str(severity) for severity in Severity]),
@@ -69,44 +63,18 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
 )
 @click.option("--min-trust-lds", type=float, help="Minimum attribution quality (LDS); below it the verdict fails.")
 @click.option("--baseline", type=FILE, help="Accepted findings, see `dataaudit baseline`; only other findings fail.")
-@click.option(
-    "--config",
-    "config_path",
-    type=FILE,
-    help="Settings. Default: dataaudit.toml, or [tool.dataaudit] in pyproject.toml.",
-)
-@click.option(
-    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting, as in leakage.max_fraction=0.0."
-)
+@click.option("--config", type=FILE, help="Settings. Default: dataaudit.toml, or [tool.dataaudit] in pyproject.toml.")
+@click.option("--set", multiple=True, metavar="KEY=VALUE", help="One setting, as in leakage.max_fraction=0.0.")
 @click.option("--no-samples", is_flag=True, help="Show no picture, text or row of the data in the report.")
 @click.option("--dry-run", is_flag=True, help="Show the layout and an estimate of the time, then stop.")
-def run(
-    dataset: Path,
-    fail_on: str | None,
-    min_trust_lds: float | None,
-    config_path: Path | None,
-    assignments: tuple[str, ...],
-    no_samples: bool,
-    dry_run: bool,
-    **flags: Any,
-) -> None:
+def run(dataset: Path, dry_run: bool, **options: Any) -> None:
     """Audit DATASET and write report.html, audit.json and the other files that the README lists.
 
     Flags override --set, which overrides settings from files. Exit codes: 0 passes, 1 the policy is not met, 2 usage or
     input, 3 a check could not run, 130 interrupted. After an interruption, run it again to continue.
     """
-    settings = read_settings(dataset, config_path, assignments)
-    options = {name: value for name, value in flags.items() if value is not None}
-    if no_samples:
-        options["samples"] = False
-    config = AuditConfig(
-        dataset,
-        **{**settings.options, **options},
-        policy=settings.resolve_policy(fail_on=fail_on, min_trust_lds=min_trust_lds),
-        settings=settings.files,
-    )
-    console = Console(stderr=True)
-    track = terminal_track(console)
+    config = configured(dataset, **options)
+    track = terminal_track(Console(stderr=True))
     from .. import pipeline  # imports torch, which `--help` can do without
 
     data, seconds = pipeline.prepare(config, track)

@@ -20,6 +20,7 @@ from ..errors import InputError
 
 ENDINGS = (".npy", ".npz", ".parquet", ".csv")
 IDS = ("id", "ids", "sample_id")
+NO_NAMES: Mapping[str, str] = {}
 SUM_TOLERANCE = 1e-3
 """Of a row of probabilities, from one: what float16 or rounding to three places leaves."""
 SUSPICIOUS_GAP, SUSPICIOUS_Z = 0.05, 5.0
@@ -33,25 +34,33 @@ class Given:
     where   what an error calls them, "--features emb.npy"
     ids     of the rows; None where they are in the order of the data
     names   of the columns; None where they have none
+    index   of the frame that they came in; None where they came otherwise, or the index only counts the rows
     """
 
     where: str
     values: NDArray[Any]
     ids: tuple[str, ...] | None = None
     names: tuple[str, ...] | None = None
+    index: tuple[str, ...] | None = None
 
 
-def with_features(dataset: Dataset, given: Any, where: str = "features") -> Dataset:
+def with_features(
+    dataset: Dataset, given: Any, where: str = "features", own_names: Mapping[str, str] = NO_NAMES
+) -> Dataset:
     """The dataset with these features (n, d) in place of any computed here.
+
+    own_names   names of the user's own by sample id, which rows may be keyed by, too
 
     Raises InputError if their rows can't be aligned with the samples, or a value is not finite.
     """
-    aligned = _aligned(dataset, _read(given, where))
+    aligned = _aligned(dataset, _read(given, where), own_names)
     note = f"features of your own, {aligned.values.shape[1]:,} columns"
     return _noted(replace(dataset, features=np.ascontiguousarray(aligned.values, np.float32)), note)
 
 
-def with_pred_probs(dataset: Dataset, given: Any, where: str = "pred_probs") -> Dataset:
+def with_pred_probs(
+    dataset: Dataset, given: Any, where: str = "pred_probs", own_names: Mapping[str, str] = NO_NAMES
+) -> Dataset:
     """The dataset with these out-of-sample class probabilities (n, c) in place of the pool's.
 
     Columns named like the classes, in any order, are put in theirs; others are taken in the order of the classes.
@@ -61,7 +70,7 @@ def with_pred_probs(dataset: Dataset, given: Any, where: str = "pred_probs") -> 
     """
     if dataset.task == "regression":
         raise InputError(f"{where}: expected classes, which probabilities are of; the targets here are numbers")
-    aligned = _aligned(dataset, _read(given, where))
+    aligned = _aligned(dataset, _read(given, where), own_names)
     probabilities = _by_class(aligned, dataset.class_names).astype(np.float64)
     rows = np.flatnonzero(((probabilities < 0) | (probabilities > 1)).any(1))
     if len(rows):
@@ -172,24 +181,26 @@ def _of_frame(frame: pd.DataFrame, where: str) -> Given:
     if column is not None:
         ids = tuple(map(str, frame[column]))
         frame = frame.drop(columns=column)
-    elif not isinstance(frame.index, pd.RangeIndex) and frame.index.inferred_type == "string":
-        ids = tuple(frame.index)
+    index = None if isinstance(frame.index, pd.RangeIndex) else tuple(map(str, frame.index))
+    if column is None and frame.index.inferred_type == "string":
+        ids = index
     words = [name for name in frame if not pd.api.types.is_numeric_dtype(frame[name])]
     if words:
         raise InputError(
             f"{where}: expected numbers in every column but the ids ({', '.join(IDS)}), found words in "
             f"{str(words[0])!r}"
         )
-    return Given(where, frame.to_numpy(), ids, tuple(map(str, frame.columns)))
+    return Given(where, frame.to_numpy(), ids, tuple(map(str, frame.columns)), index)
 
 
-def _aligned(dataset: Dataset, given: Given) -> Given:
+def _aligned(dataset: Dataset, given: Given, own_names: Mapping[str, str]) -> Given:
     """With a row for each of the dataset's samples, in their order, all of them finite numbers."""
     values = given.values
     if values.ndim != 2 or not values.shape[1]:
         raise InputError(f"{given.where}: expected two axes, (samples, columns), found the shape {values.shape}")
     if values.dtype.kind not in "biuf":
         raise InputError(f"{given.where}: expected numbers, found {values.dtype}")
+    given = _by_sample_id(given, own_names)
     places = _keyed(dataset, given.ids, given.where) if given.ids is not None else _in_order(dataset, given)
     values = np.asarray(values[places])
     for row in np.flatnonzero(~np.isfinite(values).all(1))[:1]:
@@ -200,6 +211,15 @@ def _aligned(dataset: Dataset, given: Given) -> Given:
             f"{values[row, column]}"
         )
     return replace(given, values=values, ids=dataset.ids)
+
+
+def _by_sample_id(given: Given, own_names: Mapping[str, str]) -> Given:
+    """Rows that are keyed by the user's own names, keyed by sample ids."""
+    keys = given.ids or given.index
+    if not own_names or keys is None or not set(own_names.values()) <= set(keys):
+        return given
+    id_of = {own: id for id, own in own_names.items()}
+    return replace(given, ids=tuple(id_of.get(key, key) for key in keys))
 
 
 def _keyed(dataset: Dataset, ids: Sequence[str], where: str) -> NDArray[np.int64]:

@@ -1,7 +1,7 @@
 """Data in memory -> Dataset: frames, arrays, Hugging Face and torch datasets, by the same readers as files."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ TEXT, TARGET = "text", "label"
 
 def read_in_memory(data: Any, options: ReadOptions, track: Track) -> Dataset:
     """The dataset that these objects make. Ids are `train#17`, rows counted from 0; `rows#17` without splits.
+    `own_names` gives the names that the data itself has for them.
 
     Frames are read as tables, see `tables.assembled`, so that words in them mean what they do in a file; arrays as in
     `arrays.dataset_of`; texts in place of inputs, and frames beside labels, as tables with a column of labels.
@@ -40,7 +41,8 @@ def read_in_memory(data: Any, options: ReadOptions, track: Track) -> Dataset:
     return dataset
 
 
-def _read(data: Any, options: ReadOptions, track: Track) -> Dataset:
+def parts_of(data: Any) -> dict[str, Any]:
+    """The parts by split, or the whole as `rows`. Raises InputError for names that are no splits."""
     parts = data if isinstance(data, Mapping) else {WHOLE: data}
     if not parts:
         raise InputError(f"data: {EXPECTED}; found an empty mapping")
@@ -48,22 +50,68 @@ def _read(data: Any, options: ReadOptions, track: Track) -> Dataset:
         for name in parts:
             if split_of(str(name)) is None:
                 raise InputError(f"data[{name!r}]: expected splits called {', '.join(SPLITS)}, found {name!r}")
+    return {str(name): part for name, part in parts.items()}
+
+
+def _read(data: Any, options: ReadOptions, track: Track) -> Dataset:
+    parts = parts_of(data)
     if all(_is_hugging_face(part) for part in parts.values()):
-        return hugging_face.dataset_of(ROOT, dict(parts), options, track)
-    parts = {str(name): _of_torch(part) for name, part in parts.items()}
+        return hugging_face.dataset_of(ROOT, parts, options, track)
+    parts = {name: _of_torch(part) for name, part in parts.items()}
+    tables = tables_of(parts, options)
+    if tables is None:
+        return dataset_of(ROOT, arrays_of(parts), "arrays", options, track)
+    rows = [Part(name, split_of(name), frame.reset_index(drop=True)) for name, frame in tables.frames.items()]
+    return assembled(ROOT, rows, "splits", "frames", tables.reading, [])
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Frames by split, as they came or with their labels as a column, and how they are read."""
+
+    frames: Mapping[str, pd.DataFrame]
+    reading: ReadOptions
+
+
+def tables_of(parts: Mapping[str, Any], options: ReadOptions) -> Tables | None:
+    """Frames, and frames or texts beside labels, as tables; None for anything else."""
     if all(isinstance(part, pd.DataFrame) for part in parts.values()):
-        return _of_frames(parts, options)
-    for name, part in parts.items():
-        if not (isinstance(part, tuple | list) and len(part) == 2):
-            raise InputError(f"data: {EXPECTED}; found {type(part).__name__}{f' for {name!r}' * (name != WHOLE)}")
-    if all(_in_columns(inputs) for inputs, _ in parts.values()):
-        frames = {name: _labelled_frame(name, part[0], part[1], options) for name, part in parts.items()}
-        return _of_frames(frames, _labelled(options))
+        return Tables(parts, options)
+    if not all(_is_pair(part) and _in_columns(part[0]) for part in parts.values()):
+        return None
+    reading = options if options.label else replace(options, label=TARGET)
+    label = str(reading.label)
+    return Tables({name: _labelled_frame(name, part[0], part[1], label) for name, part in parts.items()}, reading)
+
+
+def arrays_of(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """(X, y) of each part by the names that files of arrays have: x_train, y_train. Raises InputError for others."""
     arrays: dict[str, Any] = {}
-    for name, (inputs, targets) in parts.items():
+    for name, part in parts.items():
+        if not _is_pair(part):
+            raise InputError(f"data: {EXPECTED}; found {type(part).__name__}{f' for {name!r}' * (name != WHOLE)}")
         suffix = "" if name == WHOLE else f"_{split_of(name)}"
-        arrays |= {f"x{suffix}": np.asarray(inputs), f"y{suffix}": np.asarray(targets)}
-    return dataset_of(ROOT, arrays, "arrays", options, track)
+        arrays |= {f"x{suffix}": np.asarray(part[0]), f"y{suffix}": np.asarray(part[1])}
+    return arrays
+
+
+def own_names(data: Any) -> dict[str, str]:
+    """The frames' own index by `train#17`, if it is one (not rows counted from 0) and unique; empty otherwise."""
+    parts = parts_of(data)
+    inputs = {name: part[0] if _is_pair(part) else part for name, part in parts.items()}
+    frames = {name: part for name, part in inputs.items() if isinstance(part, pd.DataFrame)}
+    if len(frames) < len(parts) or all(_is_counted(frame.index) for frame in frames.values()):
+        return {}
+    names = {f"{name}#{row}": str(own) for name, frame in frames.items() for row, own in enumerate(frame.index)}
+    return names if len(set(names.values())) == len(names) else {}
+
+
+def _is_counted(index: "pd.Index[Any]") -> bool:
+    return isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
+
+
+def _is_pair(part: Any) -> bool:
+    return isinstance(part, tuple | list) and len(part) == 2
 
 
 def _is_hugging_face(part: Any) -> bool:
@@ -82,24 +130,15 @@ def _of_torch(part: Any) -> Any:
     return np.stack([np.asarray(item) for item, _ in items]), np.array([np.asarray(label) for _, label in items])
 
 
-def _of_frames(frames: Mapping[str, pd.DataFrame], options: ReadOptions) -> Dataset:
-    parts = [Part(name, split_of(name), frame.reset_index(drop=True)) for name, frame in frames.items()]
-    return assembled(ROOT, parts, "splits", "frames", options, [])
-
-
 def _in_columns(inputs: Any) -> bool:
     return isinstance(inputs, pd.DataFrame) or np.asarray(inputs).dtype.kind in "OU"
 
 
-def _labelled(options: ReadOptions) -> ReadOptions:
-    return options if options.label else replace(options, label=TARGET)
-
-
-def _labelled_frame(name: str, inputs: Any, targets: Any, options: ReadOptions) -> pd.DataFrame:
-    frame = inputs.reset_index(drop=True) if isinstance(inputs, pd.DataFrame) else pd.DataFrame({TEXT: list(inputs)})
-    values, label = list(targets), options.label or TARGET
+def _labelled_frame(name: str, inputs: Any, targets: Any, label: str) -> pd.DataFrame:
+    frame = inputs if isinstance(inputs, pd.DataFrame) else pd.DataFrame({TEXT: list(inputs)})
+    values = list(targets)
     if len(values) != len(frame):
         raise InputError(f"data: {name}: expected as many labels as rows, found {len(values):,} and {len(frame):,}")
     if label in frame:
         raise InputError(f"data: {name}: X has a column {label!r} already; name the labels' column by label=")
-    return frame.assign(**{str(label): values})
+    return frame.assign(**{label: values})

@@ -1,6 +1,7 @@
 """From a path to a Dataset: by the format that its dataaudit.toml names, else by the one that matches it best."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from ..config import AuditConfig
 from ..dataset import Dataset, ReadOptions, Track
 from ..errors import DatasetError
 from .given import with_features, with_pred_probs
-from .in_memory import read_in_memory
+from .in_memory import own_names, read_in_memory
 from .reading.folders import LAYOUT_FILE, endings
 from .reading.groups import require_several_groups
 from .reading.layout_file import read_layout
@@ -23,16 +24,21 @@ CONVERT = {
 
 
 def load(config: AuditConfig, track: Track) -> Dataset:
-    """Read the dataset that is to be audited, and what the user brings beside it; see `read_dataset` and `given`."""
+    """Read the dataset that is to be audited, and what the user brings beside it; see `read_dataset` and `given`.
+
+    Frames with an index of their own give it to their samples as ids.
+    """
+    names: Mapping[str, str] = {}
     if config.data is not None:
-        dataset = read_in_memory(config.data, config.read_options, track)
+        dataset, names = read_in_memory(config.data, config.read_options, track), own_names(config.data)
     else:
         dataset = read_dataset(config.path, config.read_options, track)
     if config.features is not None:
-        dataset = with_features(dataset, config.features, "--features")
+        dataset = with_features(dataset, config.features, "--features", names)
     if config.pred_probs is not None:
-        dataset = with_pred_probs(dataset, config.pred_probs, "--pred-probs")
-    return dataset
+        dataset = with_pred_probs(dataset, config.pred_probs, "--pred-probs", names)
+    rejected = tuple(replace(sample, id=names.get(sample.id, sample.id)) for sample in dataset.rejected)
+    return replace(dataset, ids=tuple(names.get(id, id) for id in dataset.ids), rejected=rejected) if names else dataset
 
 
 def read_dataset(path: Path, options: ReadOptions, track: Track) -> Dataset:

@@ -67,7 +67,7 @@ def reproduction(config: AuditConfig, versions: Mapping[str, str], device: str) 
     ]  # fmt: skip
     chosen = [part for name, value in options if value is not None for part in (name, value)]
     chosen += {None: [], True: ["--header"], False: ["--no-header"]}[config.header]
-    chosen += ["--retrain"] * config.retrain + ["--unsafe-checkpoints"] * config.any_code
+    chosen += ["--retrain"] * config.retrain + ["--unsafe-checkpoints"] * config.unsafe_checkpoints
     chosen += ["--no-samples"] * (not config.samples)
     return {
         "arguments": ["run", as_text(str(config.path)), "--seed", str(config.seed), "--runs", str(config.runs),

@@ -3,8 +3,10 @@
 import html
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -24,10 +26,12 @@ class AuditResult:
 
     audit    all of it, as plain data
     folder   where report.html, audit.json and the other files are
+    apply    (decisions, output=None): the dataset with the accepted remedies, see `cleaning.in_memory.cleaned`
     """
 
     audit: Audit
     folder: Path
+    apply: Callable[..., Any]
 
     @property
     def verdict(self) -> Verdict:

@@ -20,7 +20,7 @@ def estimate(config: AuditConfig, dataset: Dataset, trains: bool = True) -> floa
     learner = learner_for(config.learner, dataset)
     if config.learner is not None:
         rehearse(learner, dataset, config.learner)
-    checkpointed(dataset, learner, config.learner, config.checkpoints, config.any_code)
+    checkpointed(dataset, learner, config.learner, config.checkpoints, config.unsafe_checkpoints)
     # Scoring passes over all rows once per model, a few times the cost of a training epoch; matching adds its own.
     scoring = (config.runs if config.pooled else len(config.checkpoints)) * samples * 1.4e-3 + samples * 1.2e-2
     if not config.pooled:
