@@ -42,9 +42,11 @@ def notebook_track() -> Track | None:
         return None
     from IPython.display import HTML, display
 
+    handle = display(HTML(""), display_id=True)  # one place for all bars, empty in the end
+
     def track(items: Iterable[Item], label: str, total: int) -> Iterator[Item]:
         start = drawn = time.monotonic()
-        handle = display(HTML(_bar(label, 0, total, 0.0)), display_id=True)
+        handle.update(HTML(_bar(label, 0, total, 0.0)))
         for done, item in enumerate(items, 1):
             yield item
             now = time.monotonic()

@@ -275,8 +275,8 @@ def test_a_notebook_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     track = notebook_track()
     assert track is not None
     assert list(track(iter("ab"), "reading <files>", 2)) == ["a", "b"]
-    assert "reading &lt;files&gt;" in shown[0]
-    assert 'value="2" max="2"' in shown[2]
+    assert "reading &lt;files&gt;" in shown[1]
+    assert 'value="2" max="2"' in shown[3]
     assert shown[-1] == ""
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: None))
     assert notebook_track() is None

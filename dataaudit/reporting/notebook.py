@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -84,11 +85,13 @@ class AuditResult:
             f"<li><b>{finding.severity}</b> {html.escape(finding.message)} {self._picture(finding.sample_ids)}</li>"
             for finding in audit.findings[:SHOWN]
         )
-        report = (self.folder / "report.html").resolve()
+        report = self.folder / "report.html"
+        # Pages that a server shows may not link to file://, but to what lies beside the notebook.
+        link = report.resolve().as_uri() if report.is_absolute() else quote(report.as_posix())
         return (
             f"<h4>{audit.verdict.status}</h4><p>{html.escape('; '.join(audit.verdict.reasons))}</p>"
             f"<table>{kinds}</table><ul>{first}</ul>"
-            f'<p><a href="{html.escape(report.as_uri())}">{html.escape(str(report))}</a></p>'
+            f'<p><a href="{html.escape(link)}">{html.escape(str(report))}</a></p>'
         )
 
     def _picture(self, ids: tuple[str, ...]) -> str:

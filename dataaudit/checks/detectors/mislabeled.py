@@ -57,7 +57,8 @@ from ..planting.labels import plant
 from ..proof import effect_over_seeds_and_samples, preference_verification, random_like
 from ..signal import Signal, signal
 
-with warnings.catch_warnings():  # cleanlab silences the importing program's warnings
+with warnings.catch_warnings():  # cleanlab silences the importing program's warnings, and tqdm warns in notebooks
+    warnings.simplefilter("ignore")
     from cleanlab.multilabel_classification.rank import get_label_quality_scores as multilabel_quality_scores
     from cleanlab.rank import get_label_quality_scores
 

@@ -48,7 +48,8 @@ from ..planting.labels import plant_in_numbers
 from ..proof import preference_verification, random_like
 from ..signal import Signal, signal
 
-with warnings.catch_warnings():  # cleanlab silences the importing program's warnings
+with warnings.catch_warnings():  # cleanlab silences the importing program's warnings, and tqdm warns in notebooks
+    warnings.simplefilter("ignore")
     from cleanlab.regression.rank import get_label_quality_scores
 
 KINDS = {"target_error": "Label errors (numeric targets)"}
