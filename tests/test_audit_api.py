@@ -90,6 +90,18 @@ def test_arrays_and_torch_datasets_are_read_alike() -> None:
     assert one.sizes() == {"train": 150, "test": 75}
 
 
+def test_rows_of_arrays_are_called_by_their_split() -> None:
+    rng = np.random.default_rng(0)
+    arrays = {split: (rng.normal(size=(n, 3)), np.arange(n) % 2) for split, n in (("train", 80), ("test", 40))}
+    features = {split: np.arange(len(labels))[:, None] for split, (_, labels) in arrays.items()}
+    dataset = load(configured(ROOT, arrays, features=features), silent)
+    assert dataset.ids[79:81] == ("train#79", "test#0")
+    assert dataset.features is not None
+    assert dataset.features[79:81, 0].tolist() == [79, 0]
+    whole = load(configured(ROOT, arrays["train"]), silent)
+    assert set(whole.ids) == {f"rows#{row}" for row in range(80)}
+
+
 def test_a_lone_pair_of_texts_and_labels_is_a_text_dataset() -> None:
     texts = [
         f"{'good great fine' if i % 2 else 'bad awful poor'} number {i} of all the things I saw" for i in range(80)

@@ -96,10 +96,16 @@ def arrays_of(parts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def own_names(data: Any) -> dict[str, str]:
-    """The frames' own index by `train#17`, if it is one (not rows counted from 0) and unique; empty otherwise."""
+    """What samples are called by the id that they are read under; empty where that is their name.
+
+    Rows of frames have their own index if it is one (not rows counted from 0) and unique; arrays the split's name.
+    """
     parts = parts_of(data)
     inputs = {name: part[0] if _is_pair(part) else part for name, part in parts.items()}
     frames = {name: part for name, part in inputs.items() if isinstance(part, pd.DataFrame)}
+    if not frames and not any(_is_hugging_face(part) for part in parts.values()):
+        prefixes = {name: "x" if name == WHOLE else f"x_{split_of(name)}" for name in parts}
+        return {f"{prefixes[name]}#{row}": f"{name}#{row}" for name in parts for row in range(len(inputs[name]))}
     if len(frames) < len(parts) or all(_is_counted(frame.index) for frame in frames.values()):
         return {}
     names = {f"{name}#{row}": str(own) for name, frame in frames.items() for row, own in enumerate(frame.index)}
