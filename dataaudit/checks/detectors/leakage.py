@@ -22,10 +22,12 @@ have in the same order; rare words count most, phrases that many texts share nex
 too few to rule out chance, the pair is not a near-duplicate; texts that are equal but for case, punctuation and spaces
 are reported however short.
 
-Rows and arrays: candidates are neighbours in random sets of columns. Each column then counts the more, the rarer it is
-that two rows agree on it as closely. Rows that are equal in all columns but ids and constant ones are reported only if
-chance doesn't explain it: values of half of the columns are permuted among similar rows, which shows how many are equal
-by chance (reported if at most 1 % probable, and if chance gives at most half of those there are).
+Rows and arrays: equal ones are all found, by hash. Candidates for near-duplicates are neighbours in all columns and in
+up to 16 blocks of them, by trees that are searched approximately; a copy that differs a little in every block may be
+missed. Each column then counts the more, the rarer it is that two rows agree on it as closely. Rows that are equal in
+all columns but ids and constant ones are reported only if chance doesn't explain it: values of half of the columns are
+permuted among similar rows, which shows how many are equal by chance (reported if at most 1 % probable, and if chance
+gives at most half of those there are).
 
 Texts beside other columns are compared both ways. A text that other columns tell apart from its copy is reported if its
 words are too rare to be equal by chance. Samples without text or without any value are copies of none.

@@ -1,4 +1,10 @@
-"""Copies among rows of tables and of arrays: candidates near in random sets of columns, then column by column.
+"""Copies among rows of tables and of arrays: candidates near in blocks of columns, then column by column.
+
+Columns in random orders are cut into blocks, each of about as many as tell a row from all others: a copy with fewer
+changed cells than an order has blocks agrees in one of them wholly. What is near in a block is found by a tree (Bentley
+1975), approximately (Arya et al. 1998), in time that grows little faster than the rows: no row is missed that is at
+less than half of the distance of the farthest one found. A copy may be missed where many rows agree as well in each
+block that it agrees in: of columns with so few values little would tell it from chance.
 
 Two rows agree in a column the more surprisingly, the fewer rows are as near: -log of the share of rows that have the
 same word, or a number at least as near (below the distance of the tenth nearest in proportion to the distance). The
@@ -15,8 +21,8 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from scipy.signal import convolve
+from scipy.spatial import cKDTree
 from scipy.stats import gamma, rankdata
-from torch import Tensor
 
 from ...data.features.chance import rows_numbered
 from ...data.features.columns import UNUSED, describe, read
@@ -27,19 +33,26 @@ from .matcher import N_CANDIDATES, N_CANDIDATES_QUICK, Agreement, Candidates, Ma
 
 MAX_COLUMNS = 256
 """Of arrays with more values so many are drawn at random."""
-SUBSETS, SUBSETS_QUICKLY = 8, 3
-"""Sets of a third of the columns in which neighbours are looked for, beside all columns: changed cells hide a copy from
-the sets that they are in."""
+BLOCKS = 16
+"""Blocks searched at most, beside all columns: two changed cells of a dozen leave some of them whole."""
+SPREAD = np.sqrt(6)
+"""Range of a column's ranks, so that those of two rows lie about 1 apart, as different words do."""
+MOST_SAID = 3.0
+"""What agreement in one column tells of a noisy copy at most, in nats: one in twenty rows is as near."""
+DIMENSIONS = 6
+"""Blocks of more columns are projected at random: a tree is no help in many dimensions."""
+SLACK = 1.0
+"""A tree's farthest neighbour is at most 1 + SLACK times as far as the true one."""
+NOISE = 1e-5
+"""How far rows that are equal in a block are drawn apart, in units of SPREAD: what is equal no tree can part."""
 NEIGHBOURS = 10
 SMALLEST = np.exp(-11.0)
 """Agreement in one column is never more surprising than this."""
 NEAR = 0.1
 """Numbers farther apart than this share of the rows don't agree at all."""
-CODE = 8
-"""Dimensions of a word's random code in the search of neighbours."""
 RANDOM_PAIRS = 20_000
 STEP, NO_CHANCE = 0.1, 1e-15
-QUERY_BLOCK, CELL_BLOCK = 256, 4_000_000
+QUERY_BLOCK, CELL_BLOCK = 8192, 4_000_000
 SCALE, MAX_EVIDENCE = 10.0, 1.2
 """Evidence of rows with common values that agree in all columns, and the largest evidence, in units of it."""
 SHOWN_COLUMNS = 12
@@ -99,21 +112,12 @@ class _Column:
         x, y = self.numbers[left], self.numbers[right]
         return np.asarray((self.codes[left] == self.codes[right]) & ((x == y) | (np.isnan(x) & np.isnan(y))))
 
-    def coordinates(self) -> NDArray[np.float32]:
-        """(n, 1 or more) coordinates in which rows of different values lie about 1 apart, by rank and by word."""
-        parts = []
-        if len(self.ordered):
-            ranks = np.full((len(self.numbers), 1), len(self.ordered) / 2)
-            filled = ~np.isnan(self.numbers)
-            ranks[filled, 0] = rankdata(self.numbers[filled])
-            parts.append(ranks / len(self.ordered) * np.sqrt(6))
-        if (self.codes >= 0).any():
-            signs = np.random.default_rng(0).integers(0, 2, (len(self.counts) + 1, CODE)) - 0.5
-            signs[-1] = 0
-            parts.append(signs[self.codes] / np.sqrt(CODE / 2))
-        if not parts:
-            return np.zeros((len(self.numbers), 1), np.float32)
-        return np.concatenate(parts, 1).astype(np.float32)
+    def places(self) -> NDArray[np.float32]:
+        """(n,) numbers by rank from 0 to SPREAD, words beyond them and 1 apart, rows with neither amid the numbers."""
+        places = np.where(self.codes >= 0, 2 * SPREAD + self.codes, SPREAD / 2)
+        filled = ~np.isnan(self.numbers)
+        places[filled] = rankdata(self.numbers[filled]) / max(1, len(self.ordered)) * SPREAD
+        return np.asarray(places, np.float32)
 
 
 class TableMatcher:
@@ -135,7 +139,7 @@ class TableMatcher:
         self.inputs, self.cells, self._contents = inputs, cells, contents
         n, d = cells.numbers.shape
         self._columns = [_Column.of(cells.numbers[:, j], cells.codes[:, j]) for j in range(d)]
-        self._coordinates = [torch.from_numpy(column.coordinates()) for column in self._columns]
+        self._places = [column.places() for column in self._columns]
         rows = np.arange(n)
         self._weights = self._surprise(rows, rows).mean(0) if n else np.zeros(d)
         pairs = np.random.default_rng(0).integers(0, max(n, 1), (2, RANDOM_PAIRS if n > 1 else 0))
@@ -174,26 +178,26 @@ class TableMatcher:
     def nominate(
         self, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str, quick: bool = False
     ) -> Candidates:
-        """By the distance of ranks and words in all columns and in random sets of them."""
+        """By the distance of ranks and words in blocks of columns, then by the weight of columns that agree."""
         count = min(
             N_CANDIDATES_QUICK if quick else N_CANDIDATES, max(0, len(base) - int(np.isin(queries, base).any()))
         )
-        views = [torch.cat([self._coordinates[j] for j in chosen], 1) for chosen in self._subsets(quick)]
-        references = [(view[base], view[base].square().sum(1)) for view in views]
+        views = self._views if count else []
+        trees = [cKDTree(view[base], balanced_tree=False) for view in views]
+        wanted = np.arange(1, min(count + 1, len(base)) + 1)
         nearest = np.zeros((len(queries), count), np.int64)
         nearness = np.zeros((len(queries), count), np.float32)
-        spans = range(0, len(queries) if count and views else 0, QUERY_BLOCK)
+        spans = range(0, len(queries) if trees else 0, QUERY_BLOCK)
         for start in track(spans, f"{label}: comparing", len(spans)):
             rows = queries[start : start + QUERY_BLOCK]
-            is_query = torch.from_numpy(rows[:, None] == base[None, :])
             neighbours = [
-                _nearest(view[rows], reference, norms, is_query, count)
-                for view, (reference, norms) in zip(views, references, strict=True)
+                tree.query(view[rows], wanted, eps=SLACK, workers=torch.get_num_threads())[1]
+                for view, tree in zip(views, trees, strict=True)
             ]
             places = np.sort(np.concatenate(neighbours, 1), 1)
             repeated = np.append(np.zeros((len(rows), 1), bool), places[:, 1:] == places[:, :-1], 1)
-            is_query_too = base[places] == rows[:, None]
-            agreement = np.where(repeated | is_query_too, -1, self._agreement(rows, base[places]))
+            is_query = base[places] == rows[:, None]
+            agreement = np.where(repeated | is_query, -1, self._agreement(rows, base[places]))
             order = np.argsort(-agreement, 1, kind="stable")[:, :count]
             nearest[start : start + len(rows)] = base[np.take_along_axis(places, order, 1)]
             nearness[start : start + len(rows)] = np.take_along_axis(agreement, order, 1)
@@ -257,23 +261,36 @@ class TableMatcher:
             similar += weight * np.where(column.equal(left, right), 1, np.maximum(1 - share / NEAR, 0))
         return total, similar
 
-    def _subsets(self, quick: bool) -> list[NDArray[np.int64]]:
-        """All columns, and random sets of a third of them, drawn from those that say something."""
-        telling = np.flatnonzero(self._weights > 0)
-        size = max(2, len(telling) // 3)
-        if not len(telling) or size >= len(telling):
-            return [telling] * bool(len(telling))
+    @cached_property
+    def _views(self) -> list[NDArray[np.float32]]:
+        """(n, DIMENSIONS at most) each, of a block of columns."""
         rng = np.random.default_rng(0)
-        return [telling, *(rng.permutation(telling)[:size] for _ in range(SUBSETS_QUICKLY if quick else SUBSETS))]
+        views = []
+        for block in self._blocks(rng):
+            view = np.stack([self._places[j] for j in block], 1)
+            if len(block) > DIMENSIONS:
+                view = view @ rng.standard_normal((len(block), DIMENSIONS), np.float32)
+            views.append(view + NOISE * SPREAD * rng.random(view.shape, np.float32))
+        return views
 
-    def _agreement(self, rows: NDArray[np.int64], candidates: NDArray[np.int64]) -> NDArray[np.float64]:
-        """(q, k) weighted share of columns in which each row agrees with its candidates, by distance of ranks."""
-        agreed = np.zeros(candidates.shape)
-        row_index, candidate_index = torch.from_numpy(rows), torch.from_numpy(candidates)
-        for coordinates, weight in zip(self._coordinates, self._weights, strict=True):
-            apart = (coordinates[row_index][:, None] - coordinates[candidate_index]).norm(dim=2)
-            agreed += weight * (1 - apart / (NEAR * np.sqrt(6))).clamp(min=0).numpy()
-        return agreed / max(float(self._weights.sum()), 1e-9)
+    def _blocks(self, rng: np.random.Generator) -> list[NDArray[np.int64]]:
+        """All columns that say something, and BLOCKS of them at most, from random orders that are cut evenly."""
+        telling = np.flatnonzero(self._weights > 0)
+        if not len(telling):
+            return []
+        said = np.minimum(self._weights[telling], MOST_SAID).sum()
+        n_blocks = min(len(telling), max(2, int(said / np.log(len(self.cells)))))
+        orders = (rng.permutation(telling) for _ in range(-(-BLOCKS // n_blocks)))
+        blocks = [tuple(sorted(block)) for order in orders for block in np.array_split(order, n_blocks)]
+        return [np.array(block) for block in dict.fromkeys([tuple(telling), *blocks[:BLOCKS]])]
+
+    def _agreement(self, rows: NDArray[np.int64], candidates: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(q, k) weighted share of columns in which each row agrees with its candidates, by distance of places."""
+        agreed = np.zeros(candidates.shape, np.float32)
+        for places, weight in zip(self._places, self._weights / max(float(self._weights.sum()), 1e-9), strict=True):
+            apart = np.abs(places[rows][:, None] - places[candidates])
+            agreed += np.float32(weight) * np.maximum(1 - apart / np.float32(NEAR * SPREAD), 0)
+        return agreed
 
 
 @dataclass(frozen=True)
@@ -346,13 +363,6 @@ def _distances(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
         reach = np.maximum(ordered[i] - ordered[i - below], ordered[i + k - below] - ordered[i])
         best[i] = np.minimum(best[i], reach)
     return best
-
-
-def _nearest(rows: Tensor, reference: Tensor, norms: Tensor, is_query: Tensor, count: int) -> NDArray[np.int64]:
-    """(q, count) places of the nearest reference rows, `is_query` (q, n) last."""
-    near = torch.addmm(-norms, rows, reference.T, alpha=2)
-    places: NDArray[np.int64] = near.masked_fill_(is_query, -torch.inf).topk(count, 1).indices.numpy()
-    return places
 
 
 def _arbitrary_rows(queries: NDArray[np.int64], base: NDArray[np.int64], count: int) -> NDArray[np.int64]:

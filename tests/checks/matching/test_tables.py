@@ -8,7 +8,8 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 
 from dataaudit.checks.matching import tables as matching_tables
-from dataaudit.checks.matching.matcher import search
+from dataaudit.checks.matching.copies import bh_threshold
+from dataaudit.checks.matching.matcher import N_CANDIDATES, search
 from dataaudit.checks.matching.tables import TableMatcher
 from dataaudit.checks.planting.tables import ALTERATIONS
 from dataaudit.dataset import silent
@@ -55,6 +56,61 @@ def test_arrays_of_any_shape_are_flattened_and_many_values_are_drawn_from() -> N
     matches = search(matcher, np.arange(140, 200), np.arange(140), silent, "")
     assert matches.base[10, 0] == 3
     assert matches.score[10, 0] > np.delete(matches.score[:, 0], 10).max() + 2
+
+
+def mixed(n: int, seed: int = 0) -> pd.DataFrame:
+    """Numbers, counts, categories and codes that say enough to tell rows apart."""
+    rng = np.random.default_rng(seed)
+    hidden = rng.normal(size=n)
+    numbers = {f"x{j}": np.round(rng.normal(size=n) + 0.5 * hidden, 2) for j in range(5)}
+    words = {f"word{k}": rng.choice([f"w{i}" for i in range(k)], n) for k in (3, 4, 100)}
+    return pd.DataFrame(
+        {**numbers, "count": rng.poisson(4, n), **words, "rare": np.where(rng.random(n) < 0.9, 0, hidden)}
+    )
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_trees_find_the_planted_copies_that_a_search_of_all_rows_finds(quick: bool) -> None:
+    n, m = 4000, 300
+    rows, base = np.arange(n - m, n), np.arange(n - m)
+    planted, sorts = matcher_of(mixed(n)).with_copies(rows, np.arange(m), np.random.default_rng(0))
+    candidates = planted.nominate(rows, base, silent, "", quick)
+    k = candidates.base.shape[1]
+    of_all = planted._agreement(rows, np.broadcast_to(base, (m, len(base))))
+    exact = (np.argsort(-of_all, 1, kind="stable")[:, :k] == np.arange(m)[:, None]).any(1)
+    found = (candidates.base == np.arange(m)[:, None]).any(1)
+    assert exact.mean() > 0.98
+    assert found[exact].mean() >= 0.99, Counter(np.array(sorts)[exact & ~found])
+
+
+def test_the_order_of_rows_makes_no_difference_to_copies() -> None:
+    frame = mixed(1500)
+    copies = frame.iloc[:40].copy()
+    copies["x1"] += 0.01
+    copies["word100"] = frame["word100"].iloc[40:80].to_numpy()
+    frame = pd.concat([frame, copies], ignore_index=True)
+    order = np.random.default_rng(0).permutation(len(frame))
+    place = np.argsort(order)
+    matcher, shuffled = (
+        TableMatcher.of(dataset_of(rows, len(rows), "table"))
+        for rows in (frame, frame.iloc[order].reset_index(drop=True))
+    )
+    everything, queries = np.arange(len(frame)), np.arange(1500, 1540)
+    as_is = search(matcher, queries, everything, silent, "")
+    again = search(shuffled, place[queries], everything, silent, "")
+    np.testing.assert_array_equal(as_is.base[:, 0], np.arange(40))
+    np.testing.assert_array_equal(order[again.base[:, 0]], np.arange(40))
+    np.testing.assert_allclose(again.similarity[:, 0], as_is.similarity[:, 0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("columns", [3, 12, 40])
+def test_coarse_tables_full_of_equal_rows_have_candidates_but_no_copies(columns: int) -> None:
+    coarse = np.random.default_rng(0).integers(0, 3, (3000, columns))
+    matcher = matcher_of(pd.DataFrame({f"c{j}": [f"w{v}" for v in values] for j, values in enumerate(coarse.T)}))
+    matches = search(matcher, np.arange(2500, 3000), np.arange(2500), silent, "")
+    assert matches.base.shape == (500, N_CANDIDATES)
+    assert matches.chance is not None
+    assert bh_threshold(matches.chance.min(1).clip(max=1)) == 0
 
 
 def test_rows_are_equal_whatever_their_ids_texts_by_their_words_and_those_without_values_never() -> None:
