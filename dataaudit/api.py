@@ -4,7 +4,6 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
@@ -90,7 +89,5 @@ def audit(data: Any, **options: Unpack[Options]) -> AuditResult:
     in_memory = not isinstance(data, str | Path)
     config = configured(ROOT if in_memory else Path(data), data if in_memory else None, **options)
     track = notebook_track() or terminal_track(Console(stderr=True))
-    dataset, _ = pipeline.prepare(config, track)
-    if in_memory and config.output is None:
-        config = replace(config, output=Path(f"data-audit-{dataset.fingerprint[:8]}"))
+    config, dataset, _ = pipeline.prepare(config, track)
     return AuditResult(pipeline.run(config, dataset, track), config.directory, partial(cleaned, config))

@@ -140,9 +140,9 @@ class Dataset:
     contents     n hex digests of each sample's decoded content, so equal content has an equal digest
     sources      where each image can be read again, for pictures in the report; empty for other modalities
     beside       columns of a file of texts that are no features: ids, constant and empty ones; None if there are none
-    derived      what was computed from the inputs alone, see `derive`
+    derived      what was computed from inputs and features alone, see `derive`
     groups       which samples belong together, where the user says so
-    features     (n, d) float32 of the user's own, in place of any that are computed here
+    features     (n, d) by which samples are compared: the user's own, or those of the pretrained net that is learnt on
     pred_probs   (n, c) out-of-sample class probabilities of a model of the user's own, in place of the pool's
     """
 
@@ -159,9 +159,9 @@ class Dataset:
     modality: Modality = "image"
     task: Task = "classification"
     beside: pd.DataFrame | None = field(default=None, compare=False, repr=False)
-    derived: dict[str, tuple[Any, Any]] = field(default_factory=dict, compare=False, repr=False)
+    derived: dict[str, tuple[Any, Any, Any]] = field(default_factory=dict, compare=False, repr=False)
     groups: Groups | None = None
-    features: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    features: NDArray[np.floating[Any]] | None = field(default=None, compare=False, repr=False)
     pred_probs: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -173,6 +173,8 @@ class Dataset:
             raise DatasetError(f"{self.root}: {n} ids, but {len(self.groups.codes)} groups")
         if self.beside is not None and len(self.beside) != n:
             raise DatasetError(f"{self.root}: {n} ids, but {len(self.beside)} rows beside them")
+        if self.features is not None and len(self.features) != n:
+            raise DatasetError(f"{self.root}: {n} ids, but {len(self.features)} rows of features")
         if len(self.sources) not in (0, n):
             raise DatasetError(f"{self.root}: {n} ids, but {len(self.sources)} sources")
         duplicates = [id for id, count in Counter(self.ids).items() if count > 1]
@@ -207,14 +209,14 @@ class Dataset:
         return self.inputs.iloc[rows] if isinstance(self.inputs, pd.DataFrame) else self.inputs[rows]
 
     def derive(self, name: str, make: Callable[[], Item]) -> Item:
-        """The result of `make`, computed once for these inputs; it must depend on nothing but inputs and splits.
+        """The result of `make`, computed once for these inputs; it depends on nothing but them, features and splits.
 
-        Copies of the dataset with other targets share it, copies with other inputs don't.
+        Copies of the dataset with other targets share it, copies with other inputs or features don't.
         """
         cached = self.derived.get(name)
-        if cached is None or cached[0] is not self.inputs:
-            cached = self.derived[name] = self.inputs, make()
-        value: Item = cached[1]
+        if cached is None or cached[0] is not self.inputs or cached[1] is not self.features:
+            cached = self.derived[name] = self.inputs, self.features, make()
+        value: Item = cached[2]
         return value
 
     @cached_property

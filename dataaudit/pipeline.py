@@ -29,8 +29,8 @@ from .reporting import description, output
 from .reporting.exhibits import PICTURE_EDGE, exhibits
 from .reporting.page import shown_samples
 from .result import Accepted, Audit, Cost, HeatMap
+from .training import choice
 from .training.estimate import estimate
-from .training.models.feature_learner import FeatureLearner
 from .training.models.learner_spec import learner_for
 from .training.pool import BLOCK, Pool, train_pool
 from .training.retraining import Retraining
@@ -47,16 +47,24 @@ LIMITS = (
 )
 
 
-def prepare(config: AuditConfig, track: Track) -> tuple[Dataset, float]:
-    """The dataset that is to be audited, and about how many seconds `run` will take on it.
+def prepare(config: AuditConfig, track: Track, dry_run: bool = False) -> tuple[AuditConfig, Dataset, float]:
+    """What `run` is to be given, and about how many seconds it will take.
+
+    The configuration names the output directory of data in memory, and the learner where evidence chose one; in a dry
+    run nothing is tried.
 
     Raises InputError for data that can't be read, or a learner or checkpoint that does not fit it.
     """
     dataset = load(config, track)
+    if config.data is not None and config.output is None:
+        config = replace(config, output=Path(f"data-audit-{dataset.fingerprint[:8]}"))
     trains = stages.need_models(stages.choose(config, dataset), dataset)
-    if trains and config.pooled and isinstance(learner := learner_for(config.learner, dataset), FeatureLearner):
-        learner.keep_features(dataset, config.directory.with_name(f"{config.directory.name}-features"), track)
-    return dataset, estimate(config, dataset, trains)
+    if trains and config.pooled:
+        if choice.is_open(config, dataset) and not dry_run:
+            output.prepare(config.directory)
+            config, dataset = choice.chosen(config, dataset, track)
+        dataset = choice.with_learnt_features(config, dataset, track)
+    return config, dataset, estimate(config, dataset, trains)
 
 
 @dataclass(frozen=True)

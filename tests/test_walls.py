@@ -23,8 +23,7 @@ ROOMS: dict[str, str] = {
     "config": "",
     "data": "given in_memory in_memory_edits loading images features/* reading/frames reading/layout_file "
     "reading/line_numbers reading/pictures",
-    "training": "learning objectives pool training retraining estimate models/feature_learner "
-    "models/learner_spec models/rehearsal",
+    "training": "choice learning objectives pool training retraining estimate models/learner_spec models/rehearsal",
     "attribution": "attribution problem own_models scoring trust heat_maps perturbations",
     "checks": "detection stages proof planting/labels",
     "reporting": "notebook description exhibits output page plots sanitizing terminal",

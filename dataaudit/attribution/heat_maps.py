@@ -119,7 +119,10 @@ def _draw_maps(
     for number, candidate in enumerate(candidates):
         inputs, label = full_problem.train.batch(np.array([position[candidate.row]]))
         if inputs.ndim != 4:
-            raise InputError(f"expected images as channels, rows and columns, found a shape of {tuple(inputs.shape)}")
+            raise InputError(
+                "expected a model of pixels, as channels, rows and columns; this one is given "
+                f"{' x '.join(map(str, inputs.shape[1:]))} numbers for each image"
+            )
         if n_drawn[candidate.finding.kind] == MAX_MAPS:
             continue
         shares, remaining = influence_by_pixel(influence, inputs, label, number)

@@ -77,7 +77,7 @@ def run(dataset: Path, dry_run: bool, **options: Any) -> None:
     track = terminal_track(Console(stderr=True))
     from .. import pipeline  # imports torch, which `--help` can do without
 
-    data, seconds = pipeline.prepare(config, track)
+    config, data, seconds = pipeline.prepare(config, track, dry_run)
     layout = terminal.layout(data, seconds)
     click.echo(layout, err=not dry_run)
     if dry_run:

@@ -151,7 +151,7 @@ def train_pool(
         raise InputError(
             f"{runs} runs asked for; expected at least {BLOCK}, so that every row has out-of-sample outputs"
         )
-    plans = [_plan(dataset, seed, run) for run in range(runs)]
+    plans = [planned(dataset, seed, run) for run in range(runs)]
     resumed = train_runs(dataset, learner, directory, seed, [plan for plan, _ in plans], True, track)
     return Pool(
         dataset,
@@ -166,7 +166,7 @@ def train_pool(
     )
 
 
-def _plan(dataset: Dataset, seed: int, run: int) -> tuple[Plan, int]:
+def planned(dataset: Dataset, seed: int, run: int) -> tuple[Plan, int]:
     """One run, and the number of its subset; see BLOCK."""
     block, place = divmod(run, BLOCK)
     pair = place // 2 if place < 6 else 0

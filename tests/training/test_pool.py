@@ -13,7 +13,7 @@ from dataaudit.attribution.problem import Problem
 from dataaudit.dataset import Dataset, Groups, silent
 from dataaudit.errors import InputError, NumericsError, StaleError
 from dataaudit.training import training
-from dataaudit.training.pool import Pool, _plan, train_pool
+from dataaudit.training.pool import Pool, planned, train_pool
 from dataaudit.training.training import Plan, read_outputs, read_states, train_runs
 
 from ..fixtures import MakeDataset, SmallLearner
@@ -33,10 +33,10 @@ def test_halves_are_of_groups_where_there_are_some(make_dataset: MakeDataset) ->
     grouped = replace(dataset, groups=Groups("patient", codes, tuple(map(str, range(codes.max() + 1)))))
     train = dataset.rows("train")
     for run in range(8):
-        mask = _plan(grouped, 0, run)[0].mask
+        mask = planned(grouped, 0, run)[0].mask
         assert all(len(set(mask[train][codes[train] == code])) == 1 for code in np.unique(codes[train]))
         assert abs(mask.sum() - len(train) / 2) <= 4
-    np.testing.assert_array_equal(_plan(grouped, 0, 0)[0].mask[train], ~_plan(grouped, 0, 1)[0].mask[train])
+    np.testing.assert_array_equal(planned(grouped, 0, 0)[0].mask[train], ~planned(grouped, 0, 1)[0].mask[train])
 
 
 def test_repeated_subsets_are_trained_on_the_same_rows_with_other_seeds(small_pool: Pool) -> None:

@@ -8,11 +8,12 @@ that are present but should not be, or that should be present but are not.
 Label errors in training cost accuracy; label errors in the test set make every measured figure wrong.
 
 ## How it is checked
-Three different models judge every label out of sample: the pool's models that were not trained on the sample, a linear
-model on descriptors that use no labels (oriented gradients, n-grams, encoded columns, values), and the sample's nearest
-neighbours by these descriptors. Multilabel data is judged label by label, as present or absent. A noise model is fitted
-to the dataset's own labels: how far each of the three can be believed, and how often labels are wrong, at random or
-between classes that look alike. It gives every label a probability of being wrong.
+Different models judge every label out of sample: the pool's models that were not trained on the sample, a linear model
+on descriptors that use no labels (oriented gradients, n-grams, encoded columns, values; the dataset's features, where
+it has any), and the sample's nearest neighbours by these descriptors. Where these are features of images, a linear
+model on oriented gradients is asked, too, as it errs elsewhere. Multilabel data is judged label by label, as present or
+absent. A noise model is fitted to the dataset's own labels: how far each of these can be believed, and how often labels
+are wrong, at random or between classes that look alike. It gives every label a probability of being wrong.
 
 The probabilities are calibrated on planted errors (not in multilabel data): labels are flipped in a copy of the
 training data, half to any other class and half to the one most easily confused, a small pool is trained on the copy,

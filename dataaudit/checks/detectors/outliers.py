@@ -10,7 +10,8 @@ learnt.
 
 ## How it is checked
 The outlier score is the mean distance to the nearest training samples by descriptors that use no labels: oriented
-gradients of images, n-grams of texts, encoded columns of tables, standardised values of arrays. Images are also
+gradients of images, n-grams of texts, encoded columns of tables, standardised values of arrays; or the features of a
+pretrained net where the learner is on them. Images are also
 measured by whitened pixels, with what their principal components leave unexplained, and by how rough or smooth the
 picture is. Distances count in robust deviations of the bulk of the dataset (medians and upper quantiles of logarithms),
 so that a few outliers do not hide each other. The p-values of these measures are combined (Fisher), the sum is compared
@@ -55,7 +56,7 @@ def detect(context: CheckContext) -> Detection:
     reference = np.sort(np.random.default_rng(context.seed).permutation(train)[:REFERENCE])
     features = descriptors(dataset)
     distance, nearest, to_nearest = _distances(features, reference)
-    view = "gradients" if dataset.modality == "image" else "descriptors"
+    view = "gradients" if dataset.modality == "image" and dataset.features is None else "descriptors"
     deviations = {view: _deviations(np.log(distance + 1e-9))}
     tails = [norm.logsf(deviations[view])]
     if dataset.modality == "image":

@@ -1,4 +1,4 @@
-"""The opinion on a dataset's labels, formed from three out-of-sample views: the pool, a linear model and neighbours."""
+"""The opinion on a dataset's labels, formed from out-of-sample views: the pool, linear models and neighbours."""
 
 from dataclasses import dataclass, replace
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ...dataset import Dataset
 from ...training.pool import Pool
 from .label_noise import LabelNoise, Verdicts, fit_noise, judge, log_views
-from .label_views import descriptors, linear_probabilities, nearest_training, neighbour_probabilities
+from .label_views import descriptors, gradients, linear_probabilities, nearest_training, neighbour_probabilities
 
 MIN_LABEL_COUNT = 5
 """Training samples with a label, below which no sample's label of that kind is judged."""
@@ -72,11 +72,15 @@ def _views(
     dataset: Dataset, probabilities: NDArray[np.float64], features: NDArray[np.float32],
     neighbours: NDArray[np.int64], seed: int,
 ) -> dict[str, NDArray[np.float64]]:  # fmt: skip
-    return {
+    views = {
         "pool": probabilities,
         "linear": linear_probabilities(dataset, features, seed),
         "neighbours": neighbour_probabilities(dataset, neighbours),
     }
+    if dataset.modality == "image" and dataset.features is not None:
+        # All the others see features, and views that err unlike each other tell more.
+        views["gradients"] = linear_probabilities(dataset, gradients(dataset), seed)
+    return views
 
 
 def _opinion(

@@ -25,7 +25,8 @@ def descriptors(dataset: Dataset) -> NDArray[np.float32]:
     """(n, d) label-free descriptors, fitted on the training rows, computed once for a dataset.
 
     image: principal components of oriented gradients; text: components of its characters; table: encoded columns;
-    array: its values, standardised. At most COMPONENTS dimensions, for text a few more; one deviation all in all.
+    array: its values, standardised; those of the dataset's features, where it has any. At most COMPONENTS dimensions,
+    for text a few more; one deviation all in all.
     """
     return dataset.derive("descriptors", lambda: _descriptors(dataset))
 
@@ -35,8 +36,7 @@ def _descriptors(dataset: Dataset) -> NDArray[np.float32]:
     if dataset.features is not None:
         return _scaled(principal_components(vectors.features(dataset), train))
     if dataset.modality == "image":
-        parts = torch.split(matching_pixels(dataset.pixels), 4096)
-        return _scaled(principal_components(torch.cat([hog(part, CELLS) for part in parts]).numpy(), train))
+        return gradients(dataset)
     if dataset.modality == "text":
         features = character_features(np.asarray(dataset.inputs), train)
         return _scaled(features - features[train].mean(0))
@@ -45,6 +45,17 @@ def _descriptors(dataset: Dataset) -> NDArray[np.float32]:
     flat = np.nan_to_num(np.asarray(dataset.inputs).reshape(len(dataset), -1).astype(np.float32))
     deviation = flat[train].std(0)
     return _scaled(principal_components((flat - flat[train].mean(0)) / np.where(deviation > 0, deviation, 1), train))
+
+
+def gradients(dataset: Dataset) -> NDArray[np.float32]:
+    """(n, d) of images: their `descriptors` where the dataset has no features."""
+    return dataset.derive("gradients", lambda: _gradients(dataset))
+
+
+def _gradients(dataset: Dataset) -> NDArray[np.float32]:
+    parts = torch.split(matching_pixels(dataset.pixels), 4096)
+    oriented = torch.cat([hog(part, CELLS) for part in parts]).numpy()
+    return _scaled(principal_components(oriented, dataset.rows("train")))
 
 
 def principal_components(features: NDArray[np.float32], train: NDArray[np.int64]) -> NDArray[np.float32]:

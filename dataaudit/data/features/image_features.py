@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ...dataset import Dataset, Track, silent
-from ...errors import DatasetError
+from ...errors import DatasetError, InputError
 from ...files import rebuilding
 from ..images import decode
 from ..reading.pictures import common_depth
@@ -29,42 +29,50 @@ PART = 2048
 
 def image_features(
     dataset: Dataset, source: str, store: Path | None = None, track: Track = silent
-) -> NDArray[np.float32]:
+) -> NDArray[np.float16]:
     """(n, d) features by the net that `source` names, see `vision_model`; computed once for a dataset.
 
-    Every feature is centred and divided by its deviation on the training rows and by the root of d, so that a usual row
-    has length one. `store` is a folder for what was computed, by content of the picture; without one it is kept in
-    memory alone.
+    `store` is a folder for what was computed, by content of the picture; without one it is kept in memory alone.
 
     Raises DatasetError for a dataset of another modality, InputError if the net can't be read.
     """
+    everything = np.arange(len(dataset))
+    return dataset.derive(_name(source), lambda: features_of_rows(dataset, everything, source, store, track))
+
+
+def with_features(dataset: Dataset, source: str, features: NDArray[np.float16]) -> Dataset:
+    """A part of a dataset, of which these are the features: they are not computed again for it."""
+    dataset.derive(_name(source), lambda: features)
+    return dataset
+
+
+def _name(source: str) -> str:
+    return f"image features {source}"
+
+
+def features_of_rows(
+    dataset: Dataset, rows: NDArray[np.int64], source: str, store: Path | None, track: Track
+) -> NDArray[np.float16]:
+    """(len(rows), d) the same for some of a dataset's rows; equal content is computed once."""
     if dataset.modality != "image":
         raise DatasetError(f"{dataset.root}: expected images, found a dataset of the modality {dataset.modality!r}")
-    return dataset.derive(f"image features {source}", lambda: _standardised(dataset, source, store, track))
-
-
-def _standardised(dataset: Dataset, source: str, store: Path | None, track: Track) -> NDArray[np.float32]:
-    raw = _raw(dataset, vision_model(source), store, track)
-    train = raw[dataset.rows("train")].astype(np.float32)
-    mean, deviation = train.mean(0), train.std(0)
-    scale = np.sqrt(np.float32(raw.shape[1])) * np.where(deviation > 1e-6, deviation, np.inf)
-    return np.asarray((raw - mean) / scale, np.float32)
-
-
-def _raw(dataset: Dataset, model: VisionModel, store: Path | None, track: Track) -> NDArray[np.float16]:
-    """(n, d) features as the net gives them; equal content is computed once."""
+    model = vision_model(source)
     # The same content is another picture to the net where only the small form of it is at hand.
     form = "" if dataset.sources else "-of-" + "x".join(map(str, dataset.pixels.shape[1:]))
     folder = None if store is None else store / f"{model.name}-{model.edge}{form}"
     known = {} if folder is None else _stored(folder)
-    keys = [hashlib.sha256(content.encode()).hexdigest() for content in dataset.contents]
-    missing = {key: row for row, key in enumerate(keys) if key not in known}
+    keys = [_key(dataset.contents[row] or f"row {row}") for row in rows]
+    missing = {key: int(row) for key, row in zip(keys, rows, strict=True) if key not in known}
     batches = _batches(dataset, list(missing.values()), model.edge)
     encoded = track(map(partial(_encoded, model), batches), "features of images", -(-len(missing) // BATCH))
     while new_keys := list(itertools.islice((key for key in missing if key not in known), PART)):
         features = np.concatenate(list(itertools.islice(encoded, PART // BATCH)))
         known |= zip(new_keys, features if folder is None else _keep(folder, new_keys, features), strict=True)
     return np.stack([known[key] for key in keys])
+
+
+def _key(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _encoded(model: VisionModel, pixels: NDArray[np.uint8]) -> NDArray[np.float16]:
@@ -87,10 +95,16 @@ def _keep(folder: Path, keys: Sequence[str], features: NDArray[np.float16]) -> N
     """Write a part, and map it into memory."""
     part = np.empty(len(keys), [("key", "S64"), ("features", "f2", features.shape[1:])])
     part["key"], part["features"] = keys, features
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{keys[0][:32]}.npy"  # no other part has its first picture
-    with rebuilding(path) as new:
-        np.save(new, part)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with rebuilding(path) as new:
+            np.save(new, part)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: features of images can't be kept there, beside the output directory: {error.strerror}; name "
+            "another --output"
+        ) from error
     return np.asarray(np.load(path, mmap_mode="r")["features"])
 
 

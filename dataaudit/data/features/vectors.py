@@ -11,7 +11,7 @@ from .texts import word_features
 def features(dataset: Dataset) -> NDArray[np.float32]:
     """(n, d) the features that vector learners see, computed once for a dataset.
 
-    The user's own, standardised, where there are any.
+    The dataset's own `features`, standardised, where there are any.
 
     image: pixels from 0 to 1; text: components of its words; table: encoded columns; array: its values, standardised.
     """
@@ -21,7 +21,7 @@ def features(dataset: Dataset) -> NDArray[np.float32]:
 def _features(dataset: Dataset) -> NDArray[np.float32]:
     train = dataset.rows("train")
     if dataset.features is not None:
-        return _standardised(dataset.features, train)
+        return _standardised(np.asarray(dataset.features, np.float32), train)
     if dataset.modality == "table":
         return encode(dataset.frame, train)
     inputs = np.asarray(dataset.inputs)

@@ -1,15 +1,16 @@
 """A linear model on the features that a pretrained net gives images: convex, trained in seconds."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from ...data.features.image_features import image_features
 from ...data.features.vision_models import LITE0
-from ...dataset import Dataset, Track
+from ...dataset import Dataset
 from .linear_learner import LinearLearner
 
 
@@ -21,10 +22,26 @@ class FeatureLearner(LinearLearner):
 
     name: ClassVar[str] = "image"
 
-    def keep_features(self, dataset: Dataset, store: Path, track: Track) -> None:
-        """Compute the features, but for those in the folder from earlier, before trainings ask for them at once."""
-        image_features(dataset, self.features, store, track)
-
-    def vectors(self, dataset: Dataset) -> NDArray[np.float32]:
+    def vectors(self, dataset: Dataset) -> NDArray[np.floating]:
         """(n, d) features of the images."""
         return image_features(dataset, self.features)
+
+    def scaling(self, dataset: Dataset, rows: NDArray[np.int64] | None = None) -> nn.Sequential:
+        inputs = self.tensors(dataset, dataset.rows("train")[:1] if rows is None else rows)
+        return nn.Sequential(UnitRows(inputs))
+
+
+class UnitRows(nn.Module):
+    """(x - mean) / (deviation sqrt(d)), so that a usual row has length one; constant features are 0."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, rows: Tensor) -> None:
+        super().__init__()
+        deviation = rows.std(0, correction=0)
+        self.register_buffer("mean", rows.mean(0))
+        self.register_buffer("scale", torch.where(deviation > 1e-6, 1 / (deviation * rows.shape[1] ** 0.5), 0.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.mean) * self.scale

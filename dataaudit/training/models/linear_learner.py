@@ -35,25 +35,30 @@ class LinearLearner:
     def recipe(self) -> Mapping[str, Any]:
         return {"learner": self.name, **asdict(self)}
 
-    def vectors(self, dataset: Dataset) -> NDArray[np.float32]:
+    def vectors(self, dataset: Dataset) -> NDArray[np.floating]:
         """(n, d) what the model is linear in."""
         return features(dataset)
 
-    def build(self, dataset: Dataset) -> nn.Module:
-        return nn.Sequential(nn.Linear(self.vectors(dataset).shape[1], n_outputs(dataset)), *ending(dataset))
+    def scaling(self, dataset: Dataset, rows: NDArray[np.int64] | None = None) -> nn.Sequential:
+        """What the vectors go through before the linear layer, fitted on these rows; none: of the right shape only."""
+        return nn.Sequential()
+
+    def build(self, dataset: Dataset, rows: NDArray[np.int64] | None = None) -> nn.Sequential:
+        linear = nn.Linear(self.vectors(dataset).shape[1], n_outputs(dataset))
+        return nn.Sequential(*self.scaling(dataset, rows), linear, *ending(dataset))
 
     def tensors(self, dataset: Dataset, rows: NDArray[np.int64]) -> Tensor:
-        return torch.from_numpy(self.vectors(dataset)[rows])
+        return torch.from_numpy(self.vectors(dataset)[rows]).float()
 
     def fit(self, dataset: Dataset, rows: NDArray[np.int64], seed: int) -> nn.Module:
         """Raises NumericsError if the loss is not finite."""
-        model = self.build(dataset)
-        linear = model.get_submodule("0")
-        assert isinstance(linear, nn.Linear)
+        model = self.build(dataset, rows)
+        linear = next(module for module in model if isinstance(module, nn.Linear))
+        place = list(model).index(linear)
         nn.init.zeros_(linear.weight)
         nn.init.zeros_(linear.bias)
         adapt_outputs(model, dataset, rows)
-        inputs, labels = self.tensors(dataset, rows), torch.from_numpy(dataset.targets[rows])
+        inputs, labels = model[:place](self.tensors(dataset, rows)), torch.from_numpy(dataset.targets[rows])
         scale = max(float(np.var(dataset.targets[rows])), 1e-12) if dataset.task == "regression" else 1.0
         loss_of, penalty = MEAN_LOSS[dataset.task], 1 / (2 * self.C * len(rows))
         optimizer = torch.optim.LBFGS(
@@ -68,7 +73,7 @@ class LinearLearner:
             optimizer.zero_grad()
             # The biases too, so that a class without a sample among these rows has a finite one.
             size = linear.weight.square().sum() + linear.bias.square().sum()
-            value: Tensor = loss_of(model(inputs), labels) / scale + penalty * size
+            value: Tensor = loss_of(model[place:](inputs), labels) / scale + penalty * size
             value.backward()  # type: ignore[no-untyped-call]
             return value
 

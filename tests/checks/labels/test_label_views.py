@@ -1,10 +1,12 @@
 """Descriptors know inputs and not labels, of every modality."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from dataaudit.checks.labels.label_opinion import label_opinion
 from dataaudit.checks.labels.label_views import (
     COMPONENTS,
     descriptors,
@@ -13,6 +15,8 @@ from dataaudit.checks.labels.label_views import (
     neighbour_probabilities,
 )
 from dataaudit.dataset import Dataset, Modality
+from dataaudit.training.models.linear_learner import LinearLearner
+from dataaudit.training.pool import Pool
 
 from ...fixtures import MakeDataset
 from ...fixtures_tables import make
@@ -62,3 +66,29 @@ def test_no_row_is_its_own_neighbour_even_among_copies(make_dataset: MakeDataset
     nearest = nearest_training(copies, descriptors(copies))
     assert (nearest != np.arange(80)[:, None]).all()
     assert nearest.max() < 60
+
+
+@pytest.mark.filterwarnings("error")
+def test_features_of_a_net_take_the_place_of_descriptors_made_here() -> None:
+    dataset = make("image", "classification", 300, 100)
+    told = np.eye(3, dtype=np.float16)[dataset.targets] + np.float16(0)
+    with_features = replace(dataset, features=np.concatenate([told, np.zeros((400, 200), np.float16)], 1))
+    without = descriptors(dataset)
+    view = linear_probabilities(dataset, descriptors(with_features), 0)
+    assert (view.argmax(1) == dataset.targets).all()
+    np.testing.assert_array_equal(descriptors(dataset), without)
+
+
+def test_where_features_tell_nothing_oriented_gradients_still_find_flips(make_dataset: MakeDataset) -> None:
+    dataset: Dataset = make_dataset(200, 40)
+    flipped = np.arange(0, 200, 20)
+    targets = dataset.targets.copy()
+    targets[flipped] = (targets[flipped] + 1) % 3
+    noise = np.random.default_rng(0).normal(size=(240, 50)).astype(np.float16)
+    dataset = replace(dataset, targets=targets, features=noise, pred_probs=np.full((240, 3), 1 / 3))
+    opinion = label_opinion(Pool.empty(dataset, LinearLearner(), Path("pool")), 0)
+    assert list(opinion.views) == ["pool", "linear", "neighbours", "gradients"]
+    wrong = opinion.wrong()[:200]
+    assert set(np.argsort(-wrong)[:10]) == set(flipped)
+    without = label_opinion(Pool.empty(replace(dataset, features=None), LinearLearner(), Path("pool")), 0)
+    assert list(without.views) == ["pool", "linear", "neighbours"]

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from dataaudit.dataset import silent
 from dataaudit.errors import InputError
 from dataaudit.training.learners.image import ImageLearner
 from dataaudit.training.learning import is_differentiable
-from dataaudit.training.models.feature_learner import FeatureLearner
+from dataaudit.training.models.feature_learner import FeatureLearner, UnitRows
 from dataaudit.training.models.learner_spec import learner_of
 from dataaudit.training.pool import train_pool
 
@@ -36,3 +37,12 @@ def test_a_pool_of_it_tells_textures_apart(tmp_path: Path) -> None:
     assert is_differentiable(learner)
     pool = train_pool(dataset, learner, tmp_path / "pool", 8, 0, silent)
     assert np.mean(pool.accuracies(dataset.rows("test"))) > 0.95
+
+
+def test_scaled_rows_have_the_mean_zero_and_length_one_whatever_the_unit() -> None:
+    rows = torch.randn(200, 50, generator=torch.Generator().manual_seed(0)) * torch.logspace(-2, 3, 50) + 7
+    rows[:, 3] = 7
+    scaled = UnitRows(rows)(rows)
+    torch.testing.assert_close(scaled.mean(0), torch.zeros(50), atol=1e-4, rtol=0)
+    assert scaled.square().sum(1).mean() == pytest.approx(49 / 50, abs=1e-3)
+    assert not scaled[:, 3].any()
