@@ -139,6 +139,7 @@ class Dataset:
     class_names  empty for regression
     contents     n hex digests of each sample's decoded content, so equal content has an equal digest
     sources      where each image can be read again, for pictures in the report; empty for other modalities
+    texts        columns of a table that are texts, whose words are features too
     beside       columns of a file of texts that are no features: ids, constant and empty ones; None if there are none
     derived      what was computed from inputs and features alone, see `derive`
     groups       which samples belong together, where the user says so
@@ -158,6 +159,7 @@ class Dataset:
     rejected: tuple[UnreadableSample, ...] = ()
     modality: Modality = "image"
     task: Task = "classification"
+    texts: tuple[str, ...] = ()
     beside: pd.DataFrame | None = field(default=None, compare=False, repr=False)
     derived: dict[str, tuple[Any, Any, Any]] = field(default_factory=dict, compare=False, repr=False)
     groups: Groups | None = None
@@ -268,7 +270,7 @@ class Dataset:
     def fingerprint(self) -> str:
         """SHA-256 over every sample's id, split, class, group and content, and the form the learner sees it in."""
         if isinstance(self.inputs, pd.DataFrame):
-            form: Any = list(zip(self.inputs, map(str, self.inputs.dtypes), strict=True))
+            form: Any = [*zip(self.inputs, map(str, self.inputs.dtypes), strict=True), *self.texts]
         else:
             form = self.inputs.shape[1:]
         digest = hashlib.sha256(repr((self.modality, self.task, self.class_names, form)).encode())

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...dataset import Dataset
+from ..reading.frames import join_texts
 from .columns import encode
 from .texts import word_features
 
@@ -13,7 +14,8 @@ def features(dataset: Dataset) -> NDArray[np.float32]:
 
     The dataset's own `features`, standardised, where there are any.
 
-    image: pixels from 0 to 1; text: components of its words; table: encoded columns; array: its values, standardised.
+    image: pixels from 0 to 1; text: components of its words; table: encoded columns, then components
+    of the words of its texts; array: its values, standardised.
     """
     return dataset.derive("features", lambda: _features(dataset))
 
@@ -23,7 +25,10 @@ def _features(dataset: Dataset) -> NDArray[np.float32]:
     if dataset.features is not None:
         return _standardised(np.asarray(dataset.features, np.float32), train)
     if dataset.modality == "table":
-        return encode(dataset.frame, train)
+        columns = encode(dataset.frame, train)
+        if not dataset.texts:
+            return columns
+        return np.concatenate([columns, word_features(join_texts(dataset.frame[list(dataset.texts)]), train)], 1)
     inputs = np.asarray(dataset.inputs)
     if dataset.modality == "text":
         return word_features(inputs, train)

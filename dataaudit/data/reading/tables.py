@@ -180,6 +180,7 @@ def assembled(
         modality="table" if isinstance(inputs.values, pd.DataFrame) else "text",
         task=targets.task,
         groups=groups and groups.take(rows),
+        texts=inputs.texts,
         beside=inputs.beside,
     )
 
@@ -257,11 +258,16 @@ class _Typed:
 
 @dataclass(frozen=True)
 class _Inputs:
-    """What is predicted from: a frame or texts (n,), their digests, and what stands beside texts and is no feature."""
+    """What is predicted from: a frame or texts (n,), and their digests.
+
+    texts    columns of the frame that are texts
+    beside   what stands beside texts and is no feature
+    """
 
     values: NDArray[np.object_] | pd.DataFrame
     contents: tuple[str, ...]
     doubts: tuple[Doubt, ...]
+    texts: tuple[str, ...] = ()
     beside: pd.DataFrame | None = None
 
 
@@ -290,11 +296,13 @@ def _inputs(
     informative = [str(frame.columns[place]) for place in informative_columns(frame, train)]
     if not texts or not {*informative} <= {*texts}:
         if texts:
-            notes.append(f"columns of text: {', '.join(texts)}")
-        return _Inputs(frame, row_digests(frame[informative or list(usable)]), doubts)
+            notes.append(f"columns of text: {', '.join(texts)}; a model sees their words beside the other columns")
+        # What is named as text is one, even if it looks like an id.
+        compared = [name for name in usable if name in informative or name in texts]
+        return _Inputs(frame, row_digests(frame[compared or list(usable)]), doubts, tuple(texts))
     notes.append(f"the text is the column {texts[0]!r}" if len(texts) == 1 else f"texts joined: {', '.join(texts)}")
     beside = [name for name in usable if name not in texts]
     if beside:
         notes.append(f"ids, constant and empty columns beside the text are no features: {', '.join(beside)}")
     joined_texts = join_texts(frame[texts])
-    return _Inputs(joined_texts, text_digests(joined_texts), doubts, frame[beside] if beside else None)
+    return _Inputs(joined_texts, text_digests(joined_texts), doubts, beside=frame[beside] if beside else None)
