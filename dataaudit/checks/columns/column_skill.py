@@ -126,6 +126,32 @@ def joint(table: Table, places: Sequence[int], rows: NDArray[np.int64], label: L
     return _cross_validated(model(TREES, min_samples_leaf=2, random_state=0), features, label)
 
 
+def paired(
+    table: Table, places: tuple[int, int], rows: NDArray[np.int64], label: Label, folds: int = FOLDS
+) -> Prediction:
+    """By a tree on two columns, on the sum, difference, product and ratio of their numbers or dates, and on whether
+    their words are equal; or by what most rows have that share both values, where these are few.
+    """
+    one, other = (table.values[place] for place in places)
+    x, y = one.numbers[rows], other.numbers[rows]
+    with np.errstate(all="ignore"):
+        arithmetic = np.stack([x + y, x - y, x * y, x / y], 1)
+    arithmetic[~(np.abs(arithmetic) < np.finfo(np.float32).max)] = np.nan
+    said, said_there = (np.append(values.words, "").astype(object)[values.codes[rows]] for values in (one, other))
+    features = [_tree_features(values, rows) for values in (one, other)]
+    model = DecisionTreeRegressor if label.numeric else DecisionTreeClassifier
+    prediction = _cross_validated(
+        model(min_samples_leaf=LEAF, random_state=0),
+        np.column_stack([*features, arithmetic, said == said_there]), label, folds,
+    )  # fmt: skip
+    codes = [pd.factorize(values.codes[rows] if (values.codes >= 0).any() else values.numbers[rows])[0] + 1
+             for values in (one, other)]  # fmt: skip
+    if not label.numeric and max(code.max() for code in codes) <= FEW:
+        cells = _left_one_out(codes[0] * (FEW + 1) + codes[1], label, "value")
+        prediction = max(prediction, cells, key=lambda candidate: candidate.skill)
+    return prediction
+
+
 def errs_less(better: Prediction, worse: Prediction, times: float) -> bool:
     """Whether a prediction makes, by resampling rows, surely less than one in so many of the other's errors."""
     sums = _resampled_sums(np.stack([better.errors, worse.errors], 1))
@@ -148,16 +174,16 @@ def _tree_features(values: Values, rows: NDArray[np.int64]) -> NDArray[np.float6
     return np.stack([values.numbers[rows], np.append(place, np.nan)[values.codes[rows]]], 1)
 
 
-def _cross_validated(model: Any, features: NDArray[Any], label: Label) -> Prediction:
+def _cross_validated(model: Any, features: NDArray[Any], label: Label, n_folds: int = FOLDS) -> Prediction:
     targets = label.values
     if label.numeric:
-        folds: Any = KFold(FOLDS, shuffle=True, random_state=0)
+        folds: Any = KFold(n_folds, shuffle=True, random_state=0)
         errors = np.square(cross_val_predict(model, features, targets, cv=folds) - targets)
     else:
         counts = np.bincount(targets)
         # Stratified folds warn of classes with fewer samples than folds.
-        too_rare = counts[counts > 0].min() < FOLDS
-        folds = (KFold if too_rare else StratifiedKFold)(FOLDS, shuffle=True, random_state=0)
+        too_rare = counts[counts > 0].min() < n_folds
+        folds = (KFold if too_rare else StratifiedKFold)(n_folds, shuffle=True, random_state=0)
         errors = (cross_val_predict(model, features, targets, cv=folds) != targets).astype(np.float64)
     return Prediction(errors, label.guessing, "measure")
 

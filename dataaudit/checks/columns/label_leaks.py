@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ...findings import Finding, Severity
 from .column_skill import Label, Prediction, by_parts, errs_less, graded, is_bijective, joint
+from .label_pairs import pair_findings
 from .table import Table, column_finding, in_words
 
 MIN_SKILL = 0.95
@@ -42,6 +43,7 @@ def leak_findings(table: Table, rows: NDArray[np.int64], label: Label) -> Iterat
             if not errs_less(prediction, of_others, TIMES_THE_ERRORS):
                 continue
         yield _finding(table, place, prediction, label, rows, place in bijective, of_others, len(others))
+    yield from pair_findings(table, {place: predictions[place] for place in others}, rows, label)
 
 
 def _best(table: Table, place: int, rows: NDArray[np.int64], label: Label) -> Prediction:
