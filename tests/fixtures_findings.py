@@ -122,7 +122,7 @@ def audit_of(findings: list[Finding], label: str = "shirt", **changes: object) -
             "recipe": {"learner": "image"}, "gradients_of": None, "checkpoints": [], "models": 8,
             "distinct_subsets": 6, "training_rows_per_model": 3,
             "performance": {"measure": "accuracy", "split": "test", "mean": 0.8, "standard_deviation": 0.01,
-                            "ensemble": 0.85},
+                            "ensemble": 0.85, "lowest_skill": 0.6},
         },
         trust={
             "lds": 0.5, "interval": (0.4, 0.6), "ceiling": 0.8, "n_subsets": 4, "n_targets": 5, "slope": 2.0,

@@ -9,7 +9,7 @@ import numpy as np
 from ..config import AuditConfig
 from ..dataset import Dataset, UnreadableSample, as_text, options_document
 from ..findings import Finding
-from ..training.pool import QUALITY, Pool, quality
+from ..training.pool import QUALITY, Pool, lowest_skill, quality
 
 
 def describe_dataset(config: AuditConfig, dataset: Dataset) -> dict[str, Any]:
@@ -51,6 +51,7 @@ def describe_learner(config: AuditConfig, pool: Pool, gradients_of: str | None) 
             "mean": float(scores.mean()),
             "standard_deviation": float(scores.std()),
             "ensemble": quality(dataset, pool.predictions[target], target),
+            "lowest_skill": lowest_skill(dataset, pool.predictions[target], target),
         } if len(pool) else None,
     }  # fmt: skip
 

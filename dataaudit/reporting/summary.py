@@ -15,6 +15,8 @@ MEANINGS = {
     "FAIL": "This dataset does not meet the policy.",
     "INCOMPLETE": "Not everything was checked, so this dataset can't be signed off yet.",
 }
+TOO_GOOD = 0.99
+"""Share of a guesser's errors that models surely avoid, from which the first page asks whether that can be."""
 SEVERITIES = tuple(sorted(Severity, reverse=True))
 """The most severe first."""
 
@@ -211,6 +213,8 @@ def _basis(audit: Audit, trust: Trust | None, retraining: str, changes: Changed 
         yield f"{len(learner['checkpoints'])} of your own trained models"
     if learner["models"]:
         yield f"{learner['models']} models trained on random halves of the training samples"
+    if learner["performance"] and learner["performance"]["lowest_skill"] >= TOO_GOOD:
+        yield _too_good(learner["performance"])
     if trust or learner["models"] or learner["checkpoints"]:
         yield f"Attribution quality: {trust.short}" if trust else "Attribution quality was not measured"
     else:
@@ -266,15 +270,27 @@ def _trained(learner: Mapping[str, Any]) -> str:
     return words
 
 
+def _too_good(performance: Mapping[str, Any]) -> str:
+    reached = f"{performance['measure']} {_in_measure(performance, 'ensemble')}"
+    return (
+        f"Too good to be true? Models predict held-out samples with {reached}: few real tasks are that easy; check "
+        "whether the inputs hold the label, or what is known only after it"
+    )
+
+
 def _performance(performance: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
     if performance is not None:
         measure: str = performance["measure"]
         mean, deviation, ensemble = (
-            f"{performance[name]:.2f}" if measure == "R²" else f"{performance[name]:.1%}"
-            for name in ("mean", "standard_deviation", "ensemble")
+            _in_measure(performance, name) for name in ("mean", "standard_deviation", "ensemble")
         )
         words = f"{mean} ± {deviation} per model on the {performance['split']} split, {ensemble} as an ensemble"
         yield measure[0].upper() + measure[1:], words
+
+
+def _in_measure(performance: Mapping[str, Any], name: str) -> str:
+    value: float = performance[name]
+    return f"{value:.2f}" if performance["measure"] == "R²" else f"{value:.1%}"
 
 
 def _target(quartiles: Sequence[float] | None) -> str:

@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
+from scipy.stats import beta
 from torch import nn
 
 from ..dataset import Dataset, Task, Track
@@ -125,6 +126,25 @@ def quality(dataset: Dataset, predicted: NDArray[Any], rows: NDArray[np.int64]) 
         return float((predicted == targets).mean())
     spread = float(np.square(targets - targets.mean()).sum())
     return 1 - float(np.square(predicted - targets).sum()) / max(spread, 1e-300)
+
+
+def lowest_skill(dataset: Dataset, predicted: NDArray[Any], rows: NDArray[np.int64]) -> float:
+    """The share of a guesser's errors that predictions for these rows surely avoid: a lower limit, 97.5 % one-sided.
+
+    A guesser names the most frequent label of these rows, or their mean. The limit is Clopper and Pearson's (1934) for
+    labels, from 500 resamples of the rows for numbers.
+    """
+    targets = dataset.targets[rows]
+    n = len(rows)
+    if dataset.task == "regression":
+        squares, spread = np.square(predicted - targets), np.square(targets - targets.mean())
+        drawn = np.random.default_rng(0).integers(n, size=(500, n))
+        return float(np.quantile(1 - squares[drawn].sum(1) / np.maximum(spread[drawn].sum(1), 1e-300), 0.025))
+    shares = targets.mean(0) if dataset.task == "multilabel" else np.bincount(targets) / n
+    guessing = np.minimum(shares, 1 - shares).mean() if dataset.task == "multilabel" else 1 - shares.max()
+    errors = n * float((predicted != targets).mean())
+    most = 1.0 if errors >= n else float(beta.ppf(0.975, errors + 1, n - errors))
+    return 1 - most / max(float(guessing), 1e-12)
 
 
 def attributed(task: Task, outputs: NDArray[np.float32], labels: NDArray[Any]) -> NDArray[np.float32]:

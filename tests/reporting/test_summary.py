@@ -85,6 +85,17 @@ def test_changes_are_counted_and_nothing_that_differs_from_run_to_run_is_in_the_
     assert summarize(slower).cost != summary.cost
 
 
+def test_an_accuracy_too_good_to_be_true_is_said_on_the_first_page() -> None:
+    audit = audit_of([])
+    assert not any("Too good" in line for line in summarize(audit).basis)
+    performance = {**audit.learner["performance"], "ensemble": 0.998, "lowest_skill": 0.992}
+    suspicious = replace(audit, learner={**audit.learner, "performance": performance})
+    (line,) = (line for line in summarize(suspicious).basis if "Too good" in line)
+    assert "accuracy 99.8%" in line
+    assert line in render(suspicious)
+    assert line in document(suspicious)["summary"]["rests_on"]
+
+
 def test_every_verdict_has_a_meaning() -> None:
     audit = audit_of([])
     meanings = {

@@ -5,15 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from numpy.typing import NDArray
 
 from dataaudit.attribution.problem import Problem
-from dataaudit.dataset import Dataset, Groups, silent
+from dataaudit.data.in_memory import read_in_memory
+from dataaudit.dataset import Dataset, Groups, ReadOptions, silent
 from dataaudit.errors import InputError, NumericsError, StaleError
 from dataaudit.training import training
-from dataaudit.training.pool import Pool, planned, train_pool
+from dataaudit.training.pool import Pool, lowest_skill, planned, train_pool
 from dataaudit.training.training import Plan, read_outputs, read_states, train_runs
 
 from ..fixtures import MakeDataset, SmallLearner
@@ -163,3 +165,18 @@ def test_a_model_that_returns_nan_is_named_with_the_sample(make_dataset: MakeDat
     with pytest.raises(NumericsError, match=r"run-0000\d: the model's output for '0009.png' is not finite"):
         train_pool(make_dataset(), Poisoned(epochs=1, batch_size=16), tmp_path / "pool", 8, 0, silent)
     assert not list((tmp_path / "pool").glob("run-*.pt"))
+
+
+@pytest.mark.parametrize(("n", "wrong", "low", "high"), [(36, 0, 0.75, 0.9), (2000, 0, 0.99, 1), (2000, 100, 0.8, 0.95)])
+def test_surely_avoided_errors_are_fewer_where_few_samples_tell(n: int, wrong: int, low: float, high: float) -> None:
+    targets = np.arange(n) % 3
+    frame = pd.DataFrame({"x": np.arange(n) / 7, "y": np.array(["a", "b", "c"])[targets]})
+    dataset = read_in_memory(frame, ReadOptions(label="y"), silent)
+    targets = dataset.targets
+    predicted = targets.copy()
+    predicted[:wrong] = (targets[:wrong] + 1) % 3
+    assert low < lowest_skill(dataset, predicted, np.arange(n)) < high
+    exact = replace(dataset, targets=np.linspace(0, 1, n), class_names=(), task="regression")
+    assert lowest_skill(exact, exact.targets, np.arange(n)) == 1
+    off = exact.targets + np.where(np.arange(n) % 2, 0.1, -0.1)
+    assert 0.7 < lowest_skill(exact, off, np.arange(n)) < 1 - 0.01 * 12 * 0.9
