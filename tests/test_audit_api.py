@@ -220,6 +220,14 @@ def test_a_frames_own_index_names_its_samples_and_keys_what_is_given(here: Path)
     assert dataset.features[:, 0].tolist() == list(range(225))
 
 
+def test_copies_of_each_other_share_the_number_of_their_set() -> None:
+    frame = pd.concat([frames()["train"], frames()["train"].iloc[[5, 7, 5]]], ignore_index=True)
+    samples = content_audit({"train": frame, "test": frames()["test"]}).samples["duplicate_set"]
+    assert samples["train#5"] == samples["train#150"] == samples["train#152"]
+    assert samples["train#7"] == samples["train#151"] != samples["train#5"]
+    assert samples.notna().sum() == 5
+
+
 def test_whole_numbers_name_rows_that_were_drawn_from_a_larger_frame() -> None:
     drawn = frames()["train"].sample(80, random_state=0)
     assert set(content_audit(drawn).samples.index) == set(map(str, drawn.index))

@@ -167,7 +167,9 @@ def test_a_model_that_returns_nan_is_named_with_the_sample(make_dataset: MakeDat
     assert not list((tmp_path / "pool").glob("run-*.pt"))
 
 
-@pytest.mark.parametrize(("n", "wrong", "low", "high"), [(36, 0, 0.75, 0.9), (2000, 0, 0.99, 1), (2000, 100, 0.8, 0.95)])
+@pytest.mark.parametrize(
+    ("n", "wrong", "low", "high"), [(36, 0, 0.75, 0.9), (2000, 0, 0.99, 1), (2000, 100, 0.8, 0.95)]
+)
 def test_surely_avoided_errors_are_fewer_where_few_samples_tell(n: int, wrong: int, low: float, high: float) -> None:
     targets = np.arange(n) % 3
     frame = pd.DataFrame({"x": np.arange(n) / 7, "y": np.array(["a", "b", "c"])[targets]})

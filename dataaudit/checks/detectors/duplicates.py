@@ -86,8 +86,13 @@ def detect(context: CheckContext) -> Detection:
         best[ends] = max(link, best.get(ends, link), key=lambda known: (known.exact, known.similarity))
     links = list(best.values())
     first, second = np.array([link[:2] for link in links], np.int64).reshape(-1, 2).T
-    findings = tuple(_finding(dataset, matchers, [links[i] for i in group]) for group in connected(first, second))
-    return Detection(findings, len(dataset), len(dataset), notes=tuple(dict.fromkeys(notes)))
+    findings = []
+    sets = np.full(len(dataset), np.nan)
+    for number, group in enumerate(connected(first, second)):
+        findings.append(_finding(dataset, matchers, [links[i] for i in group]))
+        sets[np.unique(np.concatenate([first[group], second[group]]))] = number
+    columns = {"duplicate_set": sets}
+    return Detection(tuple(findings), len(dataset), len(dataset), columns, notes=tuple(dict.fromkeys(notes)))
 
 
 def _within_splits(context: CheckContext, matcher: Matcher[Any]) -> tuple[list[_Link], list[str]]:

@@ -141,7 +141,8 @@ def assembled(
     frame = numbers_as_words(concatenate_parts(path, parts), notes)
     labels = label_columns(frame, reading.label, str(path), known_labels)
     targets = read_targets(target_values(frame, labels, str(path)), str(path), reading.task)
-    notes.append(f"the target is the column {' and '.join(map(repr, labels))}; {targets.note}")
+    by_name = "" if reading.label or known_labels else ", by its name (--label names another)"
+    notes.append(f"the target is the column {' and '.join(map(repr, labels))}{by_name}; {targets.note}")
     named_splits, split_name, origin = row_splits(path, frame, parts, origin, reading, labels)
     used = {*labels} | ({split_name} if split_name else set())
     notes += [
