@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +16,7 @@ from dataaudit.dataset import silent
 from dataaudit.errors import DatasetError
 
 from ..data.formats.reading import columns, recognised, texts
+from ..data.formats.test_croissant import describe, record_set
 
 N = 100
 
@@ -93,6 +95,45 @@ def columns_beside_images(root: Path) -> Path:
     return root
 
 
+def arrays(root: Path, **added: object) -> Path:
+    values = np.random.default_rng(0).normal(size=(N, 4)).astype(np.float32)
+    np.savez(root / "data.npz", **{"x": values, "y": np.arange(N) % 2, **added})
+    return root / "data.npz"
+
+
+def array_rows_with_nan(root: Path) -> Path:
+    values = np.random.default_rng(0).normal(size=(N, 4))
+    values[:2] = np.nan
+    return arrays(root, x=values)
+
+
+def group_of_arrays(root: Path) -> Path:
+    with h5py.File(root / "data.h5", "w") as file:
+        file["x"], file["y"] = np.random.default_rng(0).normal(size=(N, 4)), np.arange(N) % 2
+        file["more/x"] = np.zeros((N, 4))
+    return root / "data.h5"
+
+
+def hugging_face(root: Path, **added: object) -> Path:
+    datasets = pytest.importorskip("datasets")
+    datasets.Dataset.from_dict({**columns(N).to_dict("list"), **added}).save_to_disk(root / "saved")
+    return root / "saved"
+
+
+def described(root: Path) -> Path:
+    """A Croissant description of every column of a table but one."""
+    columns(N).assign(camera=np.arange(N) % 3).to_csv(root / "data.csv", index=False)
+    describe(root, [record_set("rows", "data.csv", {name: name for name in columns(N)})], ["data.csv"])
+    return root
+
+
+def beside_a_description(root: Path) -> Path:
+    columns(N).to_csv(root / "more.csv", index=False)
+    columns(N).to_csv(root / "data.csv", index=False)
+    describe(root, [record_set("rows", "data.csv", {name: name for name in columns(N)})], ["data.csv"])
+    return root
+
+
 DROPPED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "rows without a label": (unlabelled, "unreadable"),
     "an empty column": (lambda root: table(root, notes=np.nan), "empty_column"),
@@ -104,6 +145,16 @@ DROPPED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "empty files": (empty_texts, "unreadable"),
     "broken images": (broken_images, "unreadable"),
     "images with another ending": (images_of_another_ending, "other_files"),
+    "an array beside inputs and targets": (lambda root: arrays(root, camera=np.arange(N)), "unread_arrays"),
+    "rows of an array with nan": (array_rows_with_nan, "unreadable"),
+    "a group of arrays": (group_of_arrays, "unread_arrays"),
+    "a Hugging Face column of lists": (lambda root: hugging_face(root, boxes=[[1, 2]] * N), "unread_columns"),
+    "Hugging Face rows without a label": (
+        lambda root: hugging_face(root, label=[None, None, *["no", "yes"] * (N // 2 - 1)]),
+        "unreadable",
+    ),
+    "a column that no field describes": (described, "not_audited"),
+    "a file beside a description": (beside_a_description, "unread_files"),
     "columns beside images": (columns_beside_images, "not_audited"),
 }
 
@@ -131,6 +182,6 @@ def test_a_line_that_does_not_fit_is_an_error(tmp_path: Path) -> None:
         recognised(path)
 
 
-@pytest.mark.parametrize("make", [table, text_folder, image_folder])
+@pytest.mark.parametrize("make", [table, text_folder, image_folder, arrays, hugging_face])
 def test_whole_data_are_left_alone(make: Callable[[Path], Path], tmp_path: Path) -> None:
     assert kinds(make(tmp_path)) == set()

@@ -31,6 +31,7 @@ from ...dataset import (
     NO_FILE,
     NO_IMAGE,
     NOT_A_SPLIT,
+    OTHER_ARRAY,
     SAMPLED,
     STRAY,
     UNREAD,
@@ -55,6 +56,7 @@ KINDS = {
     "unread_files": "Files beside the data that may hold more",
     "unread_columns": "Columns that can't be read",
     "unread_splits": "Splits that are not read",
+    "unread_arrays": "Arrays that are not read",
     "left_out": "Files left out",
     "not_audited": "Samples or columns that are not audited",
 }
@@ -69,6 +71,7 @@ LEFT_OUT = (
     ("unread_files", Severity.MEDIUM, UNREAD, "files or folders that may hold data, not read"),
     ("unread_columns", Severity.MEDIUM, NESTED, "columns of lists or records, left out"),
     ("unread_splits", Severity.MEDIUM, NOT_A_SPLIT, "splits with a name that is none of a split, not read"),
+    ("unread_arrays", Severity.LOW, OTHER_ARRAY, "arrays that are named like no inputs or targets, not read"),
     ("hidden_files", Severity.INFO, HIDDEN, "hidden files or folders, left out"),
 )
 """(kind, severity, reason that a format gave for ignoring a path, description) of findings that list several paths."""

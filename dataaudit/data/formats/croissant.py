@@ -10,14 +10,14 @@ from typing import Any
 
 import pandas as pd
 
-from ...dataset import Dataset, Edit, ReadOptions, Track, silent
+from ...dataset import UNUSED_COLUMNS, Dataset, Edit, ReadOptions, Track, silent
 from ...errors import DatasetError
 from ...files import rebuilding
 from ..reading.folders import resolve_inside
 from ..reading.row_edits import describe_files, edit_rows
 from ..reading.row_files import READERS, read_rows
 from ..reading.split_names import require_one_name_per_split, split_of
-from ..reading.tables import Part, assembled
+from ..reading.tables import Part, assembled, unread_beside
 
 EVIDENCE = 3
 LAYOUT_KEYS = frozenset({"label", "task", "split", "text", "drop", "group"})
@@ -60,7 +60,8 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
     """
     notes: list[str] = []
     read = _read_described(path, reading, notes, track)
-    return assembled(path, read.parts, "record sets", "croissant", reading, notes, (), read.labels)
+    beside = unread_beside(path, [*read.files.values(), read.where])
+    return assembled(path, read.parts, "record sets", "croissant", reading, notes, beside, read.labels)
 
 
 def rewrite(copy: Path, reading: ReadOptions, edits: Mapping[str, Edit]) -> Mapping[str, str]:
@@ -137,6 +138,8 @@ def _read_described(path: Path, reading: ReadOptions, notes: list[str], track: T
         if missing:
             raise DatasetError(f"{where}: {name} names the column {missing[0]!r}, which {file.name} has not")
         frame = pd.DataFrame({field: rows[column] for field, (column, _) in fields.items()})
+        if not_described := sorted(set(map(str, rows)) - {column for column, _ in fields.values()}):
+            notes.append(f"{UNUSED_COLUMNS}, as no field describes them: {', '.join(not_described)}")
         parts.append(Part(file.relative_to(path).as_posix(), split_of(name), frame))
         files[parts[-1].name] = file
         columns.append({field: column for field, (column, _) in fields.items()})

@@ -12,7 +12,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...dataset import SPLITS, Dataset, IgnoredPath, Layout, Modality, ReadOptions, Split, Track, UnreadableSample
+from ...dataset import (
+    OTHER_ARRAY,
+    SPLITS,
+    Dataset,
+    IgnoredPath,
+    Layout,
+    Modality,
+    ReadOptions,
+    Split,
+    Track,
+    UnreadableSample,
+)
 from ...errors import DatasetError
 from ..images import Decoded, resized
 from .copies import equal_digests
@@ -156,7 +167,7 @@ def pair_arrays(
     for name in arrays:
         role, split = role_of(name, reading.label)
         if not role:
-            ignored.append(IgnoredPath(name, "an array that is not named like inputs or targets"))
+            ignored.append(IgnoredPath(name, OTHER_ARRAY))
         elif (role, split) in roles:
             raise DatasetError(
                 f"{path}: the arrays {roles[role, split]!r} and {name!r} could both be the {role}"

@@ -71,7 +71,7 @@ def load_files(path: Path, candidates: Sequence[Path], format: str, reading: Rea
     reading = with_named_label(path, parts[0].rows, reading)
     if not reading.files:
         notes += note_of_names([_stem(file) for _, split, file in files if split])
-    ignored = _unread(path, [file for _, _, file in files])
+    ignored = unread_beside(path, [file for _, _, file in files])
     return assembled(path, parts, "split files", format, reading, notes, ignored)
 
 
@@ -103,7 +103,7 @@ def _stem(file: Path) -> str:
     return Path(unpacked_name(file)).stem
 
 
-def _unread(path: Path, files: Collection[Path]) -> list[IgnoredPath]:
+def unread_beside(path: Path, files: Collection[Path]) -> list[IgnoredPath]:
     """What lies beside the files that are read: files that may hold rows, and all others."""
     ignored = []
     for entry in sorted(path.iterdir()) if path.is_dir() else ():
