@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,13 @@ def render(audit: Audit) -> str:
 
 def page(template: str, values: dict[str, Any]) -> str:
     """A template in the page's style, filled in."""
-    environment = Environment(
+    return _environment().get_template(template).render(values)
+
+
+@cache
+def _environment() -> Environment:
+    """With the templates compiled once: an audit writes its page several times."""
+    return Environment(
         loader=FileSystemLoader(FOLDERS),
         autoescape=True,
         undefined=StrictUndefined,
@@ -58,7 +65,6 @@ def page(template: str, values: dict[str, Any]) -> str:
         lstrip_blocks=True,
         finalize=_presentable,
     )
-    return environment.get_template(template).render(values)
 
 
 def _presentable(value: Any) -> Any:
