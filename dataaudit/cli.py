@@ -14,6 +14,7 @@ from .commands.diff import diff
 from .commands.evaluate import evaluate
 from .commands.explain import explain
 from .commands.init import init
+from .commands.review import review
 from .commands.run import run
 from .errors import DataAuditError, InputError
 from .reporting import terminal
@@ -27,7 +28,7 @@ def cli() -> None:
     """Audit a labelled dataset by measuring what each training sample does to the model."""
 
 
-for command in (run, apply, baseline, compare, diff, evaluate, explain, init, completion):
+for command in (run, review, apply, baseline, compare, diff, evaluate, explain, init, completion):
     cli.add_command(command)
 
 

@@ -29,6 +29,7 @@ class AuditConfig:
     jobs       training runs at a time; None for one a core
     verify     trainings of every removal that findings are checked by; 0 for no training beyond the pool's
     brittle    predictions whose support is searched by retraining
+    review     labels drawn for a reviewer, from whose answers the share of wrong ones follows
     policy     what the verdict is judged by
     baseline   file of accepted findings, which do not fail the verdict
     settings   files that options and policy come from
@@ -58,6 +59,7 @@ class AuditConfig:
     jobs: int | None = None
     verify: int = 4
     brittle: int = 2
+    review: int = 60
     policy: Policy = field(default_factory=Policy)
     baseline: Path | None = None
     settings: tuple[Path, ...] = ()
@@ -93,6 +95,8 @@ class AuditConfig:
             )
         if self.brittle < 0:
             raise InputError(f"--brittle {self.brittle}: expected zero or more")
+        if self.review < 0:
+            raise InputError(f"--review {self.review}: expected zero or more")
         if self.rows < MIN_ROWS:
             raise InputError(f"--rows {self.rows}: expected at least {MIN_ROWS}")
         if self.encoding is not None and not is_encoding(self.encoding):
@@ -172,6 +176,7 @@ class Options(TypedDict, total=False):
     jobs: int | None
     verify: int | None
     brittle: int | None
+    review: int | None
     label: str | None
     task: Task | None
     header: bool | None

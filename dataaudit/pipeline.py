@@ -95,7 +95,7 @@ def run(config: AuditConfig, dataset: Dataset, track: Track) -> Audit:
         needs_models = stages.need_models(chosen, dataset)
         if needs_models and config.pooled:
             claim(dataset, learnt.pool.learner, directory / "pool", config.seed)
-        context = CheckContext(dataset, learnt.pool, None, config.seed, track, None, config.brittle)
+        context = CheckContext(dataset, learnt.pool, None, config.seed, track, None, config.brittle, config.review)
         states = stages.run_detectors(context, chosen)
         if config.checkpoints or needs_models:
             output.export(assembled(learnt, states), directory)

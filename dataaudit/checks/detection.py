@@ -51,6 +51,7 @@ class CheckContext:
     influences    (rows, labels) -> scores (n_train, len(rows)) of the training rows on the margins of these labels,
                   from a few of the pool's models; for rows of any split
     predictions   how many predictions a detector may examine by retraining
+    review        how many labels are drawn for a reviewer
     calibration   this detector's, once it has one
     computed      results of `once`, by function
     """
@@ -62,6 +63,7 @@ class CheckContext:
     track: Track
     influences: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float32]] | None = None
     predictions: int = 0
+    review: int = 0
     calibration: Calibration | None = None
     computed: dict[Callable[..., Any], Any] = field(default_factory=dict, repr=False)
 

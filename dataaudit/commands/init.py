@@ -39,6 +39,7 @@ TEMPLATE = """\
 # jobs = 2            # training runs in parallel; one per core by default
 # verify = 4          # trainings per removal in the retraining tests; 0 trains nothing beyond the pool
 # brittle = 2         # predictions whose support set is searched; a table brittle sets a limit of that check instead
+# review = 60         # labels drawn for a reviewer, see `dataaudit review`
 # rows = 100000       # maximum number of training rows; of more, a sample is drawn
 # samples = true      # whether the report shows pictures, texts and rows of the data
 # label = "species"   # column, field or array with the targets; the usual names by default

@@ -72,8 +72,8 @@ def reproduction(config: AuditConfig, versions: Mapping[str, str], device: str) 
     chosen += ["--no-samples"] * (not config.samples)
     return {
         "arguments": ["run", as_text(str(config.path)), "--seed", str(config.seed), "--runs", str(config.runs),
-                      "--verify", str(config.verify), "--brittle", str(config.brittle), "--rows", str(config.rows),
-                      *chosen, *_policy_flags(config)],
+                      "--verify", str(config.verify), "--brittle", str(config.brittle), "--review", str(config.review),
+                      "--rows", str(config.rows), *chosen, *_policy_flags(config)],
         "settings": [as_text(str(path)) for path in config.settings],
         "versions": dict(versions),
         "device": device,

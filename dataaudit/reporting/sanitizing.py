@@ -9,6 +9,11 @@ PICTURES = 0x2400
 """From here on Unicode has pictures of the control characters."""
 
 
+FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+CELL = 32_767
+"""Characters that a cell of a spreadsheet can hold."""
+
+
 def visible(text: str) -> str:
     """The text with its control characters, lone surrogates and marks of direction in sight; lines stay lines."""
     if text.isprintable():
@@ -35,3 +40,10 @@ def _shown(character: str) -> str:
     if category in ("Cc", "Cs", "Zl", "Zp") or (category == "Cf" and not 0xE0020 <= number <= 0xE007F):
         return f"[U+{number:04X}]"
     return character
+
+
+def cell(text: str) -> str:
+    """Text for a cell of a spreadsheet: no formula, and no longer than one can be."""
+    shown = visible(text)
+    shown = f"'{shown}" if shown.lstrip().startswith(FORMULA) or shown.startswith(FORMULA) else shown
+    return shown if len(shown) <= CELL else shown[: CELL - 1] + "…"

@@ -27,9 +27,9 @@ LAYOUT = "layout"
 """The table of dataaudit.toml that describes a dataset's folder: see `reading.layout_file`."""
 
 OPTIONS: dict[str, type[Any]] = {
-    "output": str, "seed": int, "runs": int, "jobs": int, "verify": int, "brittle": int, "label": str, "task": str,
-    "learner": str, "rows": int, "samples": bool, "baseline": str, "header": bool, "encoding": str,
-    "group": str, "checks": list, "skip": list, "pred_probs": str, "features": str,
+    "output": str, "seed": int, "runs": int, "jobs": int, "verify": int, "brittle": int, "review": int,
+    "label": str, "task": str, "learner": str, "rows": int, "samples": bool, "baseline": str, "header": bool,
+    "encoding": str, "group": str, "checks": list, "skip": list, "pred_probs": str, "features": str,
 }  # fmt: skip
 POLICY: dict[str, type[Any]] = {"fail_on": str, "min_trust_lds": float}
 LIMITS: dict[str, type[Any]] = {"fail_on": str, "max_fraction": float, "max_findings": int}

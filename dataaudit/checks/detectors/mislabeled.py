@@ -53,6 +53,7 @@ from ..labels.label_gap import count_apart
 from ..labels.label_noise import cautious_shift, log_odds_shift, surest
 from ..labels.label_opinion import MIN_LABEL_COUNT, LabelOpinion, label_opinion, opinions_by_label
 from ..labels.label_spelling import same_spelling
+from ..labels.review_sample import review_sample
 from ..labels.supporting_samples import supporting_samples
 from ..planting.labels import plant
 from ..proof import effect_over_seeds_and_samples, preference_verification, random_like
@@ -74,7 +75,8 @@ def detect(context: CheckContext) -> Detection:
     dataset, labels = context.dataset, context.dataset.targets
     if reason := context.once(_signal).reason:
         columns = {"label_quality": np.full(len(dataset), np.nan), **_influence(context)}
-        return Detection((), 0, len(dataset), columns, skipped=reason)
+        drawn = _for_review(context, np.full(len(dataset), np.nan), dataset.targets)
+        return Detection((), 0, len(dataset), columns, figures=drawn, skipped=reason)
     if dataset.task == "multilabel":
         return _detect_multilabel(context)
     opinion = context.once(_opinion_of_given_labels)
@@ -102,7 +104,26 @@ def detect(context: CheckContext) -> Detection:
     note = f"estimated share of label errors in training: {opinion.noise.share:.1%}; weights of the models: {weights}"
     examined = int(opinion.assessable.sum())
     skipped = "" if examined else f"no class has {MIN_LABEL_COUNT} training samples"
-    return Detection(findings, examined, len(dataset), columns, notes=(note,), skipped=skipped)
+    drawn = _for_review(context, columns["label_quality"], rival)
+    return Detection(findings, examined, len(dataset), columns, notes=(note,), figures=drawn, skipped=skipped)
+
+
+def _for_review(context: CheckContext, quality: NDArray[np.float64], rival: NDArray[np.int64]) -> dict[str, Any]:
+    """The review sample as plain data, see `verdict.review`; of classes alone."""
+    dataset = context.dataset
+    if not context.review or dataset.task != "classification":
+        return {}
+    return {
+        "review": [
+            {
+                "split": stratum.split,
+                "size": stratum.size,
+                "drawn": [dataset.ids[row] for row in stratum.rows],
+                "suggested": [dataset.class_names[rival[row]] for row in stratum.rows],
+            }
+            for stratum in review_sample(1 - quality, dataset.splits, context.review, context.seed)
+        ]
+    }
 
 
 def calibrate(context: CheckContext, retrained: Callable[[NDArray[np.int64]], Pool]) -> Calibration | None:

@@ -13,13 +13,10 @@ import pandas as pd
 from ...files import replacing
 from ...findings import Finding, Remedy
 from ...result import Audit
-from ..sanitizing import visible
+from ..sanitizing import CELL, cell
 
 COLUMNS = ("id", "kind", "severity", "verification", "known", "samples", "sample_ids", "message", "score", "effect",
            "low", "high", "remedy", "fingerprint")  # fmt: skip
-FORMULA = tuple("=+-@\t\r\n＝＋－＠")
-CELL = 32_767
-"""Characters that a cell of a spreadsheet can hold."""
 
 
 def write(audit: Audit, directory: Path) -> None:
@@ -41,15 +38,15 @@ def _row(finding: Finding, audit: Audit) -> tuple[str | int | float | None, ...]
     known = "" if audit.changes is None else "yes" if finding.id in audit.changes.known else "no"
     remedy = _in_words(finding.remedies[0]) if finding.remedies else ""
     return (
-        *map(_cell, (finding.id, finding.kind, str(finding.severity), verification.status, known)),
+        *map(cell, (finding.id, finding.kind, str(finding.severity), verification.status, known)),
         len(finding.sample_ids),
         _listed(finding.sample_ids),
-        _cell(finding.message),
+        cell(finding.message),
         finding.score,
         verification.effect,
         low,
         high,
-        _cell(remedy),
+        cell(remedy),
         finding.fingerprint,
     )
 
@@ -57,12 +54,6 @@ def _row(finding: Finding, audit: Audit) -> tuple[str | int | float | None, ...]
 def _in_words(remedy: Remedy) -> str:
     to = f" to {', '.join(remedy.to)}" if remedy.to else ""
     return f"{remedy.action}{to}: {len(remedy.sample_ids)} sample{'s' * (len(remedy.sample_ids) != 1)}"
-
-
-def _cell(text: str) -> str:
-    shown = visible(text)
-    shown = f"'{shown}" if shown.lstrip().startswith(FORMULA) or shown.startswith(FORMULA) else shown
-    return shown if len(shown) <= CELL else shown[: CELL - 1] + "…"
 
 
 def _listed(ids: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dataaudit.reporting.exports import findings_csv
+from dataaudit.reporting.sanitizing import visible
 from dataaudit.result import Audit
 
 from ...fixtures_audits import HOSTILE, audit_of, changes, found, wrong
@@ -43,7 +44,7 @@ def test_no_cell_of_text_is_a_formula(string: str, tmp_path: Path) -> None:
     texts = [row[name] for name in ("id", "kind", "message", "remedy", "sample_ids")]
     assert not [text for text in texts if text.strip().startswith(tuple("=+-@\t\r\n＝＋－＠"))]
     assert json.loads(row["sample_ids"]) == [string, string]
-    assert string in FORMULAS or row["message"][:3].lstrip("'")[:2] == findings_csv.visible(string)[:2]
+    assert string in FORMULAS or row["message"][:3].lstrip("'")[:2] == visible(string)[:2]
 
 
 def test_no_cell_is_longer_than_a_spreadsheet_can_hold(tmp_path: Path) -> None:

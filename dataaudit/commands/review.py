@@ -1,0 +1,45 @@
+"""`dataaudit review`."""
+
+from itertools import combinations
+from pathlib import Path
+
+import click
+
+from ..reporting import terminal
+from ..reporting.sanitizing import cell
+from ..verdict.audit_file import read_audit
+from ..verdict.review import WrongShare, agreement, joined, read_answers, strata_of, wrong_share
+
+EITHER = click.Path(exists=True, path_type=Path)
+
+
+@click.command()
+@click.argument("audit", type=EITHER)
+@click.argument("answers", type=EITHER, nargs=-1, required=True)
+def review(audit: Path, answers: tuple[Path, ...]) -> None:
+    """How many labels are wrong, by the answers of reviewers to the labels that AUDIT drew.
+
+    ANSWERS are copies of the audit's review.csv, one for each reviewer, with the column `answer` filled in: given,
+    suggested, neither or unsure. Exit codes: 0 estimated, 2 usage or input.
+    """
+    strata = strata_of(read_audit(audit))
+    ids = {cell(id): id for stratum in strata for id in stratum.drawn}
+    reviews = [read_answers(path, ids) for path in answers]
+    for (one, first), (other, second) in combinations(zip(answers, reviews, strict=True), 2):
+        if agreed := agreement(first, second):
+            count, same, kappa = agreed
+            names = terminal.printable(f"{one} and {other}")
+            click.echo(f"{names}: {same:.0%} of {count} answers are the same, Cohen's kappa {kappa:.2f}")
+    everyone = joined(reviews)
+    splits = list(dict.fromkeys(stratum.split for stratum in strata))
+    click.echo(_line("wrong labels", wrong_share(strata, everyone)))
+    for split in splits if len(splits) > 1 else ():
+        click.echo(_line(f"  {split}", wrong_share([s for s in strata if s.split == split], everyone)))
+
+
+def _line(name: str, share: WrongShare) -> str:
+    unsure = f", {share.unsure} of them unsure" if share.unsure else ""
+    return (
+        f"{name}: {share.estimate:.1%} of {share.labels:,} (95 % CI {share.low:.1%} to {share.high:.1%}; "
+        f"{share.reviewed} reviewed{unsure})"
+    )

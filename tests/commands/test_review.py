@@ -1,0 +1,85 @@
+"""`dataaudit review`: from an audit's review sample and answers to the share of wrong labels."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+import dataaudit
+from dataaudit.cli import cli
+from dataaudit.errors import InputError
+
+LINE = (
+    r"(?P<name>[ \w]+): (?P<share>[\d.]+)% of (?P<labels>\d+) "
+    r"\(95 % CI (?P<low>[\d.]+)% to (?P<high>[\d.]+)%; \d+ reviewed\)"
+)
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An audit of 300 labels, of which the first 30 of the training split are wrong, by given probabilities."""
+    rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("review")
+    truth = rng.integers(2, size=300)
+    frame = pd.DataFrame(rng.normal(size=(300, 3)) + 2 * truth[:, None], columns=list("abc"))
+    frame["label"] = np.array(["=no", "yes"])[np.where(np.arange(300) < 30, 1 - truth, truth)]
+    frame.index = pd.Index([f"={row}" for row in range(300)])
+    right = np.clip(0.9 + 0.05 * rng.normal(size=300), 0.5, 0.99)
+    given = np.where(np.eye(2, dtype=bool)[truth], right[:, None], 1 - right[:, None])
+    splits = {"train": frame[:200], "test": frame[200:]}
+    probabilities = {"train": given[:200], "test": given[200:]}
+    output = folder / "audit"
+    dataaudit.audit(splits, label="label", pred_probs=probabilities, checks="mislabeled", output=output)
+    return output
+
+
+def review(audit: Path, *answers: Path) -> Result:
+    return CliRunner().invoke(cli, ["review", str(audit), *map(str, answers)])
+
+
+def answered(audit: Path, path: Path, wrong: int = 30) -> Path:
+    """What a reviewer who knows the truth says."""
+    drawn = pd.read_csv(audit / "review.csv", dtype=str, keep_default_na=False)
+    rows = drawn["id"].str.lstrip("'=").astype(int)
+    drawn["answer"] = np.where(rows < wrong, "suggested", "given")
+    drawn.to_csv(path, index=False)
+    return path
+
+
+def test_the_sample_shows_no_scores_and_says_nothing_by_its_order(audited: Path) -> None:
+    drawn = pd.read_csv(audited / "review.csv", dtype=str, keep_default_na=False)
+    assert list(drawn) == ["id", "split", "label", "suggested_label", "answer"]
+    assert len(drawn) == 60
+    assert set(drawn["answer"]) == {""}
+    assert set(drawn["label"]) == {"'=no", "yes"}
+    assert all(drawn["label"] != drawn["suggested_label"])
+    rows = drawn["id"].str.lstrip("'=").astype(int).to_numpy()
+    assert abs(np.corrcoef(rows < 30, np.arange(60))[0, 1]) < 0.3
+
+
+def test_the_share_of_wrong_labels_is_said_for_all_and_by_split(audited: Path, tmp_path: Path) -> None:
+    result = review(audited, answered(audited, tmp_path / "answers.csv"))
+    assert result.exit_code == 0, result.output
+    said = [re.fullmatch(LINE, line) for line in result.output.splitlines()]
+    for found, name, labels, truth in zip(
+        said, ("wrong labels", "  train", "  test"), (300, 200, 100), (10, 15, 0), strict=True
+    ):
+        assert found is not None
+        assert (found["name"], int(found["labels"])) == (name, labels)
+        assert float(found["low"]) <= truth <= float(found["high"])
+        assert abs(float(found["share"]) - truth) < 3
+
+
+def test_two_reviewers_are_compared(audited: Path, tmp_path: Path) -> None:
+    one, other = answered(audited, tmp_path / "one.csv"), answered(audited, tmp_path / "other.csv", wrong=15)
+    result = review(audited, one, other)
+    assert "% of 60 answers are the same, Cohen's kappa 0." in result.output
+    assert "of them unsure" in result.output
+
+
+def test_answers_to_another_audit_are_refused(audited: Path, tmp_path: Path) -> None:
+    path = answered(audited, tmp_path / "answers.csv")
+    path.write_text(path.read_text().replace("'=", "row "))
+    assert isinstance(review(audited, path).exception, InputError)
