@@ -158,7 +158,8 @@ def _audit(
     if attribution is not None and problem is not None:
         gradients_of = problem.identity.get("surrogate", {}).get("learner")
         if problem.runs is not None:
-            scale = {name: attribution.provenance[name] for name in ("slope", "ridge")}
+            provenance = attribution.provenance
+            scale = {name: provenance[name] for name in ("slope", "ridge", "weight") if name in provenance}
             measured = {**vars(trust(problem.runs, attribution.held_out)), **scale}
     return Audit(
         verdict=gate.judge(policy, checks, findings, kinds, measured, changes.known if changes else ()),

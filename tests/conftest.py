@@ -8,9 +8,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest
 
-from .fixtures import make_dataset, small_pool
+from .fixtures import linear_pool, make_dataset, small_pool
 
-__all__ = ["make_dataset", "small_pool"]
+__all__ = ["linear_pool", "make_dataset", "small_pool"]
 
 LONG = [
     "checks/detectors/test_target_errors.py", "comparison/test_compare.py", "commands/test_resume.py",

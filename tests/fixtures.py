@@ -12,6 +12,7 @@ from torch import nn
 
 from dataaudit.dataset import Dataset, Layout, silent
 from dataaudit.training.learners.image import ImageLearner, Standardise
+from dataaudit.training.models.linear_learner import LinearLearner
 from dataaudit.training.pool import Pool, log_odds, train_pool
 
 MakeDataset = Callable[..., Dataset]
@@ -80,6 +81,14 @@ def small_pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
     root = tmp_path_factory.mktemp("small")
     torch.set_num_threads(1)
     return train_pool(blobs_of(root), SmallLearner(epochs=4, batch_size=16), root / "pool", 8, 0, silent)
+
+
+@pytest.fixture(scope="session")
+def linear_pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
+    """The same with linear models on the pixels."""
+    root = tmp_path_factory.mktemp("linear")
+    torch.set_num_threads(1)
+    return train_pool(blobs_of(root), LinearLearner(), root / "pool", 8, 0, silent)
 
 
 class NearestMean:

@@ -133,6 +133,11 @@ def require(backend: "Backend", name: str, problem: Problem) -> None:
             f"the backend {name!r} needs the gradients of trained torch modules, and there are only runs; "
             "'datamodels' works from runs alone"
         )
+    if "linear" in backend.needs and problem.linear is None:
+        raise InputError(
+            f"the backend {name!r} needs a pool of one of our linear learners (texts, features, 'linear'); "
+            "'influence' with solver='newton' is exact for your own convex models"
+        )
     if "runs" in backend.needs and problem.runs is None:
         raise InputError(
             f"the backend {name!r} needs the outcomes of training on known subsets: pass a Pool, or Runs of your own"
@@ -142,7 +147,7 @@ def require(backend: "Backend", name: str, problem: Problem) -> None:
 class Backend(Protocol):
     """A plugin of `backends`.
 
-    needs   "models": trained torch modules; "runs": outcomes of training on known subsets
+    needs   "models": trained torch modules; "runs": outcomes of training on known subsets; "linear": a linear learner
     """
 
     needs: tuple[str, ...]

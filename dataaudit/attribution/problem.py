@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..dataset import Dataset
 from ..errors import InputError, NumericsError
-from ..training.learning import Differentiable, LearningAlgorithm
+from ..training.learning import Differentiable, LearningAlgorithm, is_linear
 from ..training.objectives import CLASSIFICATION, OF_TASK, Objective
 from ..training.pool import Pool
 
@@ -93,6 +93,22 @@ class Runs:
 
 
 @dataclass(frozen=True)
+class Linear:
+    """A learner whose outputs are linear in its inputs and a constant.
+
+    outputs   how many there are
+    penalty   it minimises the sum of losses + penalty / 2 |parameters|^2, in units of the outputs
+    fit       its model of all training samples, each loss times this weight
+    scaling   what the module's inputs go through before they are weighed
+    """
+
+    outputs: int
+    penalty: float
+    fit: Callable[[float], nn.Module]
+    scaling: nn.Module = field(default_factory=nn.Sequential)
+
+
+@dataclass(frozen=True)
 class Problem:
     """Models, training samples and targets.
 
@@ -100,6 +116,7 @@ class Problem:
     doubts     (n_train,) 1 - p of each training sample's label, averaged over a pool's runs; None where there is none
     run_of     (n_models,) which run each model is of, where there are runs; a run may have left several snapshots
     identity   what the result depends on besides the backend, as plain data
+    linear     the learner, where it is linear in fixed inputs
     """
 
     models: tuple[Callable[[], nn.Module], ...]
@@ -110,6 +127,7 @@ class Problem:
     identity: Mapping[str, Any]
     doubts: NDArray[np.float32] | None = None
     run_of: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    linear: Linear | None = None
 
     @classmethod
     def from_pool(
@@ -157,6 +175,7 @@ class Problem:
             if is_classification
             else None,
             run_of=run_of[:max_models],
+            linear=_linear(gradient_pool, train),
         )
 
     @classmethod
@@ -236,6 +255,17 @@ class Problem:
             runs=Runs(masks.astype(bool, copy=False), margins.astype(np.float32, copy=False), subsets.astype(np.int64)),
             identity={"content": digest.hexdigest()},
         )
+
+
+def _linear(pool: Pool, rows: NDArray[np.int64]) -> Linear | None:
+    learner = pool.learner
+    if not is_linear(learner):
+        return None
+
+    def fit(weight: float) -> nn.Module:
+        return cast(nn.Module, learner.weighted(weight).fit(pool.dataset, rows, 0))
+
+    return Linear(pool.outputs.shape[2], learner.penalty, fit, learner.scaling(pool.dataset, rows))
 
 
 def _no_inputs(positions: NDArray[np.int64]) -> Tensor:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,6 @@ from ..training.pool import Pool, train_pool
 from .attribution import Attribution
 from .problem import Problem
 
-BACKEND = "trak"
-"""The backend of an audit."""
 FEW_MODELS = 6
 """Models that influences on single samples, beside the audit's own scores, are averaged over."""
 
@@ -51,7 +50,7 @@ def problem_factory(config: AuditConfig, pool: Pool, track: Track) -> Callable[.
 
 def kept_or_new_scores(problem: Problem, path: Path, track: Track) -> Attribution:
     """Scores on all targets: those at `path` if they are of this very problem and backend, else new ones."""
-    backend = plugins.get("backends", BACKEND).BACKEND()
+    backend = plugins.get("backends", "trak" if problem.linear is None else "linear").BACKEND()
     if path.exists():
         try:
             stored = Attribution.load(path)
@@ -76,10 +75,16 @@ def influences(
     rows: NDArray[np.int64],
     labels: NDArray[np.int64],
 ) -> NDArray[np.float32]:
-    """Scores (n_train, len(rows)) on the margins of these labels, from a few models, at the ridge of `attribution`."""
-    ridge = attribution.provenance["ridge"]
-    backend = replace(plugins.get("backends", BACKEND).BACKEND(), ridge=ridge, ridges=(ridge,))
+    """Scores (n_train, len(rows)) on the margins of these labels, as `attribution` has them but from fewer models."""
+    provenance = attribution.provenance
+    name = provenance["identity"]["backend"]
+    fixed = {"weight": provenance["weight"]} if name == "linear" else _fixed_ridge(provenance["ridge"])
+    backend = replace(plugins.get("backends", name).BACKEND(), **fixed)
     with tempfile.TemporaryDirectory(prefix="dataaudit-") as folder:
         row_problem = problem(labels=labels, rows=rows, max_models=FEW_MODELS)
         scored: Attribution = backend.attribute(row_problem, Path(folder) / "scores.h5", track)
         return scored.scores()
+
+
+def _fixed_ridge(ridge: float) -> dict[str, Any]:
+    return {"ridge": ridge, "ridges": (ridge,)}

@@ -43,6 +43,25 @@ class Differentiable(LearningAlgorithm, Protocol):
         """The module's inputs for these rows, as one batch."""
 
 
+class Linear(Differentiable, Protocol):
+    """A Differentiable whose outputs are linear in its scaled inputs and a constant, fitted to the optimum."""
+
+    @property
+    def penalty(self) -> float:
+        """It minimises the sum of losses + penalty / 2 |parameters|^2, parameters being in units of the outputs."""
+
+    def scaling(self, dataset: Dataset, rows: NDArray[np.int64] | None = None) -> nn.Module:
+        """What the module's inputs go through first, fitted on these rows."""
+
+    def weighted(self, weight: float) -> "Linear":
+        """The learner that multiplies every loss by this weight."""
+
+
+def is_linear(learner: LearningAlgorithm) -> TypeGuard[Linear]:
+    """Whether attributions of the learner can be exact."""
+    return is_differentiable(learner) and all(hasattr(learner, name) for name in ("penalty", "weighted"))
+
+
 def is_differentiable(learner: LearningAlgorithm) -> TypeGuard[Differentiable]:
     """Whether gradient backends can be used on the learner's own models."""
     return all(hasattr(learner, name) for name in ("trajectory", "build", "tensors"))

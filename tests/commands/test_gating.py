@@ -56,7 +56,8 @@ def document() -> dict[str, Any]:
         ('fail_on = "critical"', ["--fail-on", "high"], 1),
         ("leakage.max_fraction = 0.2", [], 0),
         ("leakage.max_fraction = 0.2", ["--set", "leakage.max_fraction=0.0"], 1),
-        ("leakage.max_findings = 1\nmin_trust_lds = 1", [], 1),
+        ("leakage.max_findings = 1\nmin_trust_lds = 0.5", [], 0),
+        ("leakage.max_findings = 0\nmin_trust_lds = 0.5", [], 1),
     ],
 )
 def test_the_policy_decides_and_is_recorded(here: Path, settings: str, arguments: list[str], code: int) -> None:

@@ -16,26 +16,30 @@ def shifted(product: Product, shift: float) -> Product:
     return lambda vectors: product(vectors) + shift * vectors
 
 
-def conjugate_gradients(product: Product, rhs: Tensor, tolerance: float, iterations: int) -> Tensor:
+def conjugate_gradients(
+    product: Product, rhs: Tensor, tolerance: float, iterations: int, precondition: Product = torch.clone
+) -> Tensor:
     """Solve for each row of `rhs` (m, d), until its residual is `tolerance` of its norm (Hestenes & Stiefel 1952).
 
-    Rows are solved together, each with its own step sizes; converged rows cost nothing more.
+    Rows are solved together, each with its own step sizes; converged rows cost nothing more. `precondition` is about
+    the inverse of the product.
     """
-    solution, residual, direction = torch.zeros_like(rhs), rhs.clone(), rhs.clone()
-    square = residual.square().sum(1)
-    goal = (tolerance / 2) ** 2 * square  # the true residual is a little above the one that is carried along
+    solution, residual, direction = torch.zeros_like(rhs), rhs.clone(), precondition(rhs)
+    inner = (residual * direction).sum(1)
+    goal = (tolerance / 2) ** 2 * rhs.square().sum(1)  # the true residual is a little above the one carried along
     for _ in range(iterations):
-        active = torch.nonzero(square > goal)[:, 0]
+        active = torch.nonzero(residual.square().sum(1) > goal)[:, 0]
         if not len(active):
             break
         step_direction = direction[active]
         image = product(step_direction)
-        step = square[active] / (step_direction * image).sum(1)
+        step = inner[active] / (step_direction * image).sum(1)
         solution[active] += step[:, None] * step_direction
         residual[active] -= step[:, None] * image
-        new_square = residual[active].square().sum(1)
-        direction[active] = residual[active] + (new_square / square[active])[:, None] * step_direction
-        square[active] = new_square
+        conditioned = precondition(residual[active])
+        new_inner = (residual[active] * conditioned).sum(1)
+        direction[active] = conditioned + (new_inner / inner[active])[:, None] * step_direction
+        inner[active] = new_inner
     return solution
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -34,6 +34,15 @@ class LinearLearner:
     @property
     def recipe(self) -> Mapping[str, Any]:
         return {"learner": self.name, **asdict(self)}
+
+    @property
+    def penalty(self) -> float:
+        """See `learning.Linear`."""
+        return 1 / self.C
+
+    def weighted(self, weight: float) -> "LinearLearner":
+        """See `learning.Linear`."""
+        return replace(self, C=weight * self.C)
 
     def vectors(self, dataset: Dataset) -> NDArray[np.floating]:
         """(n, d) what the model is linear in."""

@@ -19,6 +19,8 @@ from dataaudit.training.pool import Pool
 BACKENDS = plugins.names("backends")
 OF_MODELS = [name for name in BACKENDS if "models" in plugins.get("backends", name).BACKEND.needs]
 
+OF_RUNS = [name for name in BACKENDS if "runs" in plugins.get("backends", name).BACKEND.needs]
+
 
 def net(seed: int, outputs: int = 3) -> nn.Module:
     torch.manual_seed(seed)
@@ -33,9 +35,10 @@ def data(n: int, seed: int) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("name", BACKENDS)
 def test_scores_of_a_pool_are_finite_repeatable_oriented_and_remember_what_they_are(
-    name: str, small_pool: Pool, tmp_path: Path
+    name: str, small_pool: Pool, linear_pool: Pool, tmp_path: Path
 ) -> None:
-    backend, problem = plugins.get("backends", name).BACKEND(), Problem.from_pool(small_pool)
+    backend = plugins.get("backends", name).BACKEND()
+    problem = Problem.from_pool(linear_pool if "linear" in backend.needs else small_pool)
     scored = backend.attribute(problem, tmp_path / "a.h5", silent)
     scores = scored.scores()
     assert scores.shape == scored.shape == (60, 20)
@@ -95,7 +98,7 @@ def test_a_backend_of_models_refuses_runs_alone(name: str) -> None:
         dataaudit.attribute(runs, backend=name)
 
 
-@pytest.mark.parametrize("name", sorted(set(BACKENDS) - set(OF_MODELS)))
+@pytest.mark.parametrize("name", OF_RUNS)
 def test_a_backend_of_runs_refuses_models_alone(name: str) -> None:
     with pytest.raises(InputError, match=f"'{name}' needs the outcomes of training on known subsets"):
         dataaudit.attribute(net(0), data(20, 0), data(6, 1), backend=name)
