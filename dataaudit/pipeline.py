@@ -21,6 +21,7 @@ from .checks import stages
 from .checks.detection import CheckContext, explanation
 from .checks.stages import CheckState
 from .config import AuditConfig
+from .data.features.sentence_embeddings import with_sentences
 from .data.loading import load
 from .data.reading.line_numbers import line_numbers
 from .dataset import Dataset, Track
@@ -58,7 +59,10 @@ def prepare(config: AuditConfig, track: Track, dry_run: bool = False) -> tuple[A
     dataset = load(config, track)
     if config.data is not None and config.output is None:
         config = replace(config, output=Path(f"data-audit-{dataset.fingerprint[:8]}"))
-    trains = stages.need_models(stages.choose(config, dataset), dataset)
+    chosen = stages.choose(config, dataset)
+    if stages.judge_labels(chosen, dataset) and not dry_run:
+        dataset = with_sentences(config, dataset, track)
+    trains = stages.need_models(chosen, dataset)
     if trains and config.pooled:
         if choice.is_open(config, dataset) and not dry_run:
             output.prepare(config.directory)

@@ -92,6 +92,11 @@ def need_models(chosen: Mapping[str, str], dataset: Dataset) -> bool:
     )
 
 
+def judge_labels(chosen: Mapping[str, str], dataset: Dataset) -> bool:
+    """Whether label errors are among the checks to be made."""
+    return not chosen["mislabeled"] and dataset.task in _tasks("mislabeled", dataset)
+
+
 def _tasks(name: str, dataset: Dataset) -> Collection[Task]:
     tasks: Collection[Task] = getattr(plugins.get("detectors", name), "TASKS", (dataset.task,))
     return tasks

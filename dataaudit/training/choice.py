@@ -9,10 +9,13 @@ import torch
 from numpy.typing import NDArray
 
 from ..config import AuditConfig
+from ..data.features import kept
 from ..data.features.efficientnet_lite import weights_file
 from ..data.features.image_features import features_of_rows, image_features, with_features
+from ..data.features.sentence_embeddings import sentence_embeddings
 from ..data.features.vision_models import LITE0
 from ..dataset import Dataset, Track
+from .learners.text import TextLearner
 from .learning import LearningAlgorithm
 from .models.feature_learner import FeatureLearner
 from .models.learner_spec import learner_for, learner_of
@@ -56,23 +59,20 @@ def with_learnt_features(config: AuditConfig, dataset: Dataset, track: Track) ->
     dataset; features of the user's own stay, for the checks.
     """
     learner = learner_for(config.learner, dataset)
+    if isinstance(learner, TextLearner) and learner.embedding is not None:
+        sentence_embeddings(dataset, learner.embedding, kept.beside(config), track)
     if not isinstance(learner, FeatureLearner):
         return dataset
-    features = image_features(dataset, learner.features, _store(config), track)
+    features = image_features(dataset, learner.features, kept.beside(config), track)
     if dataset.features is not None:
         return dataset
     return with_features(replace(dataset, features=features), learner.features, features)
 
 
-def _store(config: AuditConfig) -> Path:
-    name = "data" if config.data is not None else config.path.resolve().name
-    return config.directory.resolve().with_name(f"{name}-features")
-
-
 def _losses(config: AuditConfig, dataset: Dataset, track: Track) -> dict[str, float]:
     """The loss of each learner, out of sample: of a half of the sample under the model trained on the other."""
     rows = np.sort(np.random.default_rng(config.seed).permutation(dataset.rows("train"))[:SAMPLE])
-    features = features_of_rows(dataset, rows, LITE0, _store(config), track)
+    features = features_of_rows(dataset, rows, LITE0, kept.beside(config), track)
     sample = with_features(_part(dataset, rows), LITE0, features)
     plans = [planned(sample, config.seed, run)[0] for run in (0, 1)]
     folder = config.directory / "choice" / sample.fingerprint[:16]

@@ -15,9 +15,11 @@ from dataaudit.data.features.vision_models import VisionModel
 from dataaudit.dataset import Dataset, silent
 from dataaudit.training import choice
 from dataaudit.training.choice import FEATURES
+from dataaudit.training.models.learner_spec import learner_of
 
 from ..fixtures import blobs_of
 from ..fixtures_tables import make
+from ..fixtures_texts import knowing
 
 
 @pytest.fixture
@@ -103,3 +105,16 @@ def test_a_named_learner_on_features_gives_them_to_the_checks(blobs: Dataset, mo
     assert choice.with_learnt_features(config, blobs, silent).features is not None
     own = np.zeros((len(blobs), 2), np.float32)
     assert choice.with_learnt_features(config, replace(blobs, features=own), silent).features is own
+
+
+def test_a_named_learner_on_embeddings_gets_them_from_beside_the_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = make("text", "classification", 40, 10)
+    knowing(monkeypatch, texts.inputs)
+    (tmp_path / "data").mkdir()
+    config = AuditConfig(tmp_path / "data", jobs=1, learner="text:embedding=minilm")
+    assert choice.with_learnt_features(config, texts, silent).features is None
+    assert len(list((tmp_path / "data").parent.rglob("minilm/*.npy"))) == 1
+    assert learner_of(config.learner, "text").vectors(texts).shape == (50, 48)  # type: ignore[attr-defined]
+    assert not choice.is_open(replace(config, learner=None), texts)

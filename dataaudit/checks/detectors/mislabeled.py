@@ -10,10 +10,12 @@ Label errors in training cost accuracy; label errors in the test set make every 
 ## How it is checked
 Different models judge every label out of sample: the pool's models that were not trained on the sample, a linear model
 on descriptors that use no labels (oriented gradients, n-grams, encoded columns, values; the dataset's features, where
-it has any), and the sample's nearest neighbours by these descriptors. Where these are features of images, a linear
-model on oriented gradients is asked, too, as it errs elsewhere. Multilabel data is judged label by label, as present or
-absent. A noise model is fitted to the dataset's own labels: how far each of these can be believed, and how often labels
-are wrong, at random or between classes that look alike. It gives every label a probability of being wrong.
+it has any), and the sample's nearest neighbours by these descriptors. Others are asked, too, as they err elsewhere:
+where these are features of images, a linear model on oriented gradients; of texts, where the extra `text` is installed
+and its net knows most of what is written, a linear model on sentence embeddings and the nearest neighbours by these.
+Multilabel data is judged label by label, as present or absent. A noise model is fitted to the dataset's own labels: how
+far each of these can be believed, and how often labels are wrong, at random or between classes that look alike. It
+gives every label a probability of being wrong.
 
 The probabilities are calibrated on planted errors (not in multilabel data): labels are flipped in a copy of the
 training data, half to any other class and half to the one most easily confused, a small pool is trained on the copy,

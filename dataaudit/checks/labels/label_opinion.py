@@ -5,10 +5,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ...data.features.sentence_embeddings import reads
 from ...dataset import Dataset
 from ...training.pool import Pool
 from .label_noise import LabelNoise, Verdicts, fit_noise, judge, log_views
-from .label_views import descriptors, gradients, linear_probabilities, nearest_training, neighbour_probabilities
+from .label_views import (
+    descriptors,
+    gradients,
+    linear_probabilities,
+    nearest_training,
+    neighbour_probabilities,
+    sentences,
+)
 
 MIN_LABEL_COUNT = 5
 """Training samples with a label, below which no sample's label of that kind is judged."""
@@ -36,7 +44,7 @@ class LabelOpinion:
 def label_opinion(pool: Pool, seed: int) -> LabelOpinion:
     """On the labels of classes that a pool was trained on."""
     dataset, train, features = pool.dataset, pool.dataset.rows("train"), descriptors(pool.dataset)
-    views = _views(dataset, pool.probabilities, features, nearest_training(dataset, features), seed)
+    views = _views(dataset, pool.probabilities, seed)
     noise = fit_noise(log_views(list(views.values()))[:, train], dataset.targets[train])
     return _opinion(dataset, features, views, noise)
 
@@ -47,10 +55,9 @@ def opinions_by_label(dataset: Dataset, probabilities: NDArray[np.float64], seed
     probabilities   (n, labels) of the pool
     """
     train, features = dataset.rows("train"), descriptors(dataset)
-    neighbours = nearest_training(dataset, features)
     binaries = [_as_binary(dataset, label) for label in range(len(dataset.class_names))]
     views = [
-        _views(binary, np.stack([1 - positive, positive], 1), features, neighbours, seed)
+        _views(binary, np.stack([1 - positive, positive], 1), seed)
         for binary, positive in zip(binaries, probabilities.T, strict=True)
     ]
     logs = np.concatenate([log_views(list(label_views.values()))[:, train] for label_views in views], 1)
@@ -68,19 +75,24 @@ def _as_binary(dataset: Dataset, label: int) -> Dataset:
     )
 
 
-def _views(
-    dataset: Dataset, probabilities: NDArray[np.float64], features: NDArray[np.float32],
-    neighbours: NDArray[np.int64], seed: int,
-) -> dict[str, NDArray[np.float64]]:  # fmt: skip
-    views = {
-        "pool": probabilities,
-        "linear": linear_probabilities(dataset, features, seed),
-        "neighbours": neighbour_probabilities(dataset, neighbours),
-    }
-    if dataset.modality == "image" and dataset.features is not None:
-        # All the others see features, and views that err unlike each other tell more.
+def _views(dataset: Dataset, probabilities: NDArray[np.float64], seed: int) -> dict[str, NDArray[np.float64]]:
+    linear, neighbours = _by_features(dataset, "descriptors", descriptors(dataset), seed)
+    views = {"pool": probabilities, "linear": linear, "neighbours": neighbours}
+    # Views that err unlike each other tell more.
+    if dataset.modality == "image" and dataset.features is not None:  # all the others see features
         views["gradients"] = linear_probabilities(dataset, gradients(dataset), seed)
+    if reads(dataset):  # all the others see words
+        linear, neighbours = _by_features(dataset, "sentences", sentences(dataset), seed)
+        views |= {"sentences": linear, "similar sentences": neighbours}
     return views
+
+
+def _by_features(
+    dataset: Dataset, name: str, features: NDArray[np.float32], seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """By a linear model and by neighbours, which are the same for all labels."""
+    nearest = dataset.derive(f"nearest by {name}", lambda: nearest_training(dataset, features))
+    return linear_probabilities(dataset, features, seed), neighbour_probabilities(dataset, nearest)
 
 
 def _opinion(

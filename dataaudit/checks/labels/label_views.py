@@ -11,6 +11,8 @@ from sklearn.neighbors import NearestNeighbors
 from ...data.features import vectors
 from ...data.features.columns import encode
 from ...data.features.images import hog
+from ...data.features.sentence_embeddings import sentence_embeddings
+from ...data.features.sentence_models import MINILM
 from ...data.features.texts import character_features
 from ...dataset import Dataset
 from ..matching.near_duplicates import matching_pixels
@@ -56,6 +58,16 @@ def _gradients(dataset: Dataset) -> NDArray[np.float32]:
     parts = torch.split(matching_pixels(dataset.pixels), 4096)
     oriented = torch.cat([hog(part, CELLS) for part in parts]).numpy()
     return _scaled(principal_components(oriented, dataset.rows("train")))
+
+
+def sentences(dataset: Dataset) -> NDArray[np.float32]:
+    """(n, d) of texts: principal components of their embeddings by the net of the extra `text`."""
+    return dataset.derive("sentences", lambda: _sentences(dataset))
+
+
+def _sentences(dataset: Dataset) -> NDArray[np.float32]:
+    embeddings = sentence_embeddings(dataset, MINILM).astype(np.float32)
+    return _scaled(principal_components(embeddings, dataset.rows("train")))
 
 
 def principal_components(features: NDArray[np.float32], train: NDArray[np.int64]) -> NDArray[np.float32]:

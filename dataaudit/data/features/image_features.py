@@ -3,9 +3,8 @@
 Pictures are read from their files at the net's own resolution, not from the small ones that a net is trained on here.
 """
 
-import hashlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,15 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ...dataset import Dataset, Track, silent
-from ...errors import DatasetError, InputError
-from ...files import rebuilding
+from ...errors import DatasetError
 from ..images import decode
 from ..reading.pictures import common_depth
+from . import kept
 from .vision_models import VisionModel, vision_model
-
-BATCH = 16
-PART = 2048
-"""Pictures whose features are kept in one file: what an interruption costs at most."""
 
 
 def image_features(
@@ -60,19 +55,12 @@ def features_of_rows(
     # The same content is another picture to the net where only the small form of it is at hand.
     form = "" if dataset.sources else "-of-" + "x".join(map(str, dataset.pixels.shape[1:]))
     folder = None if store is None else store / f"{model.name}-{model.edge}{form}"
-    known = {} if folder is None else _stored(folder)
-    keys = [_key(dataset.contents[row] or f"row {row}") for row in rows]
-    missing = {key: int(row) for key, row in zip(keys, rows, strict=True) if key not in known}
-    batches = _batches(dataset, list(missing.values()), model.edge)
-    encoded = track(map(partial(_encoded, model), batches), "features of images", -(-len(missing) // BATCH))
-    while new_keys := list(itertools.islice((key for key in missing if key not in known), PART)):
-        features = np.concatenate(list(itertools.islice(encoded, PART // BATCH)))
-        known |= zip(new_keys, features if folder is None else _keep(folder, new_keys, features), strict=True)
-    return np.stack([known[key] for key in keys])
 
+    def encode(places: list[int]) -> Iterable[NDArray[np.float16]]:
+        batches = _batches(dataset, rows[places].tolist(), model.edge)
+        return track(map(partial(_encoded, model), batches), "features of images", -(-len(places) // kept.BATCH))
 
-def _key(content: str) -> str:
-    return hashlib.sha256(content.encode()).hexdigest()
+    return kept.computed_once([dataset.contents[row] or f"row {row}" for row in rows], folder, encode)
 
 
 def _encoded(model: VisionModel, pixels: NDArray[np.uint8]) -> NDArray[np.float16]:
@@ -80,32 +68,6 @@ def _encoded(model: VisionModel, pixels: NDArray[np.uint8]) -> NDArray[np.float1
     with torch.inference_mode():
         features: NDArray[np.float16] = model.encode(batch).half().numpy()
     return features
-
-
-def _stored(folder: Path) -> dict[str, NDArray[np.float16]]:
-    """Features by content, mapped into memory."""
-    known: dict[str, NDArray[np.float16]] = {}
-    for file in sorted(folder.glob("*.npy")):
-        part = np.load(file, mmap_mode="r")
-        known |= zip(part["key"].astype(str).tolist(), np.asarray(part["features"]), strict=True)
-    return known
-
-
-def _keep(folder: Path, keys: Sequence[str], features: NDArray[np.float16]) -> NDArray[np.float16]:
-    """Write a part, and map it into memory."""
-    part = np.empty(len(keys), [("key", "S64"), ("features", "f2", features.shape[1:])])
-    part["key"], part["features"] = keys, features
-    path = folder / f"{keys[0][:32]}.npy"  # no other part has its first picture
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with rebuilding(path) as new:
-            np.save(new, part)
-    except OSError as error:
-        raise InputError(
-            f"{folder}: features of images can't be kept there, beside the output directory: {error.strerror}; name "
-            "another --output"
-        ) from error
-    return np.asarray(np.load(path, mmap_mode="r")["features"])
 
 
 def _batches(dataset: Dataset, rows: Sequence[int], edge: int) -> Iterator[NDArray[np.uint8]]:
@@ -121,9 +83,9 @@ def _batches(dataset: Dataset, rows: Sequence[int], edge: int) -> Iterator[NDArr
         picture = Image.fromarray(pixels).convert("RGB")
         return np.asarray(picture.resize((edge, edge), Image.Resampling.BILINEAR))
 
-    for start in range(0, len(rows), PART):  # threads run ahead of the net, but not by more than a part
+    for start in range(0, len(rows), kept.PART):  # threads run ahead of the net, but not by more than a part
         pictures = Parallel(cpu_count(), prefer="threads", return_as="generator")(
-            delayed(read)(row) for row in rows[start : start + PART]
+            delayed(read)(row) for row in rows[start : start + kept.PART]
         )
-        while batch := list(itertools.islice(pictures, BATCH)):
+        while batch := list(itertools.islice(pictures, kept.BATCH)):
             yield np.stack(batch)

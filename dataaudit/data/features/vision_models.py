@@ -3,7 +3,6 @@
 Nothing is ever downloaded.
 """
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from ...errors import InputError
 from .efficientnet_lite import efficientnet_lite0, weights_file
+from .kept import digest_of
 
 LITE0 = "lite0"
 LITE0_EDGE = 160
@@ -77,7 +77,7 @@ def _of_timm(folder: Path, config: dict[str, Any]) -> VisionModel:
     model.load_state_dict(load_file(folder / "model.safetensors"))
     model.eval().reset_classifier(0)
     scaled = _scaling(preset.get("mean", IMAGENET_MEAN), preset.get("std", IMAGENET_DEVIATION))
-    return VisionModel(_digest(folder), preset.get("input_size", (3, 224, 224))[-1], lambda x: model(scaled(x)))
+    return VisionModel(digest_of(folder), preset.get("input_size", (3, 224, 224))[-1], lambda x: model(scaled(x)))
 
 
 def _of_transformers(folder: Path) -> VisionModel:
@@ -98,19 +98,9 @@ def _of_transformers(folder: Path) -> VisionModel:
 
     if not hasattr(model.config, "num_channels"):
         raise InputError(f"image:features={folder}: expected a model of images, found {type(whole).__name__}")
-    return VisionModel(_digest(folder), int(size), encode)
+    return VisionModel(digest_of(folder), int(size), encode)
 
 
 def _scaling(mean: Any, deviation: Any) -> Callable[[Tensor], Tensor]:
     centre, spread = (torch.tensor(values).view(-1, 1, 1) for values in (mean, deviation))
     return lambda pixels: (pixels / 255 - centre.to(pixels.device)) / spread.to(pixels.device)
-
-
-def _digest(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for file in sorted(folder.iterdir()):
-        if file.suffix in (".json", ".safetensors"):
-            digest.update(file.name.encode())
-            with file.open("rb") as content:
-                digest.update(hashlib.file_digest(content, "sha256").digest())
-    return digest.hexdigest()[:16]

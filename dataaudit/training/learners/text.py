@@ -1,6 +1,6 @@
 """The default learner for texts: a linear model on words and pairs of words.
 
-With `embedding`, on sentence embeddings of a Hugging Face model in a folder on disk instead.
+With `embedding`, on sentence embeddings instead, by a pretrained net.
 """
 
 from dataclasses import dataclass
@@ -18,20 +18,17 @@ from ..models.linear_learner import LinearLearner
 
 @dataclass(frozen=True)
 class TextLearner(LinearLearner):
-    """See the module."""
+    """See the module. `embedding` names the net, see `sentence_models.sentence_model`."""
 
     embedding: str | None = None
 
     name: ClassVar[str] = "text"
 
-    def vectors(self, dataset: Dataset) -> NDArray[np.float32]:
+    def vectors(self, dataset: Dataset) -> NDArray[np.floating]:
         """(n, d) components of the texts' words, or their embeddings."""
         if dataset.modality != "text":
             raise DatasetError(f"{dataset.root}: expected texts, found a dataset of the modality {dataset.modality!r}")
-        if self.embedding is None:
-            return features(dataset)
-        folder = self.embedding
-        return dataset.derive(f"embedding {folder}", lambda: sentence_embeddings(np.asarray(dataset.inputs), folder))
+        return features(dataset) if self.embedding is None else sentence_embeddings(dataset, self.embedding)
 
 
 LEARNER = TextLearner

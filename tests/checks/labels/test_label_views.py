@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dataaudit.checks.labels.label_opinion import label_opinion
+from dataaudit.checks.labels import label_views
+from dataaudit.checks.labels.label_opinion import label_opinion, opinions_by_label
 from dataaudit.checks.labels.label_views import (
     COMPONENTS,
     descriptors,
@@ -14,12 +15,14 @@ from dataaudit.checks.labels.label_views import (
     nearest_training,
     neighbour_probabilities,
 )
+from dataaudit.data.features import sentence_embeddings as embeddings
 from dataaudit.dataset import Dataset, Modality
 from dataaudit.training.models.linear_learner import LinearLearner
 from dataaudit.training.pool import Pool
 
 from ...fixtures import MakeDataset
 from ...fixtures_tables import make
+from ...fixtures_texts import knowing
 
 MODALITIES: list[Modality] = ["image", "table", "text", "array"]
 
@@ -92,3 +95,35 @@ def test_where_features_tell_nothing_oriented_gradients_still_find_flips(make_da
     assert set(np.argsort(-wrong)[:10]) == set(flipped)
     without = label_opinion(Pool.empty(replace(dataset, features=None), LinearLearner(), Path("pool")), 0)
     assert list(without.views) == ["pool", "linear", "neighbours"]
+
+
+def test_where_words_tell_nothing_sentences_still_find_flips(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset, rng = make("text", "classification", 200, 40), np.random.default_rng(0)
+    true, flipped = rng.integers(0, 3, 240), np.arange(0, 200, 20)
+    targets = true.copy()
+    targets[flipped] = (targets[flipped] + 1) % 3
+    dataset = replace(dataset, targets=targets, pred_probs=np.full((240, 3), 1 / 3))
+    told = (np.eye(3)[true] + 0.2 * rng.normal(size=(240, 3))).astype(np.float16)
+    monkeypatch.setattr(label_views, "sentence_embeddings", lambda dataset, source: told)
+    pool = Pool.empty(dataset, LinearLearner(), Path("pool"))
+    monkeypatch.setattr(embeddings, "weights_file", lambda: None)
+    assert list(label_opinion(pool, 0).views) == ["pool", "linear", "neighbours"]
+    knowing(monkeypatch, dataset.inputs)
+    opinion = label_opinion(pool, 0)
+    assert list(opinion.views) == ["pool", "linear", "neighbours", "sentences", "similar sentences"]
+    assert set(np.argsort(-opinion.wrong()[:200])[:10]) == set(flipped)
+    assert (opinion.wrong() > 0.5).sum() <= 12
+    multilabel = replace(dataset, targets=np.eye(3, dtype=bool)[targets], task="multilabel")
+    by_label = opinions_by_label(multilabel, np.full((240, 3), 1 / 3), 0)
+    assert len(by_label[0].views) == 5
+    assert set(np.argsort(-np.max([one.wrong()[:200] for one in by_label], 0))[:10]) == set(flipped)
+
+
+def test_a_net_that_reads_nothing_into_texts_flags_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = make("text", "classification", 300, 100)
+    knowing(monkeypatch, dataset.inputs)
+    probabilities = np.where(np.eye(3)[dataset.targets] > 0, 0.8, 0.1)
+    pool = Pool.empty(replace(dataset, pred_probs=probabilities), LinearLearner(), Path("pool"))
+    opinion = label_opinion(pool, 0)
+    assert len(opinion.views) == 5
+    assert (opinion.wrong() > 0.5).sum() == 0

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from dataaudit.data.features import image_features as module
+from dataaudit.data.features import kept
 from dataaudit.data.features.image_features import image_features
 from dataaudit.data.features.vision_models import VisionModel, vision_model
 from dataaudit.data.images import decode
@@ -79,7 +80,7 @@ def test_pictures_are_read_from_their_files_not_from_what_a_small_net_sees(tmp_p
 def test_a_second_audit_computes_only_what_is_new(
     tmp_path: Path, encoded: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PART", 16)
+    monkeypatch.setattr(kept, "PART", 16)
     root, store = folder_of(tmp_path / "d", colours(40, 40), as_png), tmp_path / "store"
     image_features(read(root), "x", store)
     assert (sum(encoded), encoded) == (40, [16, 16, 8])
@@ -99,7 +100,7 @@ def test_a_second_audit_computes_only_what_is_new(
 def test_work_that_was_interrupted_goes_on_from_the_last_part(
     tmp_path: Path, encoded: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PART", 16)
+    monkeypatch.setattr(kept, "PART", 16)
     root, store = folder_of(tmp_path / "d", colours(40, 40), as_png), tmp_path / "store"
 
     def interrupting(items, label, total):  # type: ignore[no-untyped-def]

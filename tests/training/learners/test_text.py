@@ -15,7 +15,10 @@ from ...fixtures_tables import make
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     dataset = make("text", "classification", 40, 10)
-    for folder, said in ((tmp_path / "none", "expected a folder"), (tmp_path, "not readable as a Hugging Face model")):
+    for folder, said in (
+        (tmp_path / "none", "expected minilm, or a folder"),
+        (tmp_path, "not readable as a Hugging Face model"),
+    ):
         spec = f"text:embedding={folder}"
         with pytest.raises(InputError, match=said):
             rehearse(learner_of(spec, "text"), dataset, spec)
@@ -32,7 +35,7 @@ def test_sentence_embeddings_have_length_one_whatever_the_batch(tmp_path: Path) 
     transformers.BertTokenizer(str(tmp_path / "vocab.txt")).save_pretrained(tmp_path)
     dataset, learner = make("text", "classification", 70, 20), learner_of(f"text:embedding={tmp_path}", "text")
     vectors = learner.vectors(dataset)  # type: ignore[attr-defined]
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)
     assert learner.vectors(dataset) is vectors  # type: ignore[attr-defined]
     outputs = learner.outputs(learner.fit(dataset, dataset.rows("train"), 0), dataset, dataset.rows("test"))
     assert outputs.shape == (20, 3)
