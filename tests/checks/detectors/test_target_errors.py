@@ -69,10 +69,9 @@ CLEAN = ["normal", "heavy tails", "heavier tails", "skewed", "uneven", "prices",
 
 @pytest.mark.parametrize("name", CLEAN)
 def test_clean_numbers_are_left_alone(name: str) -> None:
-    for seed in range(2):
-        detection = target_errors.detect(clean_context(name, seed))
-        assert detection.findings == ()
-        assert detection.examined == 600 or name == "mostly zero"
+    detection = target_errors.detect(clean_context(name, 0))
+    assert detection.findings == ()
+    assert detection.examined == 600 or name == "mostly zero"
 
 
 def test_clean_diabetes_is_left_alone() -> None:
