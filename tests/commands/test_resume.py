@@ -31,6 +31,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def arguments(photos: Path, output: Path) -> list[str]:
     quick = ["--runs", "8", "--jobs", "1", "--verify", "3", "--brittle", "1", "--learner", "linear"]
+    quick += ["--checks", "leakage,mislabeled,brittle"]
     return ["run", str(photos), "--output", str(output), *quick]
 
 
