@@ -53,6 +53,10 @@ STYLE: dict[Any, Any] = {
 }
 
 
+ROOM_FOR_PERFECT = 0.7
+"""A ceiling above it, written below the line, leaves no room for the words at the line's end."""
+
+
 def trust_meter(name: str, title: str, lds: float, low: float, high: float, ceiling: float | None) -> str:
     """A score between chance, 0, and perfect, 1, with its 95 % interval and its noise ceiling."""
     with _chart(name, title, (440, 76)) as (axes, svg):
@@ -63,14 +67,17 @@ def trust_meter(name: str, title: str, lds: float, low: float, high: float, ceil
             axes.plot([low, high], [0, 0], color=BLUE, alpha=0.45, linewidth=9, solid_capstyle="butt", clip_on=False)
             _dots(axes, [lds], [0], 12, BLUE)
             axes.text(lds, 0.5, f"{lds:.2f}", ha="center", va="bottom", color=BLUE, fontsize=13)
+            ends = [(0, "0 chance", "left"), (1, "1 perfect", "right")]
             if ceiling is not None:
                 axes.plot([ceiling, ceiling], [-0.55, 0.55], color=FAIL, linewidth=2)
                 near = abs(ceiling - lds) < 0.1
+                if near and ceiling > ROOM_FOR_PERFECT:
+                    ends.pop()
                 axes.text(ceiling, -0.6 if near else 0.6, f"ceiling {ceiling:.2f}",
                           ha="center", va="top" if near else "bottom", color=FAIL)  # fmt: skip
             axes.set_xlim(min(0.0, low, lds) - 0.02, 1.02)
             axes.set_ylim(-1.6, 1.6)
-            for place, words, side in ((0, "0 chance", "left"), (1, "1 perfect", "right")):
+            for place, words, side in ends:
                 axes.text(place, -0.6, words, ha=side, va="top", color=SOFT)
             axes.set_axis_off()
     return svg.text

@@ -150,6 +150,8 @@ def test_odd_values_are_drawn_or_said_to_be_nothing(each: str) -> None:
 
 def test_what_is_said_is_what_was_given() -> None:
     assert {"0.41", "ceiling 0.60", "0 chance", "1 perfect"} == set(texts(charts()["trust_meter"]))
+    crowded = plots.trust_meter("m", "t", 0.95, 0.94, 0.96, 1.0)
+    assert {"0.95", "ceiling 1.00", "0 chance"} == set(texts(crowded))
     assert {"word", "3 of 4", "other", "0 of 9"} <= set(texts(charts()["shares"]))
     assert {"3", "4", "word", "b"} == set(texts(charts()["bars"]))
     assert charts()["scatter"].count("h0") == plots.MAX_DOTS
