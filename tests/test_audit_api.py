@@ -310,6 +310,7 @@ MISUSES: list[tuple[Callable[[], Any], str]] = [
     (lambda: dataaudit.audit(frames(), label="genus"), "genus"),
     (lambda: dataaudit.audit(frames(), label="species", set=("leakage.fraction=0",)), "fraction"),
     (lambda: content_audit().apply("decisions.json"), "expected decisions.json as the report exports it"),
+    (lambda: content_audit().apply(["leakage-1"]), "or rows of audit.findings, found list"),
     (lambda: content_audit().apply(frames()["train"]), "expected rows of audit.findings"),
     (lambda: content_audit().apply(content_audit().findings, "cleaned"), "leave output out"),
     (lambda: dataaudit.audit(frames(), lable="species"), "did you mean 'label'"),

@@ -27,6 +27,11 @@ def cleaned(config: AuditConfig, decisions: str | Path | pd.DataFrame, output: s
     Returns data in memory in the form that it came in, changed; the path written for a dataset on disk, see
     `apply.apply`. Raises InputError if the decisions are about other data or can't be carried out.
     """
+    if not isinstance(decisions, str | Path | pd.DataFrame):
+        raise InputError(
+            "apply: expected a file of decisions as the report exports it, or rows of audit.findings, found "
+            f"{type(decisions).__name__}"
+        )
     if config.data is None:
         if isinstance(decisions, pd.DataFrame):
             raise InputError("apply: for a dataset on disk, expected a file of decisions as the report exports it")

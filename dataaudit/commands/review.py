@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from ..errors import InputError
 from ..reporting import terminal
 from ..reporting.sanitizing import cell
 from ..verdict.audit_file import read_audit
@@ -31,10 +32,14 @@ def review(audit: Path, answers: tuple[Path, ...]) -> None:
             names = terminal.printable(f"{one} and {other}")
             click.echo(f"{names}: {same:.0%} of {count} answers are the same, Cohen's kappa {kappa:.2f}")
     everyone = joined(reviews)
+    if not everyone:
+        raise InputError(f"{answers[0]}: the column answer is empty: write given, suggested, neither or unsure into it")
     splits = list(dict.fromkeys(stratum.split for stratum in strata))
     click.echo(_line("wrong labels", wrong_share(strata, everyone)))
     for split in splits if len(splits) > 1 else ():
         click.echo(_line(f"  {split}", wrong_share([s for s in strata if s.split == split], everyone)))
+    if unanswered := len(ids) - len(everyone):
+        click.echo(f"note: {unanswered} of {len(ids)} labels have no answer yet; the intervals hold whatever they are")
 
 
 def _line(name: str, share: WrongShare) -> str:

@@ -83,3 +83,12 @@ def test_answers_to_another_audit_are_refused(audited: Path, tmp_path: Path) -> 
     path = answered(audited, tmp_path / "answers.csv")
     path.write_text(path.read_text().replace("'=", "row "))
     assert isinstance(review(audited, path).exception, InputError)
+
+
+def test_labels_without_an_answer_are_counted_and_none_at_all_is_an_error(audited: Path, tmp_path: Path) -> None:
+    path = answered(audited, tmp_path / "answers.csv")
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table.loc[10:, "answer"] = ""
+    table.to_csv(path, index=False)
+    assert "note: 50 of 60 labels have no answer yet" in review(audited, path).output
+    assert isinstance(review(audited, audited / "review.csv").exception, InputError)

@@ -43,7 +43,8 @@ def _kept_together(copies: Sequence[NDArray[np.int64]], groups: Groups | None, u
     copy_sizes = np.bincount(tied(len(copies[0]), copies)) if copies else np.zeros(0, np.int64)
     n_equal = int(copy_sizes[copy_sizes > 1].sum())
     if n_equal:
-        yield f"{n_equal:,} {unit} that equal another were kept on one side of the split"
+        or_text = " or have the same text" if len(copies) > 1 else ""
+        yield f"{n_equal:,} {unit} that equal another{or_text} were kept on one side of the split"
     if groups is not None:
         yield f"{unit} of one group ({groups.name}) were kept on one side of the split"
 
