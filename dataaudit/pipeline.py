@@ -157,7 +157,11 @@ def _audit(
     kinds = {kind: (name, title) for name, detector in detectors.items() for kind, title in detector.KINDS.items()}
     # The policy's least LDS is about models: where no check that was asked for needs any, nothing is undecided.
     policy = config.policy if attribution is not None else replace(config.policy, min_trust_lds=None)
-    changes = None if config.baseline is None else compared(config.baseline, accepted, findings, date.today())
+    ran = {check.name for check in checks if check.status == "ran"}
+    sought = {kind for kind, (name, _) in kinds.items() if name in ran}
+    changes = None
+    if config.baseline is not None:
+        changes = compared(config.baseline, accepted, findings, sought, date.today())
     measured, gradients_of = None, None
     if attribution is not None and problem is not None:
         gradients_of = problem.identity.get("surrogate", {}).get("learner")

@@ -72,6 +72,11 @@ class Accepted:
     recorded: str
     expires: str
 
+    @property
+    def kind(self) -> str:
+        """Of the finding, as its id has it."""
+        return self.id.rpartition("-")[0]
+
 
 @dataclass(frozen=True)
 class Changes:
@@ -80,7 +85,7 @@ class Changes:
     path      the baseline's file
     known     by id of finding, what accepts it; it does not fail the verdict
     expired   those that were found again after their last day
-    gone      those that were not found again
+    gone      those that were looked for and not found again
     """
 
     path: str
@@ -172,6 +177,7 @@ class Audit:
                 "checks": [asdict(check) for check in self.checks],
                 "changes": None if self.changes is None else asdict(self.changes),
                 "findings": [finding_document(finding) for finding in self.findings],
+                "kinds": {kind: check for kind, (check, _) in self.kinds.items()},
                 "reproduce": self.reproduce,
                 "limits": self.limits,
             }

@@ -1,7 +1,7 @@
 """A baseline: accepted findings, matched by the content that they are about. They do not fail a verdict."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, fields
 from datetime import date
 from pathlib import Path
@@ -77,14 +77,19 @@ def accept(
     return tuple(by_fingerprint.values())
 
 
-def compared(path: Path, accepted: Iterable[Accepted], findings: Iterable[Finding], today: date) -> Changes:
-    """What changed since the baseline of that file."""
+def compared(
+    path: Path, accepted: Iterable[Accepted], findings: Iterable[Finding], sought: Collection[str], today: date
+) -> Changes:
+    """What changed since the baseline of that file.
+
+    sought   kinds of findings whose check ran; others that are missing are not said to be gone
+    """
     by_fingerprint = {finding.fingerprint: finding for finding in findings}
     by_id: dict[str, Accepted] = {}
     expired, gone = [], []
     for entry in accepted:
         if entry.fingerprint not in by_fingerprint:
-            gone.append(entry)
+            gone += [entry] * (entry.kind in sought)
         elif entry.expires and day(entry.expires, str(path)) < today:
             expired.append(entry)
         else:

@@ -1,7 +1,7 @@
 """What changed from one audit to another, or from one version of a dataset to another."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -78,33 +78,41 @@ class AuditChange:
     figures      name -> (old, new), of those that differ
     new, gone    findings that only one of them has, by content
     kept         number of findings that both have
+    unsought     findings of the old one that the new one did not look for: their check did not run
     """
 
     figures: Mapping[str, tuple[Any, Any]]
     new: tuple[Mapping[str, Any], ...]
     gone: tuple[Mapping[str, Any], ...]
     kept: int
+    unsought: tuple[Mapping[str, Any], ...] = ()
 
 
 def compare_audits(old: Mapping[str, Any], new: Mapping[str, Any]) -> AuditChange:
     """The differences between two audits."""
     before, after = ({finding["fingerprint"]: finding for finding in audit["findings"]} for audit in (old, new))
-    figures = [dict(_figures(audit)) for audit in (old, new)]
+    found = dict.fromkeys(finding["kind"] for audit in (old, new) for finding in audit["findings"])
+    figures = [dict(_figures(audit, found)) for audit in (old, new)]
     names = dict.fromkeys([*figures[0], *figures[1]])
     differing = {
         name: (figures[0].get(name), figures[1].get(name))
         for name in names
         if figures[0].get(name) != figures[1].get(name)
     }
+    ran = {check["name"] for check in new["checks"] if check["status"] == "ran"}
+    missing = [finding for fingerprint, finding in before.items() if fingerprint not in after]
+    is_gone = [new["kinds"].get(finding["kind"]) in ran for finding in missing]
     return AuditChange(
         differing,
         tuple(finding for fingerprint, finding in after.items() if fingerprint not in before),
-        tuple(finding for fingerprint, finding in before.items() if fingerprint not in after),
+        tuple(finding for finding, gone in zip(missing, is_gone, strict=True) if gone),
         len(before.keys() & after.keys()),
+        tuple(finding for finding, gone in zip(missing, is_gone, strict=True) if not gone),
     )
 
 
-def _figures(audit: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _figures(audit: Mapping[str, Any], found: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """Figures by name; of each kind that was found by either, how many, or what became of the check for it."""
     yield "verdict", audit["verdict"]["status"]
     yield "dataset", audit["dataset"]["fingerprint"][:16]
     for split, size in audit["dataset"]["sizes"].items():
@@ -116,11 +124,12 @@ def _figures(audit: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield f"{performance['measure']} ({performance['split']})", round(performance["mean"], 4)
     if audit["trust"]:
         yield "trust (LDS)", round(audit["trust"]["lds"], 2)
-    for check in audit["checks"]:
-        if check["status"] != "ran":
-            yield f"check {check['name']}", check["status"]
-    for kind, count in Counter(finding["kind"] for finding in audit["findings"]).items():
-        yield f"{kind} findings", count
+    status = {check["name"]: check["status"] for check in audit["checks"]}
+    yield from ((f"check {name}", word) for name, word in status.items() if word != "ran")
+    counts = Counter(finding["kind"] for finding in audit["findings"])
+    for kind in found:
+        word = status.get(audit["kinds"].get(kind))
+        yield f"{kind} findings", (counts[kind] or None) if word == "ran" else word
     for name, version in audit["reproduce"]["versions"].items():
         yield f"version of {name}", version
 
@@ -130,6 +139,8 @@ def audit_lines(change: AuditChange) -> Iterator[str]:
     for name, (old, new) in change.figures.items():
         yield f"{name}: {_text(old)} -> {_text(new)}"
     yield f"findings: {len(change.new)} new, {len(change.gone)} gone, {change.kept} in both"
+    if change.unsought:
+        yield f"not looked for again, as their checks did not run: {len(change.unsought)}"
     for sign, findings in (("+", change.new), ("-", change.gone)):
         for finding in findings[:SHOWN]:
             yield f"{sign} {finding['severity']:<8} {finding['id']}  {finding['message']}"

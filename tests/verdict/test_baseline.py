@@ -36,10 +36,11 @@ def test_a_baseline_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 def test_findings_are_new_known_expired_or_gone() -> None:
     lines = [accepted(1), accepted(2, "2026-05-01"), accepted(3, "2026-04-30"), accepted(4)]
-    changes = compared(Path("b.json"), lines, [finding(number) for number in (1, 2, 3, 5)], TODAY)
+    changes = compared(Path("b.json"), lines, [finding(number) for number in (1, 2, 3, 5)], {"leakage"}, TODAY)
     assert changes.known == {finding(1).id: lines[0], finding(2).id: lines[1]}  # the last day still counts
     assert changes.expired == (lines[2],)
     assert changes.gone == (lines[3],)
+    assert compared(Path("b.json"), lines, [], {"mislabeled"}, TODAY).gone == ()  # nobody looked
 
 
 def test_the_later_word_on_a_finding_holds() -> None:

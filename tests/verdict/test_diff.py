@@ -28,7 +28,7 @@ def document(marks: str, **changes: Any) -> dict[str, Any]:
         "learner": {"recipe": {"learner": "image"}, "models": 8,
                     "performance": {"measure": "accuracy", "split": "test", "mean": 0.9}},
         "trust": {"lds": 0.5}, "checks": [{"name": "leakage", "status": "ran"}],
-        "reproduce": {"versions": {"dataaudit": "1"}},
+        "reproduce": {"versions": {"dataaudit": "1"}}, "kinds": {"leakage": "leakage"},
     } | changes  # fmt: skip
 
 
@@ -50,8 +50,10 @@ def test_figures_that_differ_are_named() -> None:
     assert "verdict: FAIL -> PASS" in lines
     assert "trust (LDS): 0.5 -> none" in lines
     assert "check leakage: none -> error" in lines
-    assert "leakage findings: 1 -> none" in lines
-    assert "findings: 0 new, 1 gone, 0 in both" in lines
+    assert "leakage findings: 1 -> error" in lines
+    assert "findings: 0 new, 0 gone, 0 in both" in lines
+    assert "not looked for again, as their checks did not run: 1" in lines
+    assert "leakage findings: 1 -> none" in list(audit_lines(compare_audits(document("1"), document(""))))
 
 
 def test_audits_through_the_command(tmp_path: Path) -> None:
