@@ -212,7 +212,7 @@ def configured(path: Path, data: Any = None, **options: Unpack[Options]) -> Audi
     Raises InputError for an option that is not there, naming the nearest, or a value that can't be used.
     """
     given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    for name in given.keys() - Options.__annotations__.keys():
+    for name in sorted(given.keys() - Options.__annotations__.keys()):
         near = difflib.get_close_matches(name, sorted(Options.__annotations__), 1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(Options.__annotations__))}"
         raise InputError(f"audit: there is no option {name!r}; {hint}")

@@ -250,6 +250,17 @@ def test_accepted_findings_change_frames_and_arrays_as_they_came() -> None:
     np.testing.assert_array_equal(inputs, arrays["test"][0][1:])
 
 
+def test_a_change_that_loses_more_than_was_decided_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = content_audit()
+
+    def lossy(data: Any, options: ReadOptions, edits: Any) -> Any:
+        return {split: frame.iloc[2:] for split, frame in edited(data, options, edits).items()}
+
+    monkeypatch.setattr("dataaudit.cleaning.in_memory.edited", lossy)
+    with pytest.raises(DataAuditError, match="does not hold what it should"):
+        result.apply(result.findings)
+
+
 def test_relabelled_and_removed_rows_keep_their_index() -> None:
     frame = frames()["train"].set_index(pd.Index([f"p{i}" for i in range(150)])).astype({"species": "category"})
     options = ReadOptions(label="species")

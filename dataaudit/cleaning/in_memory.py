@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from ..config import AuditConfig
-from ..data.in_memory import own_names
+from ..data.in_memory import ROOT, own_names, read_in_memory
 from ..data.in_memory_edits import edited
 from ..data.loading import load
 from ..dataset import silent
@@ -16,10 +16,11 @@ from ..findings import Remedy
 from ..verdict.decisions import Decision, Decisions, read_decisions
 from .apply import apply, require_same_content
 from .plan import plan
+from .verification import require_as_planned
 
 
 def cleaned(config: AuditConfig, decisions: str | Path | pd.DataFrame, output: str | Path | None = None) -> Any:
-    """The audited dataset with the accepted remedies applied.
+    """The audited dataset with the accepted remedies applied, read again and compared with the plan.
 
     decisions   a file as the report exports it; or rows of `AuditResult.findings`, whose first remedy is accepted
     output      for a dataset on disk, where to write; `NAME-cleaned` beside it by default
@@ -48,8 +49,11 @@ def cleaned(config: AuditConfig, decisions: str | Path | pd.DataFrame, output: s
         read = read_decisions(Path(decisions))
         require_same_content(dataset, read)
     places = {own: id for id, own in own_names(config.data).items()}
-    edits = {places.get(id, id): edit for id, edit in plan(read, dataset).edits.items()}
-    return edited(config.data, config.read_options, edits)
+    edits = plan(read, dataset).edits
+    changed = edited(config.data, config.read_options, {places.get(id, id): edit for id, edit in edits.items()})
+    if len(dataset) + len(dataset.rejected) <= config.rows:  # of a sample of the rows, others would be drawn anew
+        require_as_planned(dataset, read_in_memory(changed, config.read_options, silent), edits, ROOT)
+    return changed
 
 
 def _accepting(findings: pd.DataFrame, config: AuditConfig, fingerprint: str) -> Decisions:
