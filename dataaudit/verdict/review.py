@@ -6,6 +6,7 @@ The share of wrong labels is the stratified estimate (Horvitz and Thompson 1952)
 
 import csv
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -98,13 +99,11 @@ def agreement(one: Mapping[str, Answer], other: Mapping[str, Answer]) -> tuple[i
     common = [id for id in one if id in other]
     if not common:
         return None
-    same = sum(one[id] == other[id] for id in common) / len(common)
-    chance = sum(
-        sum(review[id] == answer for id in common) / len(common) * (sum(again[id] == answer for id in common))
-        for review, again in [(one, other)]
-        for answer in ANSWERS
-    ) / len(common)
-    return len(common), same, 1.0 if chance == 1 else (same - chance) / (1 - chance)
+    n = len(common)
+    same = sum(one[id] == other[id] for id in common) / n
+    counts, others = (Counter(review[id] for id in common) for review in (one, other))
+    chance = sum(counts[answer] * others[answer] for answer in ANSWERS) / n**2
+    return n, same, 1.0 if chance == 1 else (same - chance) / (1 - chance)
 
 
 def wrong_share(strata: Sequence[ReviewStratum], answers: Mapping[str, Answer]) -> WrongShare:

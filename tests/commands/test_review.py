@@ -1,6 +1,7 @@
 """`dataaudit review`: from an audit's review sample and answers to the share of wrong labels."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,10 @@ from click.testing import CliRunner, Result
 import dataaudit
 from dataaudit.cli import cli
 from dataaudit.errors import InputError
+from dataaudit.reporting.exports import review_csv
+from dataaudit.result import Audit
+
+from ..fixtures_audits import audit_of
 
 LINE = (
     r"(?P<name>[ \w]+): (?P<share>[\d.]+)% of (?P<labels>\d+) "
@@ -92,3 +97,30 @@ def test_labels_without_an_answer_are_counted_and_none_at_all_is_an_error(audite
     table.to_csv(path, index=False)
     assert "note: 50 of 60 labels have no answer yet" in review(audited, path).output
     assert isinstance(review(audited, audited / "review.csv").exception, InputError)
+
+
+def drawn(labels: dict[str, str]) -> Audit:
+    """An audit that drew these samples, by their given labels."""
+    audit = audit_of([])
+    figures = {"review": [{"split": "train", "size": 9, "drawn": list(labels), "suggested": ["new"] * len(labels)}]}
+    samples = tuple({"id": id, "split": "train", "label": label} for id, label in labels.items())
+    return replace(audit, samples=samples, checks=(replace(audit.checks[0], figures=figures if labels else {}),))
+
+
+def test_answers_in_the_audits_own_file_are_never_lost(tmp_path: Path) -> None:
+    path = tmp_path / "review.csv"
+    review_csv.write(drawn({"a": "cat", "b": "dog"}), tmp_path)
+    path.write_text(path.read_text().replace("a,train,cat,new,", "a,train,cat,new,given"))
+    before = path.read_text()
+    review_csv.write(drawn({}), tmp_path)  # no label is drawn yet
+    review_csv.write(drawn({"b": "dog", "a": "cat"}), tmp_path)
+    assert path.read_text().split() == before.split()
+    review_csv.write(drawn({"a": "cow", "c": "dog"}), tmp_path)  # another label, so another question
+    assert "given" not in path.read_text()
+    (kept,) = tmp_path.glob("review-*.csv")
+    assert kept.read_text().split() == before.split()
+    path.write_bytes(b"\xff\xfe\x00 not a table")
+    review_csv.write(drawn({"a": "cow"}), tmp_path)
+    assert len(list(tmp_path.glob("review-*.csv"))) == 2
+    review_csv.write(drawn({}), tmp_path)
+    assert not path.exists()
