@@ -183,7 +183,7 @@ def plant(drawn: Drawn, make: Make, seed: int) -> Outcome:
         queries, places = N_TRAIN + rng.permutation(N_TEST)[: len(sorts)], rng.permutation(N_TRAIN)[: len(sorts)]
         for query, place, sort in zip(queries, places, sorts, strict=True):
             inputs[place] = make(inputs[query], sort, rng)
-        pairs = search_copies(case_of(drawn.split(inputs), seed)).pairs
+        pairs = search_copies(case_of(drawn.split(inputs), seed))[0].pairs
         columns = ("query", "base", "p_value", "similarity", "exact", "rank")
         found = pd.DataFrame({name: getattr(pairs, name) for name in columns}).assign(round=number)
         others = found[~found["query"].isin(queries)]

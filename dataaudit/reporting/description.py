@@ -9,6 +9,7 @@ import numpy as np
 from ..config import AuditConfig
 from ..dataset import Dataset, UnreadableSample, as_text, options_document
 from ..findings import Finding
+from ..training.learning import is_seedless
 from ..training.pool import QUALITY, Pool, lowest_skill, quality
 
 
@@ -40,6 +41,7 @@ def describe_learner(config: AuditConfig, pool: Pool, gradients_of: str | None) 
     scores = pool.accuracies(target)
     return {
         "recipe": dict(pool.learner.recipe),
+        "seedless": is_seedless(pool.learner),
         "gradients_of": gradients_of,
         "checkpoints": [as_text(str(path)) for path in config.checkpoints],
         "models": len(pool),

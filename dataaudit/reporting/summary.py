@@ -358,6 +358,8 @@ def _retraining(audit: Audit) -> str:
     counts = Counter[str](finding.verification.status for finding in audit.findings)
     seeds = max((finding.verification.seeds for finding in audit.findings), default=0)
     words = ", ".join(f"{counts[status]:,} {status}" for status in STATUSES if counts[status])
+    if seeds and audit.learner.get("seedless"):
+        return f"{words} (the learner's models are the same for every training seed)"
     return words + (f" ({seeds} training seeds)" if seeds else "")
 
 

@@ -57,6 +57,11 @@ class Linear(Differentiable, Protocol):
         """The learner that multiplies every loss by this weight."""
 
 
+def is_seedless(learner: LearningAlgorithm) -> bool:
+    """Whether the rows alone decide the model, as the optimum of a convex loss: then it says so by `seedless`."""
+    return bool(getattr(learner, "seedless", False))
+
+
 def is_linear(learner: LearningAlgorithm) -> TypeGuard[Linear]:
     """Whether attributions of the learner can be exact."""
     return is_differentiable(learner) and all(hasattr(learner, name) for name in ("penalty", "weighted"))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dataset import Dataset, Track
-from .learning import LearningAlgorithm
+from .learning import LearningAlgorithm, is_seedless
 from .pool import attributed
 from .training import Plan, read_outputs, train_runs
 
@@ -63,6 +63,7 @@ class Retraining:
     def _plan(self, removed: NDArray[np.int64], time: int) -> Plan:
         mask = self.dataset.splits == "train"
         mask[removed] = False
+        time = 0 if is_seedless(self.learner) else time  # one training is all of them
         digest = hashlib.sha256(mask.tobytes()).hexdigest()[:20]
         seed = int(np.random.SeedSequence([self.seed, STREAM, time]).generate_state(1)[0])
         return Plan(f"without-{digest}-{time}", mask, seed)

@@ -30,6 +30,8 @@ class LinearLearner:
     C: float = 10.0
 
     name: ClassVar[str] = "linear"
+    seedless: ClassVar[bool] = True
+    """See `learning.is_seedless`."""
 
     @property
     def recipe(self) -> Mapping[str, Any]:
