@@ -24,7 +24,8 @@ class Severity(IntEnum):
 class Verification:
     """Whether retraining without the samples confirmed the claim.
 
-    status     "inconclusive" where the interval leaves both open; "unverified" where nothing was retrained
+    status     "consistent" where models trained without any suspects agree with the claim, as they would mostly do with
+               a false one; "inconclusive" where the interval leaves both open; "unverified" where nothing was retrained
     measure    what `effect` is a change of, in words with its unit
     effect     the mean change over training seeds, each paired with the same seed's training on everything
     interval   95 %, of the effect
@@ -32,7 +33,7 @@ class Verification:
     seeds      trainings behind each of the figures
     """
 
-    status: Literal["unverified", "confirmed", "refuted", "inconclusive"] = "unverified"
+    status: Literal["unverified", "confirmed", "consistent", "refuted", "inconclusive"] = "unverified"
     measure: str = ""
     effect: float | None = None
     interval: tuple[float, float] | None = None

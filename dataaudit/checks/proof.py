@@ -90,11 +90,14 @@ def random_like(
 
 
 def preference_verification(measure: str, margins: NDArray[np.floating], random: float) -> Verification:
-    """Whether margins (seeds,) are above zero: a level, not a change. `random` is reported for comparison."""
+    """Whether margins (seeds,) are above zero: a level, not a change, so that no more than "consistent" is shown.
+
+    `random` is reported for comparison.
+    """
     effect = effect_over_seeds(margins)
-    status: Literal["confirmed", "refuted", "inconclusive"] = "inconclusive"
+    status: Literal["consistent", "refuted", "inconclusive"] = "inconclusive"
     if effect.low > 0:
-        status = "confirmed"
+        status = "consistent"
     elif effect.high < 0:
         status = "refuted"
     return Verification(status, measure, effect.mean, (effect.low, effect.high), random, len(margins))

@@ -9,7 +9,7 @@ from typing import Any
 from ..findings import Severity
 from ..result import Accepted, Audit, Check, Rule
 
-STATUSES = ("confirmed", "inconclusive", "refuted", "unverified")
+STATUSES = ("confirmed", "consistent", "inconclusive", "refuted", "unverified")
 MEANINGS = {
     "PASS": "This dataset meets the policy.",
     "FAIL": "This dataset does not meet the policy.",

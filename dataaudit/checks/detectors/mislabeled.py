@@ -30,8 +30,9 @@ Multilabel data is not searched for them.
 
 Beside each finding are the training samples that support either label most.
 
-Retraining test: models are trained without any of the reported training samples. A finding is confirmed if they, too,
-prefer the suggested label.
+Retraining test: models are trained without any of the reported training samples. A finding is consistent if they, too,
+prefer the suggested label, and refuted if they prefer the given one. Most are consistent, right or wrong, as these
+models are of the same kind as those that raised the suspicion.
 
 ## What to do
 Look at the sample. Relabel it, remove it, or keep it if it is merely hard.
@@ -159,7 +160,7 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     """See `detection.Verifying`.
 
     The claim is about a level, which label is preferred by models trained without the suspects, not about a change: a
-    finding is confirmed if the interval over seeds lies above zero and refuted if it lies below. The margin after a
+    finding is consistent if the interval over seeds lies above zero and refuted if it lies below. The margin after a
     random removal is reported for comparison.
     """
     claims = tuple(finding for finding in detection.findings if finding.kind == "mislabeled")

@@ -21,8 +21,8 @@ are reported, most certain first, as long as at most a fifth of them are expecte
 model predicts numbers better than their mean (ranks against permuted numbers, 2 %), nothing is reported. cleanlab's
 label quality (OUTRE, Zhou et al. 2023) is shown for comparison.
 
-Retraining test: models are trained without any of the reported training samples. A finding is confirmed if their
-predictions, too, are closer to the suggested number.
+Retraining test: models are trained without any of the reported training samples. A finding is
+consistent if their predictions, too, are closer to the suggested number, which most are, right or wrong.
 
 ## What to do
 Look up the number at its source. Correct it, remove the sample, or keep it if it is merely rare.

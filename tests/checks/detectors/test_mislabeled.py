@@ -174,8 +174,8 @@ def test_retraining_confirms_flips_and_refutes_a_claim_that_is_not_so(faulty: Ch
     retraining = Retraining(faulty.dataset, QUICK, tmp_path / "retrained", 0, 3, silent)
     verified = mislabeled.verify(faulty, claims, retraining)
 
-    confirmed = [finding.verification.status == "confirmed" for finding in verified.findings[:-1]]
-    assert sum(confirmed) >= 6
+    consistent = [finding.verification.status == "consistent" for finding in verified.findings[:-1]]
+    assert sum(consistent) >= 6
     refuted = verified.findings[-1].verification
     assert refuted.status == "refuted"
     assert refuted.interval is not None
@@ -316,7 +316,7 @@ def test_single_labels_of_sets_are_judged_by_themselves() -> None:
                 assert set(finding.remedies[-2].to) ^ given == {finding.evidence["label_of_set"]}
         verified = mislabeled.verify(context, detection, RetrainedAs(truth))  # type: ignore[arg-type]
         status = [finding.verification.status for finding in verified.findings]
-        assert status.count("confirmed") == len(found & planted)
+        assert status.count("consistent") == len(found & planted)
         assert status.count("refuted") == len(found - planted)
 
 
