@@ -74,6 +74,22 @@ class UnreadableSample:
     content: str = ""
 
 
+@dataclass(frozen=True)
+class UnsampledCopies:
+    """Samples with equal content where the sample that is audited lacks one of them or both.
+
+    leaked     test and validation samples that equal a training sample
+    repeated   samples that equal an earlier one of their split
+    leaks      ids of the first of these samples, each with that of one it equals
+    repeats    likewise
+    """
+
+    leaked: int
+    repeated: int
+    leaks: tuple[tuple[str, str], ...]
+    repeats: tuple[tuple[str, str], ...]
+
+
 DRAWN = "made here"
 """Prefix of the origin of splits that are drawn here, not given by the data."""
 
@@ -144,6 +160,7 @@ class Dataset:
     beside       columns of a file of texts that are no features: ids, constant and empty ones; None if there are none
     derived      what was computed from inputs and features alone, see `derive`
     groups       which samples belong together, where the user says so
+    unsampled    copies that the audited sample of too many samples does not show
     features     (n, d) by which samples are compared: the user's own, or those of the pretrained net that is learnt on
     pred_probs   (n, c) out-of-sample class probabilities of a model of the user's own, in place of the pool's
     """
@@ -164,6 +181,7 @@ class Dataset:
     beside: pd.DataFrame | None = field(default=None, compare=False, repr=False)
     derived: dict[str, tuple[Any, Any, Any]] = field(default_factory=dict, compare=False, repr=False)
     groups: Groups | None = None
+    unsampled: UnsampledCopies | None = None
     features: NDArray[np.floating[Any]] | None = field(default=None, compare=False, repr=False)
     pred_probs: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
 

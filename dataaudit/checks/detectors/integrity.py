@@ -11,7 +11,8 @@ What is not read is not audited: a model trained on the rest differs from the on
 Every file is decoded in full and every row is read; classes are counted in each split. More than five samples of a
 split that are unreadable for the same reason are one finding. What was left out is counted by reason; files of other
 kinds, such as a README, are no finding if they are less than 1 % of all. Of a
-set that is too large a sample is audited, which is a finding too.
+set that is too large a sample is audited, which is a finding too; equal samples are looked for among all of them, by
+hash.
 
 ## What to do
 Repair or remove the files and rows; move stray files into a class folder; complete or drop the class.
@@ -59,6 +60,7 @@ KINDS = {
     "unread_arrays": "Arrays that are not read",
     "left_out": "Files left out",
     "not_audited": "Samples or columns that are not audited",
+    "unsampled_copies": "Copies among samples that are not audited",
 }
 LEFT_OUT = (
     ("stray_files", Severity.LOW, STRAY, "files outside class folders, left out"),
@@ -117,8 +119,31 @@ def detect(context: CheckContext) -> Detection:
         for note in dataset.layout.notes
         if note.startswith(beginning)
     )
+    findings.extend(_unsampled_copies(dataset))
     total = len(dataset) + len(dataset.rejected)
     return Detection(tuple(findings), total, total)
+
+
+def _unsampled_copies(dataset: Dataset) -> Iterator[Finding]:
+    """Equal samples that the audited sample does not show: leaks are one finding, those within splits another."""
+    if dataset.unsampled is None:
+        return
+    unsampled = dataset.unsampled
+    for count, named, severity, words in (
+        (unsampled.leaked, unsampled.leaks, Severity.HIGH, "test or validation samples equal a training sample"),
+        (unsampled.repeated, unsampled.repeats, Severity.LOW, "samples equal an earlier one of their split"),
+    ):
+        if count:
+            yield Finding(
+                kind="unsampled_copies",
+                severity=severity,
+                sample_ids=(),
+                score=float(count),
+                message=f"{count:,} {words}, and the audited sample lacks one of the two: such as {named[0][0]} and "
+                f"{named[0][1]}. A larger --rows audits them",
+                fingerprint=fingerprint("unsampled_copies", [], words),
+                evidence={"count": count, "examples": [list(pair) for pair in named]},
+            )
 
 
 def _left_out(dataset: Dataset) -> Iterator[Finding]:

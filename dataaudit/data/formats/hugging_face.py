@@ -5,7 +5,7 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from ...dataset import (
     UnreadableSample,
 )
 from ...errors import DatasetError
-from ..reading.copies import equal_digests
+from ..reading.copies import equal_digests, unsampled_copies
 from ..reading.folders import require_inside
 from ..reading.groups import column_groups
 from ..reading.label_columns import label_column
@@ -160,10 +160,10 @@ def _load_images(
     others = [name for name in columns if name != label]
     frame = pd.concat([_frame(table, others) for table in tables.values()], ignore_index=True)
     groups = column_groups(path, frame, reading.group, (), notes)
+    copies = cache(lambda: [equal_digests(digest(*place) for place in origins)])
     splits, origin = resolve_splits(
-        path, named_splits, targets.strata, "splits", "images", reading.seed, notes,
-        lambda: [equal_digests(digest(*place) for place in origins)], groups,
-    )  # fmt: skip
+        path, named_splits, targets.strata, "splits", "images", reading.seed, notes, copies, groups
+    )
     rejected = []
     for row in np.flatnonzero(~targets.usable):
         name, index = origins[row]
@@ -198,6 +198,7 @@ def _load_images(
         rejected=tuple(rejected),
         task=targets.task,
         groups=groups and groups.take(kept),
+        unsampled=unsampled_copies(copies, splits, targets.usable, rows, lambda row: "#".join(map(str, origins[row]))),
     )
 
 

@@ -5,6 +5,7 @@ and another split have a class in common: so a class may be called `train`, and 
 test/ is none. Without split folders a stratified fifth of the images becomes the test split.
 """
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from ...dataset import (
 from ...errors import DatasetError
 from ..images import EXTENSIONS, is_image
 from ..reading.class_folders import ClassFile, edit_files
-from ..reading.copies import equal_files
+from ..reading.copies import equal_files, unsampled_copies
 from ..reading.folders import is_hidden, walk
 from ..reading.groups import path_groups
 from ..reading.pictures import ImageFile, read_pictures
@@ -73,11 +74,13 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
     targets = np.array([classes.index(file.label) for file in files], np.int64)
     named_splits = [file.split for file in files]
     groups = path_groups(path, [file.id for file in files], reading.group, notes)
+    all_files = files
+    copies = functools.cache(lambda: [equal_files([file.path for file in all_files])])
     splits, origin = resolve_splits(
-        path, named_splits, targets, "split folders", "images", reading.seed, notes,
-        lambda: [equal_files([file.path for file in files])], groups,
-    )  # fmt: skip
+        path, named_splits, targets, "split folders", "images", reading.seed, notes, copies, groups
+    )
     rows = sample_rows(splits, targets, reading, "images", notes)
+    unsampled = unsampled_copies(copies, splits, targets >= 0, rows, lambda row: all_files[row].id)
     groups = groups and groups.take(rows)
     files, targets, splits = [files[i] for i in rows], targets[rows], splits[rows]
     images = [ImageFile(file.path, file.id, split, file.label) for file, split in zip(files, splits, strict=True)]
@@ -96,6 +99,7 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
         layout=Layout("image_folder", origin, tuple(ignored), tuple(notes)),
         rejected=pictures.rejected,
         groups=groups and groups.take(kept),
+        unsampled=unsampled,
     )
 
 

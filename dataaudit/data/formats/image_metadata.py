@@ -4,6 +4,7 @@ Where there is no such file, another CSV, TSV or JSON-lines file will do, one of
 there. Its label goes before the names of folders. File names are relative to the list's own folder.
 """
 
+import functools
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,7 +30,7 @@ from ...dataset import (
 )
 from ...errors import DatasetError
 from ..images import is_image
-from ..reading.copies import equal_files
+from ..reading.copies import equal_files, unsampled_copies
 from ..reading.folders import files_at, free_path, is_hidden, require_inside, resolve_inside, walk
 from ..reading.groups import column_groups, path_groups
 from ..reading.image_lists import ENDINGS, FILE_NAME, column_of_images
@@ -107,10 +108,10 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
         groups = path_groups(path, ids, reading.group, notes)
     if set(columns) - used:
         notes.append(f"{UNUSED_COLUMNS}: {', '.join(sorted(set(columns) - used))}")
+    copies = functools.cache(lambda: [equal_files(files)])
     splits, origin = resolve_splits(
-        path, named_splits, targets.strata, origin, "images", reading.seed, notes,
-        lambda: [equal_files(files)], groups,
-    )  # fmt: skip
+        path, named_splits, targets.strata, origin, "images", reading.seed, notes, copies, groups
+    )
     words = values.astype(object).map(str, na_action="ignore").fillna("").tolist()
 
     def unreadable(rows: Iterable[np.integer[Any]], reasons: Mapping[int, str]) -> Iterator[UnreadableSample]:
@@ -118,6 +119,7 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
 
     rejected = list(unreadable(np.flatnonzero(~targets.usable), dict(enumerate(targets.reasons))))
     rows = sample_rows(splits, targets.strata, reading, "images", notes)
+    unsampled = unsampled_copies(copies, splits, targets.usable, rows, ids.__getitem__)
     exists = np.array([files[row].is_file() for row in rows], bool)
     rejected += unreadable(rows[~exists], defaultdict(lambda: NO_SUCH_FILE))
     rows = rows[exists]
@@ -139,6 +141,7 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
         rejected=tuple(rejected),
         task=targets.task,
         groups=groups and groups.take(kept),
+        unsampled=unsampled,
     )
 
 

@@ -27,6 +27,7 @@ from ...dataset import (
 )
 from ...errors import DatasetError
 from ..reading.class_folders import ClassFile, edit_files
+from ..reading.copies import equal_texts, unsampled_copies
 from ..reading.folders import COUNTED, is_hidden, walk
 from ..reading.frames import text_digests
 from ..reading.groups import path_groups
@@ -95,6 +96,9 @@ def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:
         rejected=rejected,
         modality="text",
         groups=groups and groups.take(rows),
+        unsampled=unsampled_copies(
+            lambda: [equal_texts(texts)], splits, reasons == "", rows, lambda row: files[row].id
+        ),
     )
 
 

@@ -1,5 +1,6 @@
 """Arrays by name as a dataset: which are inputs and targets of which split, images or numbers."""
 
+import functools
 import hashlib
 import re
 from collections import Counter
@@ -26,7 +27,7 @@ from ...dataset import (
 )
 from ...errors import DatasetError
 from ..images import Decoded, resized
-from .copies import equal_digests
+from .copies import equal_digests, unsampled_copies
 from .pictures import working_size
 from .split_names import SPLIT_NAMES
 from .splits import resolve_splits, sample_rows
@@ -86,10 +87,10 @@ def dataset_of(
     targets = read_targets(column, str(path), reading.task)
     notes.append(targets.note + (", one of them set in each row" if one_hot else ""))
     named_splits = [pair.split for pair in pairs for _ in range(pair.inputs.shape[0])]
+    copies = functools.cache(lambda: [_equal_rows(path, pairs, len(named_splits), track)])
     splits, origin = resolve_splits(
-        path, named_splits, targets.strata, "split arrays", "rows", reading.seed, notes,
-        lambda: [_equal_rows(path, pairs, len(named_splits), track)],
-    )  # fmt: skip
+        path, named_splits, targets.strata, "split arrays", "rows", reading.seed, notes, copies
+    )
     ids = [f"{pair.name}#{row}" for pair in pairs for row in range(pair.inputs.shape[0])]
     reading = _within_memory(pairs[0].inputs, reading, notes)
     rows = sample_rows(splits, targets.strata, reading, "rows", notes)
@@ -118,6 +119,7 @@ def dataset_of(
         rejected=tuple(rejected),
         modality=modality,
         task=targets.task,
+        unsampled=unsampled_copies(copies, splits, targets.usable, rows, ids.__getitem__),
     )
 
 

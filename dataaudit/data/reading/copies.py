@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ...dataset import UnsampledCopies
 from ..features.chance import repeats_within, rows_numbered
 from ..features.columns import UNUSED, describe
 from .frames import is_words, join_texts
 
 Codes = NDArray[np.int64]
 """(n,) equal numbers for rows with equal content; -1 for a row without content."""
+
+
+COPIES_NAMED = 50
+"""Copies that are named, of those that the audited sample does not show."""
 
 
 def equal_rows(columns: Mapping[str, "pd.Series[Any] | None"]) -> list[Codes]:
@@ -38,6 +43,49 @@ def equal_rows(columns: Mapping[str, "pd.Series[Any] | None"]) -> list[Codes]:
         if repeats.count and not repeats.are_chance:
             ties.append(rows)
     return ties
+
+
+def unsampled_copies(
+    copies: Callable[[], Sequence[Codes]], splits: NDArray[np.str_], usable: NDArray[np.bool_], kept: Codes,
+    ids: Callable[[int], str],
+) -> UnsampledCopies | None:  # fmt: skip
+    """Copies among all usable samples that those kept, rows of them, don't show; None where all are kept.
+
+    copies   codes (n,) of equal samples
+    ids      of a row
+    """
+    in_sample = np.zeros(len(splits), bool)
+    in_sample[kept] = True
+    if (in_sample | ~usable).all():
+        return None
+    is_train = splits == "train"
+    leaks, repeats = np.full((2, len(splits)), -1)  # the row that a row equals
+    for codes in copies():
+        every = np.flatnonzero(usable & (codes >= 0))
+        sampled = every[in_sample[every]]
+        first, first_sampled = (_first_rows(codes, rows[is_train[rows]]) for rows in (every, sampled))
+        tested = every[~is_train[every]]
+        shown = in_sample[tested] & (first_sampled[codes[tested]] >= 0)
+        leaks[tested[~shown]] = np.maximum(leaks[tested[~shown]], first[codes[tested[~shown]]])
+        for split in np.unique(splits[every]):
+            rows = every[splits[every] == split]
+            first, first_sampled = (_first_rows(codes, some) for some in (rows, rows[in_sample[rows]]))
+            is_later = first[codes[rows]] < rows
+            shown = in_sample[rows] & (first_sampled[codes[rows]] < rows)
+            rows = rows[is_later & ~shown]
+            repeats[rows] = np.maximum(repeats[rows], first[codes[rows]])
+
+    def named(equal: NDArray[np.int64]) -> tuple[tuple[str, str], ...]:
+        return tuple((ids(int(row)), ids(int(equal[row]))) for row in np.flatnonzero(equal >= 0)[:COPIES_NAMED])
+
+    return UnsampledCopies(int((leaks >= 0).sum()), int((repeats >= 0).sum()), named(leaks), named(repeats))
+
+
+def _first_rows(codes: Codes, rows: Codes) -> NDArray[np.int64]:
+    """The first of these rows with each code; -1 for a code that none has."""
+    first = np.full(codes.max(initial=-1) + 1, -1)
+    first[codes[rows[::-1]]] = rows[::-1]
+    return first
 
 
 def equal_texts(texts: Sequence[str] | NDArray[np.object_]) -> Codes:

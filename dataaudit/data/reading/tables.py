@@ -27,7 +27,7 @@ from ...dataset import (
 )  # fmt: skip
 from ...errors import DatasetError
 from ..features.columns import informative_columns
-from .copies import equal_rows
+from .copies import equal_rows, unsampled_copies
 from .folders import COUNTED, LAYOUT_FILE, is_hidden, walk
 from .frames import is_text, is_words, join_texts, row_digests, text_digests, typed
 from .groups import column_groups
@@ -152,10 +152,11 @@ def assembled(
     groups = column_groups(path, frame, reading.group, used, notes)
     features = _feature_names(path, frame, used | ({groups.name} if groups else set()), reading, notes)
     of_all_rows = functools.cache(lambda: _Typed.of(frame, features))
+    copies = functools.cache(lambda: equal_rows(of_all_rows().columns))
     ids = [(part.name, row) for part in parts for row in range(len(part.rows))]
     splits, origin = resolve_splits(
         path, named_splits, targets.strata, origin, "rows", reading.seed, notes,
-        lambda: equal_rows(of_all_rows().columns), groups,
+        copies, groups,
     )  # fmt: skip
     unusable = np.flatnonzero(~targets.usable)
     rejected = tuple(
@@ -164,6 +165,7 @@ def assembled(
     )
     rows = sample_rows(splits, targets.strata, reading, "rows", notes)
     require_enough(path, targets.task, splits[rows], targets.values[rows], rejected, "rows")
+    unsampled = unsampled_copies(copies, splits, targets.usable, rows, lambda row: f"{ids[row][0]}#{ids[row][1]}")
     nested: list[IgnoredPath] = []
     columns = of_all_rows() if len(rows) == len(frame) else _Typed.of(frame.iloc[rows], features)
     inputs = _inputs(path, columns, np.flatnonzero(splits[rows] == "train"), reading, notes, nested)
@@ -181,6 +183,7 @@ def assembled(
         modality="table" if isinstance(inputs.values, pd.DataFrame) else "text",
         task=targets.task,
         groups=groups and groups.take(rows),
+        unsampled=unsampled,
         texts=inputs.texts,
         beside=inputs.beside,
     )
