@@ -181,7 +181,7 @@ def _audit(
         cost=Cost({**seconds, **{state.name: state.seconds for state in states}}, peak_megabytes(), pool.resumed),
         samples=tuple(description.sample_rows(dataset, pool, stages.columns(states), findings)),
         pairs=stages.pairs(states),
-        exhibits=exhibits(dataset, shown_samples(findings)) if config.samples else {},
+        exhibits=exhibits(dataset, shown_samples(findings, checks)) if config.samples else {},
         shows_samples=config.samples,
         explanations={name: explanation(detector) for name, detector in detectors.items()},
         kinds=kinds,

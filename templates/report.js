@@ -1,4 +1,3 @@
-"use strict";
 /* Filters, sorts and searches the findings, moves by keyboard, and records decisions about them.
    Strings from the data are only ever set as text. */
 const data = JSON.parse(document.getElementById("data").textContent);
@@ -19,13 +18,14 @@ function load() {
   try {
     const known = JSON.parse(localStorage.getItem(store));
     if (known && typeof known === "object") state = { ...state, ...known };
+    takeReview(known?.review);
   } catch { kept = false; }
 }
 function save() {
-  try { localStorage.setItem(store, JSON.stringify(state)); } catch { kept = false; }
+  try { localStorage.setItem(store, JSON.stringify({ ...state, review: reviewed() })); } catch { kept = false; }
   if (!kept) say("This browser does not keep decisions after a reload: export them before you leave.");
 }
-function say(words) { for (const id of ["notice", "message"]) if (at(id)) at(id).textContent = words; }
+function say(words) { for (const id of ["notice", "message", "review-notice"]) if (at(id)) at(id).textContent = words; }
 
 /* Decisions */
 const decided = id => Object.hasOwn(state.decisions, id) ? state.decisions[id] : null;
@@ -41,13 +41,14 @@ let waiting = null;
 function named(act, back) {
   say("");
   if (state.reviewer.trim()) return act();
-  waiting = { act, back };
+  const field = at(back === at("judging") ? "judge" : "reviewer");
+  waiting = { act, back, field };
   if (order.has(back)) paint(back);
-  say("Enter your name first: it is recorded with each decision. Enter continues, Esc goes back.");
-  at("reviewer").focus();
+  say(`Enter your name first: it is recorded with each ${field === at("judge") ? "answer" : "decision"}. Enter continues, Esc goes back.`);
+  field.focus();
 }
 function resume() {
-  if (!waiting || document.activeElement === at("reviewer")) return;
+  if (!waiting || document.activeElement === waiting.field) return;
   const { act, back } = forget();
   if (!state.reviewer.trim()) return;
   goBack(back);
@@ -231,6 +232,7 @@ function follow(hash) {
   const target = id && at(id);
   if (!target) return;
   if (order.has(target)) show(target); else goTo(target);
+  if (target === at("review")) target.focus({ preventScroll: true });
 }
 const typing = element => element?.matches("input:not([type=radio]):not([type=file]), select, textarea");
 const KEYS = {
@@ -243,10 +245,10 @@ const KEYS = {
 };
 function leave(event) {
   const field = event.target;
-  const enters = event.key === "Enter" && (field === at("reviewer") ? field.value.trim() : field.matches(".reason input"));
+  const enters = event.key === "Enter" && (field.matches(".who") ? field.value.trim() : field.matches(".reason input"));
   if (!enters && event.key !== "Escape") return;
   event.preventDefault(); /* or a dialog that opens now would take the Enter */
-  const back = waiting?.back || field.closest(".card");
+  const back = waiting?.back || field.closest(".card, #judging");
   if (!enters) forget();
   field.blur();
   if (back && document.activeElement === document.body) goBack(back);
@@ -254,7 +256,7 @@ function leave(event) {
 function press(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || document.querySelector("dialog[open]")) return;
   if (typing(event.target)) return leave(event);
-  const act = Object.hasOwn(KEYS, event.key) && KEYS[event.key];
+  const act = judging(event) || Object.hasOwn(KEYS, event.key) && KEYS[event.key];
   if (!act) return;
   event.preventDefault();
   act(current());
@@ -287,7 +289,8 @@ function exported() {
       reason: own.reason, reviewer: own.reviewer, at: own.at,
     };
   });
-  return { schema_version: 1, dataset: data.dataset, signature: state.signature, decisions };
+  const review = reviews.size ? { review: reviewed() } : {};
+  return { schema_version: 1, dataset: data.dataset, signature: state.signature, decisions, ...review };
 }
 function download() {
   const url = URL.createObjectURL(new Blob([JSON.stringify(exported(), null, 2), "\n"], { type: "application/json" }));
@@ -317,10 +320,11 @@ function imported(content) {
   }
   const whole = !unknown && !broken, signature = file.signature;
   state.signature = whole && texted(signature, ["name", "at", "outcome", "comment"]) ? signature : null;
+  const answers = importedReview(file.review);
   settle(cards);
-  filter();
+  if (at("search")) filter();
   return `Decisions imported: ${taken}.` + (unknown ? ` Skipped, as this page does not show the finding: ${unknown}.` : "")
-    + (broken ? ` Skipped, as not valid: ${broken}.` : "") + (signature && !whole ? " The signature was not imported." : "");
+    + (broken ? ` Skipped, as not valid: ${broken}.` : "") + (signature && !whole ? " The signature was not imported." : "") + answers;
 }
 async function pick(event) {
   const file = event.target.files[0];
@@ -365,15 +369,23 @@ at("signing").addEventListener("input", () => say(""));
 at("unsign").addEventListener("click", () => { state.signature = null; say(""); save(); sign(); });
 at("export").addEventListener("click", download);
 at("import").addEventListener("change", pick);
+const fields = [...document.querySelectorAll(".who")];
+for (const field of [...fields, at("signer")]) field.value = state.reviewer;
+for (const field of fields) {
+  field.addEventListener("input", () => {
+    state.reviewer = field.value;
+    for (const other of [...fields, at("signer")]) if (other !== field) other.value = field.value;
+    save();
+  });
+  field.addEventListener("blur", () => { resume(); if (data.review) asks(); });
+}
+if (data.review) startReview();
 if (at("search")) {
   at("search").addEventListener("input", filter);
   for (const select of document.querySelectorAll("#filters select")) select.addEventListener("change", select.id === "sort" ? sort : filter);
   at("clear").addEventListener("click", clear);
   at("help-button").addEventListener("click", () => at("help").showModal());
   at("accept-all").addEventListener("click", () => named(acceptAll, at("accept-all")));
-  at("reviewer").value = at("signer").value = state.reviewer;
-  at("reviewer").addEventListener("input", () => { state.reviewer = at("signer").value = at("reviewer").value; save(); });
-  at("reviewer").addEventListener("blur", resume);
   const bar = document.querySelector(".tools");
   new ResizeObserver(() => document.documentElement.style.setProperty("--bar", `${bar.offsetHeight}px`)).observe(bar);
   const near = new IntersectionObserver(seen => {

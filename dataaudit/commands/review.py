@@ -9,7 +9,8 @@ from ..errors import InputError
 from ..reporting import terminal
 from ..reporting.sanitizing import cell
 from ..verdict.audit_file import read_audit
-from ..verdict.review import WrongShare, agreement, joined, read_answers, strata_of, wrong_share
+from ..verdict.review import WrongShare, agreement, joined, strata_of, wrong_share
+from ..verdict.reviewers import read_reviews
 
 EITHER = click.Path(exists=True, path_type=Path)
 
@@ -21,19 +22,23 @@ def review(audit: Path, answers: tuple[Path, ...]) -> None:
     """How many labels are wrong, by the answers of reviewers to the labels that AUDIT drew.
 
     ANSWERS are copies of the audit's review.csv, one for each reviewer, with the column `answer` filled in: given,
-    suggested, neither or unsure. Exit codes: 0 estimated, 2 usage or input.
+    suggested, neither or unsure; or decisions.json as the report exports it. Exit codes: 0 estimated, 2 usage or input.
     """
-    strata = strata_of(read_audit(audit))
+    document = read_audit(audit)
+    strata = strata_of(document)
     ids = {cell(id): id for stratum in strata for id in stratum.drawn}
-    reviews = [read_answers(path, ids) for path in answers]
-    for (one, first), (other, second) in combinations(zip(answers, reviews, strict=True), 2):
+    reviews = [review for path in answers for review in read_reviews(path, document, ids).items()]
+    for (one, first), (other, second) in combinations(reviews, 2):
         if agreed := agreement(first, second):
             count, same, kappa = agreed
             names = terminal.printable(f"{one} and {other}")
             click.echo(f"{names}: {same:.0%} of {count} answers are the same, Cohen's kappa {kappa:.2f}")
-    everyone = joined(reviews)
+    everyone = joined([review for _, review in reviews])
     if not everyone:
-        raise InputError(f"{answers[0]}: the column answer is empty: write given, suggested, neither or unsure into it")
+        raise InputError(
+            f"{answers[0]}: there is no answer: write given, suggested, neither or unsure into the column answer of "
+            "review.csv, or answer in the report and export decisions.json"
+        )
     splits = list(dict.fromkeys(stratum.split for stratum in strata))
     click.echo(_line("wrong labels", wrong_share(strata, everyone)))
     for split in splits if len(splits) > 1 else ():

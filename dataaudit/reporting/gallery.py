@@ -8,9 +8,10 @@ from typing import Any
 from markupsafe import Markup
 
 from ..findings import Finding
-from ..result import Audit, Changes, Exhibit
+from ..result import Audit, Changes, Check, Exhibit
 from .cards import Column, card, differences, remedy_in_words, retraining_effect, shown_ids, status
 from .exhibits import EXHIBIT_BYTES
+from .review_sheet import drawn_ids
 from .sanitizing import short
 from .summary import accepted_in_words, title_of
 
@@ -129,21 +130,28 @@ def chosen(findings: Iterable[Finding], budget: PageBudget) -> dict[str, list[Fi
     return {kind: found[:most] for kind, found in by_kind.items()}
 
 
-def shown_samples(findings: Iterable[Finding], budget: PageBudget) -> list[str]:
-    """Ids of the samples on the cards, each once: those of every kind's first card, of every second card, and so on."""
+def shown_samples(findings: Iterable[Finding], budget: PageBudget, checks: Iterable[Check] = ()) -> list[str]:
+    """Ids of the samples on the page, each once: those drawn for review, then of every kind's first card, and so on."""
     rounds = zip_longest(*chosen(findings, budget).values())
-    return list(dict.fromkeys(id for round_ in rounds for finding in round_ if finding for id in shown_ids(finding)))
+    on_cards = (id for round_ in rounds for finding in round_ if finding for id in shown_ids(finding))
+    return list(dict.fromkeys((*drawn_ids(checks)[: budget.lines], *on_cards)))
 
 
-def groups(audit: Audit, budget: PageBudget) -> tuple[tuple[Group, ...], int]:
-    """The findings as cards, and how many samples on them did not fit the budget."""
+def fitting(audit: Audit, wanted: Iterable[str], budget: PageBudget) -> dict[str, Exhibit]:
+    """The exhibits of these samples that fit the budget, the first ones first."""
     exhibits, characters_left = {}, budget.exhibits
-    wanted = shown_samples(audit.findings, budget)
     for id in wanted:
         exhibit = audit.exhibits.get(id)
         if exhibit is not None and exhibit.size <= characters_left:
             exhibits[id] = exhibit
             characters_left -= exhibit.size
+    return exhibits
+
+
+def groups(audit: Audit, budget: PageBudget) -> tuple[tuple[Group, ...], int]:
+    """The findings as cards, and how many samples on the page did not fit the budget."""
+    wanted = shown_samples(audit.findings, budget, audit.checks)
+    exhibits = fitting(audit, wanted, budget)
     totals: dict[str, int] = {}
     for finding in audit.findings:
         totals[finding.kind] = totals.get(finding.kind, 0) + 1

@@ -14,8 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..findings import Finding
-from ..result import Audit
-from . import charts, gallery
+from ..result import Audit, Check
+from . import charts, gallery, review_sheet
 from .gallery import Card, Group, PageBudget
 from .sanitizing import short, visible
 from .summary import Summary, summarize
@@ -23,6 +23,8 @@ from .summary import Summary, summarize
 MOST_BYTES = 5_000_000
 FOLDERS = (Path(__file__).parents[1] / "templates", Path(__file__).parents[2] / "templates")
 """Where the templates are in a wheel, and in a checkout."""
+SCRIPTS = ("estimate.js", "review.js", "report.js")
+"""Parts of the page's script; the last one starts it."""
 MARKS = {"PASS": "kept", "FAIL": "broken", "INCOMPLETE": "open"}
 MAX_MARGIN_PLOTS = 20
 CHANGES = (("expired", "Expired: accepted before, but no longer"), ("known", "Accepted"), ("gone", "No longer found"))
@@ -32,9 +34,9 @@ MAX_STRING = 4000
 """Characters of any one string on the page."""
 
 
-def shown_samples(findings: Sequence[Finding]) -> list[str]:
+def shown_samples(findings: Sequence[Finding], checks: Sequence[Check]) -> list[str]:
     """Ids of the samples that the page shows, those that matter most first, each once."""
-    return gallery.shown_samples(findings, PageBudget())
+    return gallery.shown_samples(findings, PageBudget(), checks)
 
 
 def render(audit: Audit) -> str:
@@ -91,12 +93,17 @@ def _marked_up(charts: Iterator[charts.Chart]) -> list[dict[str, str]]:
 def _values(audit: Audit, summary: Summary, charts: dict[str, Any], budget: PageBudget) -> dict[str, Any]:
     groups, samples_left_out = gallery.groups(audit, budget)
     groups = tuple(_with_margin_plots(groups))
+    drawn = review_sheet.drawn(audit)
+    wanted = gallery.shown_samples(audit.findings, budget, audit.checks)
+    asked = review_sheet.questions(drawn[: budget.lines], gallery.fitting(audit, wanted, budget))
     data = {
         "dataset": {name: audit.dataset[name] for name in ("name", "fingerprint", "reading")},
         "findings": gallery.decidable(audit, groups),
     }
+    if asked and audit.shows_samples:
+        data["review"] = review_sheet.for_script(audit, drawn[: budget.lines], asked)
     data_json = json.dumps(data, separators=(",", ":"))
-    script = _source("report.js")
+    script = "".join(map(_source, SCRIPTS))
     lists = _bounded_lists(summary, budget.lines)
     rules = _rules(lists["rules"]["shown"])
     return {
@@ -117,6 +124,7 @@ def _values(audit: Audit, summary: Summary, charts: dict[str, Any], budget: Page
             }
             for group in groups
         ],
+        "review": {"questions": asked, "drawn": len(drawn), "left_out": len(drawn) - len(asked)},
         "cards": sum(len(group.cards) for group in groups),
         "left_out": sum(group.left_out for group in groups),
         "samples_left_out": samples_left_out if audit.shows_samples else 0,

@@ -9,8 +9,8 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, NoReturn, cast, get_args
@@ -18,6 +18,7 @@ from typing import Any, Literal, NoReturn, cast, get_args
 from ..dataset import SPLITS, TASKS, ReadOptions, as_text
 from ..errors import InputError
 from ..findings import Remedy
+from .review import ANSWERS, Answer
 
 SCHEMA_VERSION = 1
 MOST_BYTES = 32 << 20
@@ -64,6 +65,7 @@ class Decisions:
     dataset       the audited dataset's name
     fingerprint   and its fingerprint, as read with `reading`
     sha256        of the file
+    review        answers to the audit's review sample, by reviewer and sample id
     """
 
     path: Path
@@ -73,6 +75,7 @@ class Decisions:
     signature: Signature | None
     decisions: tuple[Decision, ...]
     sha256: str
+    review: Mapping[str, Mapping[str, Answer]] = field(default_factory=dict)
 
 
 def read_decisions(path: Path) -> Decisions:
@@ -214,7 +217,7 @@ def _decisions(document: _Record, path: Path, sha256: str) -> Decisions:
     version = document.content.get("schema_version", SCHEMA_VERSION)
     if isinstance(version, bool) or version != SCHEMA_VERSION:
         document.fail("schema_version", f"{SCHEMA_VERSION}, which this version of dataaudit reads", version)
-    document.keys("schema_version", "dataset", "signature", "decisions")
+    document.keys("schema_version", "dataset", "signature", "decisions", optional=["review"])
     dataset = document.record("dataset")
     dataset.keys("name", "fingerprint", "reading")
     reading = dataset.record("reading")
@@ -236,7 +239,16 @@ def _decisions(document: _Record, path: Path, sha256: str) -> Decisions:
         signature=None if document.content["signature"] is None else _signature(document.record("signature")),
         decisions=tuple(decisions),
         sha256=sha256,
+        review=_review(document.record("review")) if "review" in document.content else {},
     )
+
+
+def _review(record: _Record) -> dict[str, dict[str, Answer]]:
+    reviewers = {name: record.record(name) for name in record.content}
+    return {
+        name: {id: cast(Answer, answers.one_of(id, ANSWERS)) for id in answers.content}
+        for name, answers in reviewers.items()
+    }
 
 
 def _read_options(record: _Record) -> ReadOptions:

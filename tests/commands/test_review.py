@@ -1,5 +1,6 @@
 """`dataaudit review`: from an audit's review sample and answers to the share of wrong labels."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from dataaudit.errors import InputError
 from dataaudit.reporting.exports import review_csv
 from dataaudit.result import Audit
 
+from ..cleaning.deciding import document
 from ..fixtures_audits import audit_of
 
 LINE = (
@@ -88,6 +90,26 @@ def test_answers_to_another_audit_are_refused(audited: Path, tmp_path: Path) -> 
     path = answered(audited, tmp_path / "answers.csv")
     path.write_text(path.read_text().replace("'=", "row "))
     assert isinstance(review(audited, path).exception, InputError)
+
+
+def test_answers_of_several_reviewers_are_read_from_the_file_that_the_report_exports(
+    audited: Path, tmp_path: Path
+) -> None:
+    given = pd.read_csv(answered(audited, tmp_path / "answers.csv"), dtype=str)
+    answers = {id.removeprefix("'"): answer for id, answer in zip(given["id"], given["answer"], strict=True)}
+    fingerprint = json.loads((audited / "audit.json").read_text())["dataset"]["fingerprint"]
+    path = tmp_path / "decisions.json"
+    path.write_text(json.dumps(document(fingerprint) | {"review": {"Ada": answers, "Eve": answers}}))
+    said = review(audited, path).output.splitlines()
+    assert said[0] == "Ada and Eve: 100% of 60 answers are the same, Cohen's kappa 1.00"
+    assert said[1:] == review(audited, tmp_path / "answers.csv").output.splitlines()
+    for content, message in (
+        (document(fingerprint), "there is no answer"),
+        (document(fingerprint) | {"review": {"Ada": {"other": "given"}}}, "'other' is not in this audit's review"),
+        (document("ab" * 32) | {"review": {"Ada": answers}}, "pass the audit that they are about"),
+    ):
+        path.write_text(json.dumps(content))
+        assert message in str(review(audited, path).exception)
 
 
 def test_labels_without_an_answer_are_counted_and_none_at_all_is_an_error(audited: Path, tmp_path: Path) -> None:

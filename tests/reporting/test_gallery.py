@@ -15,7 +15,7 @@ from dataaudit.reporting.gallery import (
     shown_samples,
 )
 from dataaudit.reporting.sanitizing import short
-from dataaudit.result import Exhibit, HeatMap
+from dataaudit.result import Check, Exhibit, HeatMap
 
 from ..fixtures_findings import PIXEL, audit_of, leak, wrong
 
@@ -40,6 +40,9 @@ def test_kinds_share_the_budget_and_small_ones_are_whole(budget: PageBudget, sho
 
 def test_first_cards_of_every_kind_get_their_samples_first() -> None:
     assert shown_samples(MANY, PageBudget())[:7] == ["t0", "b0", "w0", "c", "like c", "t1", "b1"]
+    drawn = Check("mislabeled", "ran", 5, 5, 0, figures={"review": [{"drawn": ["b1", "r"]}]})
+    assert set(shown_samples(MANY, PageBudget(), [drawn])[:2]) == {"b1", "r"}
+    assert set(shown_samples(MANY, PageBudget(), [drawn])[2:7]) == {"t0", "b0", "w0", "c", "like c"}
     budget = replace(PageBudget(), exhibits=3 * len(PIXEL))
     exhibits = {id: Exhibit(picture=PIXEL) for id in shown_samples(MANY, PageBudget())}
     samples = tuple({"id": id} for id in exhibits if id != "like c")

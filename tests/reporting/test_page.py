@@ -82,7 +82,7 @@ def test_proof_planted_faults_and_charts_are_shown_and_escaped(string: str) -> N
         assert words in page
     assert "<img src=x" not in page
     assert page.count("<script") == 2
-    assert shown_samples(findings) == list(dict.fromkeys([string, "a.png", "b.png", "c.png"]))
+    assert shown_samples(findings, ()) == list(dict.fromkeys([string, "a.png", "b.png", "c.png"]))
 
 
 def test_the_page_loads_nothing_forbids_it_and_runs_its_own_script_only() -> None:
@@ -144,6 +144,22 @@ def test_a_page_stays_below_its_size_whatever_the_audit() -> None:
     assert page.count("<article") > 100
     assert "more classes are in" in page
     assert len(set(re.findall(r'id="kind-(\w+?)"', page))) == 13
+
+
+def test_more_labels_for_review_than_a_page_can_ask_about_are_counted() -> None:
+    ids = [f"{i}{'n' * 5000}" for i in range(1000)]
+    figures = {"review": [{"split": "train", "size": 5000, "drawn": ids, "suggested": ["x"] * len(ids)}]}
+    audit = audit_of(
+        [], checks=(Check("mislabeled", "ran", 5, 5, 0, figures=figures),),
+        samples=tuple({"id": id, "split": "train", "label": "y"} for id in ids),
+        exhibits={id: Exhibit(text="t" * 400) for id in ids},
+    )  # fmt: skip
+    page = render(audit)
+    asked = data_of(page)["review"]
+    assert len(page.encode()) <= MOST_BYTES
+    assert asked["strata"] == [{"split": "train", "size": 5000, "drawn": 1000}]  # type: ignore[index]
+    assert page.count('<li class="question">') == len(asked["samples"]) == 250  # type: ignore[index]
+    assert "This page asks about 250 of them; the other 750 are in" in page
 
 
 def test_samples_can_be_left_out_and_the_page_says_so() -> None:

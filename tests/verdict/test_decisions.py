@@ -49,6 +49,13 @@ def test_what_the_report_exports_is_read_and_keeps_to_the_schema(tmp_path: Path)
     assert (decisions.signature.outcome, decisions.signature.at) == ("approved", AT)
 
 
+def test_answers_to_the_review_sample_are_read_with_them(tmp_path: Path) -> None:
+    content = complete_document() | {"review": {"Ada": {"a": "given", "__proto__": "unsure"}, "Eve": {}}}
+    jsonschema.validate(content, SCHEMA)
+    assert read_decisions(written(tmp_path, content)).review == content["review"]
+    assert read_decisions(written(tmp_path, complete_document())).review == {}
+
+
 def test_nothing_needs_to_be_signed_or_decided(tmp_path: Path) -> None:
     content = complete_document() | {"signature": None, "decisions": []}
     jsonschema.validate(content, SCHEMA)
@@ -77,6 +84,9 @@ WRONG: dict[str, tuple[Change, str]] = {
     "label": (lambda d: d["dataset"]["reading"].update(label=3), "dataset.reading.label: expected text, found 3"),
     "decision": (lambda d: first(d).update(decision="yes"), r"decisions\[0\].decision: expected 'accept' or 'reject'"),
     "action": (lambda d: first(d)["remedy"].update(action="burn"), r"decisions\[0\].remedy.action: .*found \"burn\""),
+    "answers": (lambda d: d.update(review=[]), "review: expected an object, found a list"),
+    "answers of one": (lambda d: d.update(review={"Ada": "given"}), "review.Ada: expected an object, found \"given\""),
+    "answer": (lambda d: d.update(review={"Ada": {"a": "yes"}}), "review.Ada.a: expected 'given' or 'suggested'"),
     "no ids": (lambda d: first(d)["remedy"].update(sample_ids=[]), r"remedy.sample_ids: expected the id of a sample"),
     "numbers as ids": (lambda d: first(d)["remedy"].update(sample_ids=[3]), r"sample_ids\[0\]: expected text, found 3"),
     "removed to a place": (lambda d: first(d)["remedy"].update(action="remove"), "remedy.to: expected an empty"),

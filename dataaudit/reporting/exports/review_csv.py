@@ -13,6 +13,7 @@ import pandas as pd
 
 from ...files import replacing
 from ...result import Audit
+from ..review_sheet import drawn
 from ..sanitizing import cell
 
 Key = tuple[str, ...]
@@ -22,19 +23,15 @@ def write(audit: Audit, directory: Path) -> None:
     """Write review.csv if labels were drawn. An answer is given, suggested, neither or unsure."""
     path = directory / "review.csv"
     answers = _answers(path)
-    strata = [stratum for check in audit.checks for stratum in check.figures.get("review", ())]
-    suggested = {id: name for s in strata for id, name in zip(s["drawn"], s["suggested"], strict=True)}
     rows = [
         {
-            "id": cell(row["id"]),
-            "split": row["split"],
-            "label": cell(row["label"]),
-            "suggested_label": cell(suggested[row["id"]]),
+            "id": cell(one.id),
+            "split": one.split,
+            "label": cell(one.label),
+            "suggested_label": cell(one.suggested),
         }
-        for row in audit.samples
-        if row["id"] in suggested
+        for one in drawn(audit)
     ]
-    rows.sort(key=lambda row: hashlib.sha256(row["id"].encode("utf-8", "surrogateescape")).digest())
     if not rows:  # none drawn, or not yet
         if not answers:
             path.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dataaudit.reporting.page import render
-from dataaudit.result import Audit, Exhibit
+from dataaudit.result import Audit, Check, Exhibit
 
 from ...fixtures_findings import PIXEL, audit_of, hanging, leak, wrong
 
@@ -66,15 +66,28 @@ def open_page(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
         context.close()
 
 
+DRAWN = {"train": (100, [f"train/{i}.png" for i in range(4)]), "test": (3, [f"test/{i}.png" for i in range(3)])}
+"""For review, by split: labels, and the samples drawn."""
+
+
 def several() -> Audit:
-    """Findings of three kinds and severities, more of one than stand open."""
+    """Findings of three kinds and severities, more of one than stand open, and seven labels drawn for review."""
     findings = [leak(f"test/{i}.png", f"train/{i}.png", "coat") for i in range(7)]
     findings += [wrong(f"train/w{i}.png", "shirt") for i in range(3)]
     findings += [hanging("test/h.png", ["train/1.png", "train/2.png"], "bag")]
+    review = [
+        {"split": split, "size": size, "drawn": drawn, "suggested": ["bag"] * len(drawn)}
+        for split, (size, drawn) in DRAWN.items()
+    ]
+    rows = [{"id": id, "split": split, "label": "shirt"} for split, (_, drawn) in DRAWN.items() for id in drawn]
     return audit_of(
         findings,
+        checks=(
+            Check("leakage", "ran", 5, 5, len(findings), notes=("note about shirt",)),
+            Check("mislabeled", "ran", 5, 5, 3, figures={"review": review}),
+        ),
         exhibits={f"{split}/{i}.png": Exhibit(picture=PIXEL) for split in ("test", "train") for i in range(7)},
-        samples=tuple({"label_quality": i / 50, "mean_influence": i / 9 - 2} for i in range(50)),
+        samples=(*rows, *({"label_quality": i / 50, "mean_influence": i / 9 - 2} for i in range(50))),
     )
 
 
