@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 
 class Severity(IntEnum):
@@ -18,6 +18,15 @@ class Severity(IntEnum):
 
     def __str__(self) -> str:
         return self.name.lower()
+
+
+Agreement = Literal[
+    "equal", "equal without ids", "equal after cleaning", "equal text", "equal text after cleaning", "near"
+]
+"""How two samples that are copies agree, the most alike first: in every value; in all columns but ids and constant
+ones; in their texts and words, too, but for case, punctuation, spaces and how characters are encoded; in their texts,
+beside other columns that differ; in these after cleaning; or only nearly."""
+AGREEMENTS: tuple[Agreement, ...] = get_args(Agreement)
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,7 @@ class Pair(NamedTuple):
     similarity   correlation after alignment, 0 to 1
     influence    score of the training sample on the test sample's given label, in units of the margin
     score        larger is more surely a copy
-    kind         "exact", "near-duplicate" or "candidate"
+    kind         an `Agreement`, or "candidate" for what is no copy
     ranked       1 for the test sample's best candidate
     """
 

@@ -134,7 +134,7 @@ def _learn(
         states, context, partial(_retrained_on, pool, directory, config, track) if prove else None
     )
     with timed(seconds, "heat maps"):
-        explained = stages.findings(states) if config.samples else ()
+        explained = stages.findings(states, config.policy) if config.samples else ()
         maps = heat_maps(dataset, problem_of, explained, PICTURE_EDGE)
     return Learnt(pool, attribution, problem, maps), states
 
@@ -151,7 +151,7 @@ def _audit(
     states: list[CheckState],
 ) -> Audit:  # fmt: skip
     pool, problem, attribution = learnt.pool, learnt.problem, learnt.attribution
-    dataset, findings = pool.dataset, stages.findings(states)
+    dataset, findings = pool.dataset, stages.findings(states, config.policy)
     checks = tuple(state.check for state in states)
     detectors = {name: plugins.get("detectors", name) for name in plugins.names("detectors")}
     kinds = {kind: (name, title) for name, detector in detectors.items() for kind, title in detector.KINDS.items()}

@@ -62,10 +62,11 @@ HOSTILE = [
 
 def leak(test: str, train: str, label: str) -> Finding:
     copy = {"test_id": test, "train_id": train, "splits": ["test", "train"], "test_label": label, "train_label": label,
-            "labels_agree": True, "exact": False, "similarity": 0.99, "mirrored": True, "score": 12.0, "q_value": 0.01,
-            "influence": 0.5, "influence_deviations": 40.0, "influence_place": 1}  # fmt: skip
+            "labels_agree": True, "exact": False, "agreement": "near", "similarity": 0.99, "mirrored": True,
+            "score": 12.0, "q_value": 0.01, "influence": 0.5, "influence_deviations": 40.0,
+            "influence_place": 1}  # fmt: skip
     largest = [{"id": train, "influence": 0.5, "influence_deviations": 40.0}]
-    evidence = {"copies": [copy], "labels_agree": True, "largest_influencers": largest}
+    evidence = {"copies": [copy], "agreement": "near", "labels_agree": True, "largest_influencers": largest}
     print_ = fingerprint("leakage", [ascii(test), ascii(train)])
     remedies = (Remedy("remove", (test,)), Remedy("remove", (train,)))
     message = f"{test} has a copy {train}"

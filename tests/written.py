@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dataaudit.data.features.columns import UNUSED, describe
 from dataaudit.dataset import Dataset, Layout, Modality, Task
 
 VOCABULARY = 3000
@@ -46,8 +47,10 @@ def dataset_of(
     inputs: Any, n_train: int, modality: Modality, targets: Any = None, task: Task = "classification"
 ) -> Dataset:
     """Two classes in turn if no targets are given."""
-    n = len(inputs)
-    values = inputs.to_numpy(object).tolist() if isinstance(inputs, pd.DataFrame) else np.asarray(inputs).tolist()
+    n, values = len(inputs), inputs
+    if isinstance(inputs, pd.DataFrame):
+        columns = describe(inputs, np.arange(n_train))
+        values = inputs[[column.name for column in columns if column.kind not in UNUSED]].to_numpy(object)
     return Dataset(
         root=Path(),
         ids=tuple(f"rows#{i}" for i in range(n)),
@@ -55,7 +58,7 @@ def dataset_of(
         targets=np.arange(n) % 2 if targets is None else np.asarray(targets),
         splits=np.array(["train"] * n_train + ["test"] * (n - n_train)),
         class_names=() if task == "regression" else ("a", "b"),
-        contents=tuple(hashlib.sha256(repr(value).encode()).hexdigest() for value in values),
+        contents=tuple(hashlib.sha256(repr(value).encode()).hexdigest() for value in np.asarray(values).tolist()),
         sources=(),
         layout=Layout("memory", "given"),
         modality=modality,

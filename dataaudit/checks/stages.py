@@ -20,6 +20,7 @@ from ..findings import Finding, Pair, fingerprint
 from ..result import Check
 from ..training.pool import Pool
 from ..training.retraining import Retraining
+from ..verdict.policy import Policy
 from .detection import Calibration, CheckContext, Detection
 
 NO_POOL = "it needs models trained on parts of the data, but only checkpoints were given; --retrain allows it"
@@ -168,12 +169,17 @@ def _verifiable(state: CheckState) -> bool:
     return state.detection is not None and verifying and dataset.task in _tasks(state.name, dataset)
 
 
-def findings(states: list[CheckState]) -> tuple[Finding, ...]:
-    """All findings, the gravest first.
+def findings(states: list[CheckState], policy: Policy) -> tuple[Finding, ...]:
+    """All findings, of the severities that the policy gives, the gravest first.
 
     Copies of one sample give rise to equal claims on equal content; all but the first get a fingerprint of their own.
     """
-    all_findings = [finding for state in states if state.detection for finding in state.detection.findings]
+    all_findings = [
+        policy.graded(state.name, finding)
+        for state in states
+        if state.detection
+        for finding in state.detection.findings
+    ]
     all_findings.sort(key=lambda finding: (-finding.severity, finding.kind, -finding.score, finding.sample_ids))
     occurrences = Counter[str]()
     for i, finding in enumerate(all_findings):

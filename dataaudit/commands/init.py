@@ -32,6 +32,11 @@ TEMPLATE = """\
 # duplicates.max_findings = 10
 # image_quality.fail_on = "medium"
 
+# Severities of leaks and duplicates by how the copies agree: equal, equal_without_ids, equal_after_cleaning, equal_text
+# (beside other columns), equal_text_after_cleaning or near. By default leaks are high, duplicates low.
+# leakage.severity.near = "medium"
+# duplicates.severity.equal_text_after_cleaning = "info"
+
 # --- the audit -----------------------------------------------------------------------------------------------------
 
 # seed = 0            # of splits, subsets and training

@@ -106,7 +106,8 @@ def _leakage(finding: Finding) -> tuple[Columns, Figures]:
     figures = [
         ("Similarity after alignment", f"{best['similarity']:.3f}"),
         ("Labels agree", "yes" if evidence["labels_agree"] else "no"),
-        ("False-discovery rate", "exact copy" if best["exact"] else f"{best['q_value']:.1%}"),
+        ("Match", evidence["agreement"]),
+        *([] if best["exact"] else [("False-discovery rate", f"{best['q_value']:.1%}")]),
     ]
     if evidence["largest_influencers"]:
         figures.append(

@@ -94,9 +94,11 @@ def _policy_flags(config: AuditConfig) -> Iterator[str]:
     if policy.min_trust_lds is not None:
         yield from ("--min-trust-lds", str(policy.min_trust_lds))
     for check, limit in policy.limits.items():
-        for name, value in vars(limit).items():
-            if value is not None:
+        for name in ("fail_on", "max_fraction", "max_findings"):
+            if (value := getattr(limit, name)) is not None:
                 yield from ("--set", f"{check}.{name}={value}")
+        for agreement, severity in limit.severity.items():
+            yield from ("--set", f"{check}.severity.{agreement.replace(' ', '_')}={severity}")
     if config.baseline is not None:
         yield from ("--baseline", as_text(str(config.baseline)))
 

@@ -1,9 +1,13 @@
 """Policy: what an audit may find and still pass."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from ..findings import Severity
+from ..findings import Agreement, Finding, Severity
+
+OF_COPIES = ("leakage", "duplicates")
+"""Checks whose findings say how copies agree."""
 
 
 @dataclass(frozen=True)
@@ -13,11 +17,13 @@ class Limit:
     fail_on        the least severity that counts; by default the policy's own, or low where there is a maximum
     max_fraction   the share of the samples examined that findings may be about, 0 to 1: those that would have to change
     max_findings   the number of findings
+    severity       of findings on copies, by how the closest of them agree; where it doesn't say, the check's own
     """
 
     fail_on: Severity | None = None
     max_fraction: float | None = None
     max_findings: int | None = None
+    severity: Mapping[Agreement, Severity] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,11 @@ class Policy:
     def limit(self, check: str) -> Limit:
         """The limits of a check."""
         return self.limits.get(check, Limit())
+
+    def graded(self, check: str, finding: Finding) -> Finding:
+        """A check's finding with the severity that the policy gives it."""
+        agreement: Any = finding.evidence.get("agreement")
+        return replace(finding, severity=self.limit(check).severity.get(agreement, finding.severity))
 
     def least(self, check: str) -> Severity:
         """The least severity of a check's findings that counts."""

@@ -5,6 +5,7 @@
     min_trust_lds = 0.2
     leakage.max_fraction = 0.0     # a table for every check: fail_on, max_fraction, max_findings
     mislabeled.max_fraction = 0.02
+    leakage.severity.near = "medium"   # of copies, by how they agree; _ for a blank, as in equal_after_cleaning
 
 The file is the one that the user names, else the one in the folder that the command is run from. A dataaudit.toml in
 the dataset's own folder comes last: it may not name code, and the report says that it was followed.
@@ -19,8 +20,8 @@ from typing import Any
 
 from .. import plugins
 from ..errors import InputError
-from ..findings import Severity
-from .policy import Limit, Policy
+from ..findings import AGREEMENTS, Severity
+from .policy import OF_COPIES, Limit, Policy
 
 FILE, PROJECT = "dataaudit.toml", "pyproject.toml"
 LAYOUT = "layout"
@@ -33,6 +34,9 @@ OPTIONS: dict[str, type[Any]] = {
 }  # fmt: skip
 POLICY: dict[str, type[Any]] = {"fail_on": str, "min_trust_lds": float}
 LIMITS: dict[str, type[Any]] = {"fail_on": str, "max_fraction": float, "max_findings": int}
+SEVERITY = "severity"
+"""The table of severities by how copies agree, within the limits of a check in OF_COPIES."""
+OF_KEY = {agreement.replace(" ", "_"): agreement for agreement in AGREEMENTS}
 TRUSTED = ("output", "jobs", "learner", "baseline", "pred_probs", "features")
 """Options that a dataset's own file may not set: paths, and code to run."""
 SEVERITIES = tuple(str(severity) for severity in Severity)
@@ -67,6 +71,7 @@ class Settings:
                 Severity[limit["fail_on"].upper()] if "fail_on" in limit else None,
                 limit.get("max_fraction"),
                 limit.get("max_findings"),
+                {OF_KEY[key]: Severity[word.upper()] for key, word in limit.get(SEVERITY, {}).items()},
             )
             for check, limit in values.items()
             if isinstance(limit, Mapping)
@@ -75,11 +80,17 @@ class Settings:
 
     def over(self, earlier: "Settings") -> "Settings":
         """Both, where these override the earlier."""
-        policy = {**earlier.policy}
-        for key, value in self.policy.items():
-            old = policy.get(key)
-            policy[key] = {**old, **value} if isinstance(value, Mapping) and isinstance(old, Mapping) else value
+        policy = _merged(earlier.policy, self.policy)
         return Settings({**earlier.options, **self.options}, policy, (*earlier.files, *self.files))
+
+
+def _merged(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, tables within as well."""
+    merged = {**earlier}
+    for key, value in later.items():
+        old = merged.get(key)
+        merged[key] = _merged(old, value) if isinstance(value, Mapping) and isinstance(old, Mapping) else value
+    return merged
 
 
 def read_settings(dataset: Path, config_path: Path | None, assignments: Sequence[str]) -> Settings:
@@ -174,13 +185,28 @@ def _checked(where: str, table: Mapping[str, Any]) -> Settings:
         elif key in checks:
             if not isinstance(value, Mapping):
                 raise InputError(f"{where}: expected a table for the check {key!r}, as in {key}.max_fraction = 0.0")
-            for name in value:
-                if name not in LIMITS:
-                    raise _unknown(f"{where}: {key}", name, list(LIMITS))
-            policy[key] = {name: _typed(f"{where}: {key}.{name}", limit, LIMITS[name]) for name, limit in value.items()}
+            policy[key] = _limits(f"{where}: {key}", value, key in OF_COPIES)
         else:
             raise _unknown(where, key, [*OPTIONS, *POLICY, *checks, LAYOUT])
     return Settings(options, policy)
+
+
+def _limits(where: str, table: Mapping[str, Any], of_copies: bool) -> dict[str, Any]:
+    """The limits of one check, with the table of severities where it finds copies."""
+    limits: dict[str, Any] = {}
+    for name, value in table.items():
+        if name == SEVERITY and of_copies:
+            if not isinstance(value, Mapping):
+                raise InputError(f'{where}: expected a severity for each way to agree, as in severity.near = "low"')
+            for key in value:
+                if key not in OF_KEY:
+                    raise _unknown(f"{where}.{SEVERITY}", key, list(OF_KEY))
+            limits[name] = {key: _typed(f"{where}.{name}.{key}", word, str) for key, word in value.items()}
+        elif name in LIMITS:
+            limits[name] = _typed(f"{where}.{name}", value, LIMITS[name])
+        else:
+            raise _unknown(where, name, [*LIMITS, *[SEVERITY] * of_copies])
+    return limits
 
 
 def _unknown(where: str, key: str, known: Sequence[str]) -> InputError:
@@ -199,8 +225,8 @@ def _typed(where: str, value: Any, expected_type: type[Any]) -> Any:
         if not all(isinstance(item, str) for item in value):
             raise InputError(f"{where}: expected {WORDS[list]}, found {value!r}")
         value = tuple(value)
-    name = where.rpartition(": ")[2].rpartition(".")[2]
-    if name == "fail_on" and value.lower() not in SEVERITIES:
+    *_, table, name = f".{where.rpartition(': ')[2]}".split(".")
+    if (name == "fail_on" or table == SEVERITY) and value.lower() not in SEVERITIES:
         raise InputError(f"{where}: expected one of {', '.join(SEVERITIES)}, found {value!r}")
     if name == "max_fraction" and not 0 <= value <= 1:
         raise InputError(f"{where}: expected a share from 0 to 1, found {value!r}")

@@ -13,6 +13,7 @@ from dataaudit.checks.detection import Calibration, CheckContext, Detection
 from dataaudit.dataset import silent
 from dataaudit.findings import Finding, Severity, Verification
 from dataaudit.training.retraining import Retraining
+from dataaudit.verdict.policy import Limit, Policy
 
 from ..fixtures import MakeDataset, NearestMean
 
@@ -64,16 +65,28 @@ def test_every_stage_that_fails_is_an_error_of_that_check_alone(context: CheckCo
     status = {state.name: state.check.status for state in examined}
     assert status == {"plain": "ran", "whole": "ran", "broken": "error", "uncalibrated": "error", "unproven": "error"}
     assert all(state.check.reason == "ValueError: no such luck" for state in examined if state.check.status == "error")
-    assert len(stages.findings(examined)) == 2
+    assert len(stages.findings(examined, Policy())) == 2
+
+
+def test_severities_are_those_of_the_policy_and_the_gravest_comes_first(context: CheckContext) -> None:
+    copies = tuple(
+        Finding("leakage", Severity.HIGH, (id,), 1.0, "m", id * 64, {"agreement": how})
+        for id, how in (("a", "near"), ("b", "equal"))
+    )
+    state = stages.CheckState("leakage", context, Detection(copies, 3, 3))
+    assert stages.findings([state], Policy()) == copies
+    policy = Policy(limits={"leakage": Limit(severity={"near": Severity.LOW})})
+    graded = stages.findings([state], policy)
+    assert [(finding.sample_ids, finding.severity) for finding in graded] == [(("b",), 3), (("a",), 1)]
 
 
 def test_equal_claims_on_copies_of_one_sample_have_ids_of_their_own(context: CheckContext) -> None:
     twins = tuple(Finding("mislabeled", Severity.MEDIUM, (id,), 0.9, "m", "ab" * 32) for id in "cab")
-    ordered = stages.findings([stages.CheckState("x", context, Detection(twins, 3, 3))])
+    ordered = stages.findings([stages.CheckState("x", context, Detection(twins, 3, 3))], Policy())
     assert [finding.sample_ids for finding in ordered] == [("a",), ("b",), ("c",)]
     assert len({finding.id for finding in ordered}) == 3
     assert ordered[0].fingerprint == "ab" * 32
-    assert ordered == stages.findings([stages.CheckState("x", context, Detection(twins[::-1], 3, 3))])
+    assert ordered == stages.findings([stages.CheckState("x", context, Detection(twins[::-1], 3, 3))], Policy())
 
 
 @pytest.mark.usefixtures("detectors")
@@ -89,7 +102,7 @@ def test_without_retraining_nothing_is_calibrated_and_findings_stay_unverified(c
     examined = stages.run_detectors(context, ALL, None)
     assert {state.check.status for state in examined if state.name != "broken"} == {"ran"}
     assert all(state.check.calibration is None for state in examined)
-    assert {finding.verification.status for finding in stages.findings(examined)} == {"unverified"}
+    assert {finding.verification.status for finding in stages.findings(examined, Policy())} == {"unverified"}
     assert [state.name for state in examined if stages.UNCALIBRATED in state.check.notes] == ["uncalibrated", "whole"]
 
 

@@ -67,7 +67,7 @@ def test_every_unreadable_image_is_a_finding(plain: Audited) -> None:
 
 def test_a_copy_in_another_encoding_is_an_exact_leak_and_fails_the_audit(plain: Audited) -> None:
     assert LEAK in [set(finding["sample_ids"]) for finding in plain.findings if finding["kind"] == "leakage"]
-    exact = [pair for pair in plain.rows("pairs.csv") if pair["kind"] == "exact"]
+    exact = [pair for pair in plain.rows("pairs.csv") if pair["kind"] == "equal"]
     assert [{pair["test_id"], pair["train_id"]} for pair in exact] == [LEAK]
     assert plain.ended.code == 1
     assert plain.audit["verdict"]["status"] == "FAIL"

@@ -48,6 +48,13 @@ def test_asking_for_help_ends_with_0(dataaudit: Command, arguments: list[str]) -
     assert ended.err == ""
 
 
+def test_explain_knows_the_kinds_of_findings_too(dataaudit: Command) -> None:
+    for check in plugins.names("detectors"):
+        for kind in plugins.get("detectors", check).KINDS:
+            explained = kind if kind in plugins.names("detectors") else check
+            assert dataaudit("explain", kind).out == dataaudit("explain", explained).out
+
+
 def test_explain_lists_every_check_and_tells_of_each_what_it_is_and_what_to_do(dataaudit: Command) -> None:
     names = plugins.names("detectors")
     assert [line.split()[0] for line in dataaudit("explain").out.splitlines()] == names

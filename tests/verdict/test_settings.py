@@ -1,6 +1,7 @@
 """Settings: flags over --set over files over defaults; nothing unknown is passed over, nothing foreign is trusted."""
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,9 @@ import pytest
 from dataaudit.commands.init import TEMPLATE
 from dataaudit.config import AuditConfig
 from dataaudit.errors import InputError
-from dataaudit.findings import Severity
+from dataaudit.findings import Finding, Severity
 from dataaudit.verdict.policy import Limit, Policy
-from dataaudit.verdict.settings import LIMITS, OPTIONS, POLICY, read_settings
+from dataaudit.verdict.settings import LIMITS, OPTIONS, POLICY, SEVERITY, read_settings
 
 
 @pytest.fixture
@@ -164,6 +165,36 @@ def test_assignments_that_cannot_be_used_are_refused(here: Path, assigned: str) 
         read_settings(Path("photos"), None, [assigned])
 
 
+def test_copies_get_severities_by_how_they_agree(here: Path) -> None:
+    Path("photos/dataaudit.toml").write_text('[leakage.severity]\nnear = "low"\nequal_text = "info"\n')
+    Path("dataaudit.toml").write_text('leakage.severity.near = "MEDIUM"\nduplicates.severity.equal = "high"\n')
+    settings = read_settings(Path("photos"), None, ["leakage.severity.equal_after_cleaning=critical"])
+    policy = settings.resolve_policy()
+    assert policy.limits["leakage"].severity == {
+        "near": Severity.MEDIUM, "equal text": Severity.INFO, "equal after cleaning": Severity.CRITICAL,
+    }  # fmt: skip
+    near = Finding("leakage", Severity.HIGH, ("a", "b"), 1.0, "m", "0" * 64, {"agreement": "near"})
+    assert policy.graded("leakage", near).severity == Severity.MEDIUM
+    assert policy.graded("duplicates", near) == policy.graded("mislabeled", near) == near
+    equal = replace(near, evidence={"agreement": "equal"})
+    assert policy.graded("leakage", equal) == equal
+    assert policy.graded("duplicates", equal).severity == Severity.HIGH
+
+
+@pytest.mark.parametrize(
+    ("assigned", "said"),
+    [
+        ("leakage.severity.nearly=low", "did you mean 'near'"),
+        ("leakage.severity.near=bad", "expected one of info, low"),
+        ("leakage.severity=low", "expected a severity for each way to agree"),
+        ("drift.severity.near=low", "no setting 'severity'"),
+    ],
+)
+def test_severities_that_cannot_be_used_are_refused(here: Path, assigned: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        read_settings(Path("photos"), None, [assigned])
+
+
 def test_the_written_template_holds_every_setting_at_its_default(here: Path) -> None:
     assert tomllib.loads(TEMPLATE) == {}
     lines = [line.removeprefix("# ") for line in TEMPLATE.splitlines()]
@@ -173,7 +204,7 @@ def test_the_written_template_holds_every_setting_at_its_default(here: Path) -> 
     Path("dataaudit.toml").write_text("\n".join(assignments))
     settings = read_settings(Path("photos"), None, [])
     assert {*settings.options, *settings.policy} >= {*OPTIONS, *POLICY}
-    assert {name for own in settings.policy.values() if isinstance(own, dict) for name in own} == set(LIMITS)
+    assert {name for own in settings.policy.values() if isinstance(own, dict) for name in own} == {*LIMITS, SEVERITY}
     default = AuditConfig(Path("photos"))
     for name in ("seed", "runs", "verify", "brittle", "rows", "samples"):
         assert settings.options[name] == getattr(default, name)

@@ -14,11 +14,16 @@ scored, but with fewer candidates, and fewer warps of images: some cropped or sh
 reported at a false-discovery rate (Benjamini-Hochberg) of at most 5 %, given how high random samples score with others
 of their class. In a large split only the samples most similar to another are aligned; the check's notes say so.
 
-Texts are equal if they differ only in case, punctuation and spaces; beside other columns, which may differ, they count
-only if their words are too rare to be equal by chance. Rows of a table are equal if all columns are, but ids and
-constant ones. They are reported only if chance doesn't explain them: a few columns with few values must repeat. Values
+Texts are equal if they differ only in case, punctuation, spaces, also within words, and in how characters are encoded;
+beside other columns, which may differ, they count only if their words are too rare to be equal by chance. Rows of a
+table are equal if all columns are, but ids and constant ones, words by their spelling. They are reported only if chance
+doesn't explain them: a few columns with few values must repeat. Values
 of half of the columns are permuted among similar rows, which shows how many repeat by chance (reported if at most 1 %
 probable, and if chance gives at most half of those there are); the notes say how many do.
+
+Each finding says how its closest two samples agree: equal, equal without ids, equal after cleaning, equal text (beside
+other columns), equal text after cleaning, or near. A policy can set a severity for each, as in
+`duplicates.severity.equal_text = "info"`.
 
 ## What to do
 Keep one sample of each group. Where the labels conflict, look at the sample first.
@@ -26,18 +31,18 @@ Keep one sample of each group. Where the labels conflict, look at the sample fir
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...data.features.chance import repeats_within
 from ...dataset import SPLITS, Dataset
-from ...findings import Finding, Remedy, Severity, fingerprint
+from ...findings import AGREEMENTS, Agreement, Finding, Remedy, Severity, fingerprint
 from ..detection import CheckContext, Detection
 from ..matching.choice import matchers_for
 from ..matching.copies import MIN_SIMILARITY, Null, Pairs, connected, labels_agree
-from ..matching.matcher import N_CANDIDATES_QUICK, Agreement, Matcher, agreement, differences
+from ..matching.matcher import N_CANDIDATES_QUICK, Matcher, agreement, closest, closest_of_rows, differences
 from ..matching.split_copies import judged_copies, search_copies
 
 KINDS = {
@@ -49,12 +54,13 @@ MAX_LABELS = 4
 """Labels that are offered as remedies for copies with conflicting labels."""
 ALIGNED, ALIGNED_SHARE = 1000, 0.2
 """Samples aligned with their candidates: so many of a split, those most like another, and this share of the rest."""
-HOW_EQUAL: Mapping[Agreement, str] = {
-    "equal": "",
-    "equal after cleaning": ", but for case, punctuation and spaces",
-    "equal row": ", but for ids and constant columns",
-    "equal text": ", by their texts",
-    "near": "",
+DESCRIPTIONS: Mapping[Agreement, str] = {
+    "equal": "exact duplicates of one sample",
+    "equal without ids": "duplicates of one sample, equal but for ids and constant columns",
+    "equal after cleaning": "duplicates of one sample, equal after cleaning: but for case, punctuation and spaces",
+    "equal text": "duplicates of one text",
+    "equal text after cleaning": "duplicates of one text, equal after cleaning: but for case, punctuation and spaces",
+    "near": "near-duplicates of one sample",
 }
 
 
@@ -86,12 +92,13 @@ def detect(context: CheckContext) -> Detection:
         best[ends] = max(link, best.get(ends, link), key=lambda known: (known.exact, known.similarity))
     links = list(best.values())
     first, second = np.array([link[:2] for link in links], np.int64).reshape(-1, 2).T
+    agreements = [agreement(dataset, matchers, *link[:2]) for link in links]
     findings = []
     sets = np.full(len(dataset), np.nan)
     for number, group in enumerate(connected(first, second)):
-        findings.append(_finding(dataset, matchers, [links[i] for i in group]))
+        findings.append(_finding(dataset, matchers, {links[i]: agreements[i] for i in group}))
         sets[np.unique(np.concatenate([first[group], second[group]]))] = number
-    columns = {"duplicate_set": sets}
+    columns = {"duplicate_set": sets, "duplicate_match": closest_of_rows(len(dataset), first, second, agreements)}
     return Detection(tuple(findings), len(dataset), len(dataset), columns, notes=tuple(dict.fromkeys(notes)))
 
 
@@ -166,17 +173,16 @@ def _links(pairs: Pairs, accepted: NDArray[np.bool_], q_values: NDArray[np.float
     return links
 
 
-def _finding(dataset: Dataset, matchers: Sequence[Matcher[Any]], links: list[_Link]) -> Finding:
+def _finding(dataset: Dataset, matchers: Sequence[Matcher[Any]], links: Mapping[_Link, Agreement]) -> Finding:
     rows = sorted({row for link in links for row in link[:2]})
     splits = [split for split in SPLITS if split in dataset.splits[rows]]
     labels = [dataset.label(row) for row in rows]
-    conflicting, exact = not labels_agree(dataset, rows), all(link.exact for link in links)
+    conflicting = not labels_agree(dataset, rows)
     kind = "conflicting_labels" if conflicting else "duplicate"
     contents = [dataset.contents[row] for row in rows]
-    agreements = {ends: agreement(dataset, matchers, *ends) for link in links for ends in [link[:2]]}
-    weakest = max(agreements.values(), key=get_args(Agreement).index)
+    strongest, weakest = closest(links.values()), max(links.values(), key=AGREEMENTS.index)
     message = f"{' and '.join(splits)} {'contains' if len(splits) == 1 else 'contain'} {len(rows)} "
-    message += f"{'exact ' if exact else 'near-'}duplicates of one sample{HOW_EQUAL[weakest]}, such as "
+    message += f"{DESCRIPTIONS[weakest]}{f', some of them {strongest}' * (strongest != weakest)}, such as "
     message += f"{dataset.ids[rows[0]]} and {dataset.ids[rows[1]]}"
     if conflicting:
         message += f"; their labels conflict: {', '.join(map(repr, sorted(set(labels))))}"
@@ -192,12 +198,13 @@ def _finding(dataset: Dataset, matchers: Sequence[Matcher[Any]], links: list[_Li
             "split": ", ".join(splits),
             "samples": [{"id": dataset.ids[row], "label": label} for row, label in zip(rows, labels, strict=True)],
             "labels": dict(Counter(labels)),
-            "exact": exact,
+            "exact": all(link.exact for link in links),
+            "agreement": strongest,
             "pairs": [
                 {
                     "ids": [dataset.ids[link.first], dataset.ids[link.second]],
                     "exact": link.exact,
-                    "agreement": agreements[link[:2]],
+                    "agreement": links[link],
                     "similarity": link.similarity,
                     "mirrored": link.mirrored,
                     "q_value": link.q_value,

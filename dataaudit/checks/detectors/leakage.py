@@ -19,15 +19,16 @@ the other, and the difference that remains counts.
 
 Texts: candidates are found by weighted words, word pairs and characters. The score counts the words that both texts
 have in the same order; rare words count most, phrases that many texts share next to nothing. Where the shared words are
-too few to rule out chance, the pair is not a near-duplicate; texts that are equal but for case, punctuation and spaces
-are reported however short.
+too few to rule out chance, the pair is not a near-duplicate; texts that are equal but for case, punctuation, spaces
+(also within words: "top-ups", "topups") and how characters are encoded are reported however short. Signs that mean
+something stay: "5 %" is not "5 $", "C#" not "C", "-5" not "5".
 
 Rows and arrays: equal ones are all found, by hash. Candidates for near-duplicates are neighbours in all columns and in
 up to 16 blocks of them, by trees that are searched approximately; a copy that differs a little in every block may be
 missed. Each column then counts the more, the rarer it is that two rows agree on it as closely. Rows that are equal in
-all columns but ids and constant ones are reported only if chance doesn't explain it: values of half of the columns are
-permuted among similar rows, which shows how many are equal by chance (reported if at most 1 % probable, and if chance
-gives at most half of those there are).
+all columns but ids and constant ones, words by their spelling, are reported only if chance doesn't explain it: values
+of half of the columns are permuted among similar rows, which shows how many are equal by chance (reported if at most
+1 % probable, and if chance gives at most half of those there are).
 
 Texts beside other columns are compared both ways. A text that other columns tell apart from its copy is reported if its
 words are too rare to be equal by chance. Samples without text or without any value are copies of none.
@@ -41,6 +42,10 @@ attribution: how much the model used the copy.
 Retraining test (classification only): models are trained without the copies, and without as many random samples, to
 measure what the copies did to the predictions of the samples they duplicate. The result is about that effect, not about
 whether the pair is a copy: "confirmed" if the copies raised the prediction, otherwise "inconclusive".
+
+Each finding says how its closest two samples agree: equal, equal without ids, equal after cleaning, equal text (beside
+other columns), equal text after cleaning, or near. A policy can set a severity for each, as in
+`leakage.severity.near = "medium"`.
 
 Where the split was drawn here and not given, a copy in the other split is an accident of the draw: it is reported as a
 duplicate, and this check says how many there are.
@@ -59,13 +64,13 @@ from numpy.typing import NDArray
 
 from ...data.features.chance import Repeats
 from ...dataset import SPLITS, Dataset
-from ...findings import Finding, Pair, Remedy, Severity, Verification, fingerprint
+from ...findings import AGREEMENTS, Agreement, Finding, Pair, Remedy, Severity, Verification, fingerprint
 from ...training.pool import Pool, log_odds
 from ...training.retraining import Retraining
 from ..detection import Calibration, CheckContext, Detection
 from ..matching.copies import MIN_SIMILARITY, Pairs, bh_threshold, connected, labels_agree
 from ..matching.copy_influence import CopyInfluence, influence_of_copies
-from ..matching.matcher import Agreement, Matcher, agreement, differences, search
+from ..matching.matcher import Matcher, agreement, closest_of_rows, differences, search
 from ..matching.split_copies import CopySearch, judged_copies, search_copies
 from ..proof import effect_over_seeds, effect_verification, random_like
 
@@ -79,9 +84,10 @@ PLANTED = 60
 SHOWN = 5
 DESCRIPTIONS: Mapping[Agreement, str] = {
     "equal": "an exact duplicate",
-    "equal after cleaning": "a duplicate, equal but for case, punctuation and spaces,",
-    "equal row": "a duplicate, equal in all but ids and constant columns,",
+    "equal without ids": "a duplicate, equal in all but ids and constant columns,",
+    "equal after cleaning": "a duplicate, equal after cleaning (but for case, punctuation and spaces),",
     "equal text": "a duplicate of its text",
+    "equal text after cleaning": "a duplicate of its text after cleaning (but for case, punctuation and spaces)",
     "near": "a near-duplicate",
 }
 SET_NAMES = {"train": "training", "val": "validation", "test": "test"}
@@ -93,23 +99,30 @@ def detect(context: CheckContext) -> Detection:
     searches = context.once(search_copies)
     pairs, accepted, q_values = judged_copies(searches, _similarity_bar(context))
     influence = influence_of_copies(context, pairs, accepted)
-    kinds = np.where(pairs.exact, "exact", np.where(accepted, "near-duplicate", "candidate"))
     shown = (dataset.splits[pairs.query] == dataset.target_split) & (accepted | (pairs.rank <= SHOWN))
     matchers = [searched.matcher for searched in searches]
+    agreements = {
+        i: agreement(dataset, matchers, int(pairs.query[i]), int(pairs.base[i]))
+        for i in np.flatnonzero(accepted | (pairs.exact & shown)).tolist()
+    }
+    reported = np.flatnonzero(accepted & (not dataset.layout.splits_drawn))
     findings = tuple(
-        _finding(dataset, matchers, pairs, np.flatnonzero(accepted)[group], q_values, influence)
-        for group in connected(pairs.query[accepted], pairs.base[accepted])
-        if not dataset.layout.splits_drawn
+        _finding(dataset, matchers, pairs, {int(i): agreements[i] for i in reported[group]}, q_values, influence)
+        for group in connected(pairs.query[reported], pairs.base[reported])
+    )
+    matches = closest_of_rows(
+        len(dataset), pairs.query[reported], pairs.base[reported], [agreements[i] for i in reported.tolist()]
     )
     examined = len(np.unique(pairs.query))
     return Detection(
         findings,
         examined,
         examined,
+        {"leakage_match": matches},
         pairs=tuple(
             Pair(dataset.ids[pairs.query[i]], dataset.ids[pairs.base[i]], float(pairs.similarity[i]),
-                 float(influence.score[i]), float(pairs.score[i]), str(kinds[i]), int(pairs.rank[i]))
-            for i in np.flatnonzero(shown)
+                 float(influence.score[i]), float(pairs.score[i]), agreements.get(i, "candidate"), int(pairs.rank[i]))
+            for i in np.flatnonzero(shown).tolist()
         ),
         notes=_notes(context, searches, pairs, accepted),
     )  # fmt: skip
@@ -230,11 +243,11 @@ def _finding(
     dataset: Dataset,
     matchers: Sequence[Matcher[Any]],
     pairs: Pairs,
-    group: NDArray[np.int64],
+    group: Mapping[int, Agreement],
     q_values: NDArray[np.float64],
     influence: CopyInfluence,
 ) -> Finding:
-    group = group[np.lexsort((group, -pairs.score[group]))]
+    order = sorted(group, key=lambda i: (AGREEMENTS.index(group[i]), -pairs.score[i], i))
     copies = [
         {
             "test_id": dataset.ids[query],
@@ -244,18 +257,18 @@ def _finding(
             "train_label": dataset.label(base),
             "labels_agree": labels_agree(dataset, [query, base]),
             "exact": bool(pairs.exact[i]),
-            "agreement": agreement(dataset, matchers, int(query), int(base)),
+            "agreement": group[i],
             "similarity": float(pairs.similarity[i]),
             "mirrored": bool(pairs.mirrored[i]),
             "score": float(pairs.score[i]),
             "q_value": float(q_values[i]),
             "differences": differences(matchers, int(query), int(base)),
-            **influence.of_copy(int(i)),
+            **influence.of_copy(i),
         }
-        for i in group
+        for i in order
         for query, base in [(pairs.query[i], pairs.base[i])]
     ]
-    rows = list(dict.fromkeys(row for i in group for row in (pairs.query[i], pairs.base[i])))
+    rows = list(dict.fromkeys(row for i in order for row in (pairs.query[i], pairs.base[i])))
     agree, labels = labels_agree(dataset, rows), sorted({dataset.label(row) for row in rows})
     best = copies[0]
     description, searched = DESCRIPTIONS[best["agreement"]], SET_NAMES[best["splits"][1]]
@@ -273,10 +286,11 @@ def _finding(
         fingerprint=fingerprint("leakage", [dataset.contents[row] for row in rows]),
         evidence={
             "copies": copies,
+            "agreement": best["agreement"],
             "labels_agree": agree,
             "largest_influencers": influence.largest.get(int(rows[0]), []),
         },
-        remedies=_remedies(dataset, pairs.query[group], pairs.base[group]),
+        remedies=_remedies(dataset, pairs.query[order], pairs.base[order]),
     )
 
 

@@ -5,8 +5,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...dataset import Track
+from ...findings import Agreement
 from ..planting.images import altered_in_turn
-from .matcher import N_CANDIDATES, N_CANDIDATES_QUICK, Agreement, Matches
+from .matcher import N_CANDIDATES, N_CANDIDATES_QUICK, Matches
 from .near_duplicates import FEW_WARPS, WARPS, WarpedCandidates, align, matching_pixels, nominate
 
 

@@ -5,20 +5,17 @@ A modality is one file with a Matcher, `images.py` and the like, listed in `choi
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol, Self, TypeVar, get_args
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ...dataset import Dataset, Track
+from ...findings import AGREEMENTS, Agreement
 
 N_CANDIDATES, N_CANDIDATES_QUICK = 8, 4
 """Candidates per query, in a thorough and in a quick search."""
-
-
-Agreement = Literal["equal", "equal after cleaning", "equal row", "equal text", "near"]
-"""How alike two samples are: in every value; as texts, but for case, punctuation and spaces; in all columns but ids and
-constant ones; in their texts; or only nearly."""
 
 QueriesT = TypeVar("QueriesT", bound="Candidates | Matches")
 CandidatesT = TypeVar("CandidatesT", bound="Candidates")
@@ -144,11 +141,33 @@ def search(
 
 
 def agreement(dataset: Dataset, matchers: Sequence[Matcher[Any]], left: int, right: int) -> Agreement:
-    """The strongest of what any of the matchers says of two rows."""
+    """By their contents, which leave out ids and constant columns, else the closest that any of the matchers says."""
     if dataset.contents[left] == dataset.contents[right]:
-        return "equal"
-    said = {matcher.agreement(left, right) for matcher in matchers}
-    return next(kind for kind in get_args(Agreement) if kind in said)
+        whole = dataset.derive("whole rows", lambda: _whole_rows(dataset))
+        return "equal" if whole[left] == whole[right] else "equal without ids"
+    return closest(matcher.agreement(left, right) for matcher in matchers)
+
+
+def closest(agreements: Iterable[Agreement]) -> Agreement:
+    """The one of them that says most."""
+    return min(agreements, key=AGREEMENTS.index)
+
+
+def closest_of_rows(
+    n: int, first: NDArray[np.int64], second: NDArray[np.int64], agreements: Sequence[Agreement]
+) -> NDArray[np.object_]:
+    """(n,) the closest that any pair (first, second) with a row has, None for rows in none."""
+    of_rows = np.full(n, None, object)
+    for i in sorted(range(len(agreements)), key=lambda i: -AGREEMENTS.index(agreements[i])):
+        of_rows[[first[i], second[i]]] = agreements[i]
+    return of_rows
+
+
+def _whole_rows(dataset: Dataset) -> NDArray[np.uint64]:
+    """(n,) equal for samples of equal contents that are equal in every other value, too."""
+    if dataset.modality != "table":
+        return np.zeros(len(dataset), np.uint64)
+    return np.asarray(pd.util.hash_pandas_object(dataset.frame, index=False), np.uint64)
 
 
 def differences(matchers: Sequence[Matcher[Any]], left: int, right: int) -> list[list[str]]:

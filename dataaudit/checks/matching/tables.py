@@ -28,8 +28,10 @@ from ...data.features.chance import rows_numbered
 from ...data.features.columns import UNUSED, describe, read
 from ...data.features.words import cleaned
 from ...dataset import Dataset, Track
+from ...findings import Agreement
+from ..labels.label_spelling import plain_spelling
 from ..planting.tables import Cells, altered_in_turn
-from .matcher import N_CANDIDATES, N_CANDIDATES_QUICK, Agreement, Candidates, Matches, numbered
+from .matcher import N_CANDIDATES, N_CANDIDATES_QUICK, Candidates, Matches, numbered
 
 MAX_COLUMNS = 256
 """Of arrays with more values so many are drawn at random."""
@@ -56,6 +58,8 @@ QUERY_BLOCK, CELL_BLOCK = 8192, 4_000_000
 SCALE, MAX_EVIDENCE = 10.0, 1.2
 """Evidence of rows with common values that agree in all columns, and the largest evidence, in units of it."""
 SHOWN_COLUMNS = 12
+LONGEST_CODE = 3
+"""Characters of words whose case may mean something: the genotypes AA and Aa."""
 
 
 @dataclass(frozen=True)
@@ -231,8 +235,8 @@ class TableMatcher:
         return TableMatcher(self.inputs, self.cells.with_rows(places, altered)), sorts
 
     def agreement(self, left: int, right: int) -> Agreement:
-        """By the columns that say something."""
-        return "equal row" if self.contents[left] == self.contents[right] >= 0 else "near"
+        """By the cells, which are cleaned, of the columns that say something."""
+        return "equal after cleaning" if self.contents[left] == self.contents[right] >= 0 else "near"
 
     def differences(self, left: int, right: int) -> list[list[str]]:
         """Columns that differ, as [column, left value, right value], SHOWN_COLUMNS at most."""
@@ -334,15 +338,20 @@ class _RandomSums:
 
 
 def cells_of_frame(frame: pd.DataFrame, train: NDArray[np.int64]) -> Cells:
-    """The columns that say something, texts after cleaning."""
+    """The columns that say something, texts after cleaning, other words but codes by their plain spelling."""
     used = [(place, column.kind) for place, column in enumerate(describe(frame, train)) if column.kind not in UNUSED]
     shape = len(frame), len(used)
     numbers, codes = np.full(shape, np.nan), np.full(shape, -1, np.int64)
     for cell, (place, kind) in enumerate(used):
         values = read(frame.iloc[:, place])
-        by_word = numbered(map(cleaned, values.words)) if kind == "text" else np.arange(len(values.words))
+        plain = cleaned if kind == "text" else _plain
+        by_word = numbered(map(plain, values.words))
         numbers[:, cell], codes[:, cell] = values.numbers, np.append(by_word, -1)[values.codes]
     return Cells(numbers, codes)
+
+
+def _plain(word: str) -> str:
+    return plain_spelling(word) if len(word) > LONGEST_CODE else word
 
 
 def _cells_of_array(inputs: NDArray[np.floating]) -> Cells:

@@ -19,8 +19,9 @@ from scipy.sparse import csr_matrix, diags, hstack
 
 from ...data.features.words import cleaned, words
 from ...dataset import Dataset, Track
+from ...findings import Agreement
 from ..planting.texts import altered_in_turn
-from .matcher import N_CANDIDATES, N_CANDIDATES_QUICK, Agreement, Candidates, Matches, numbered
+from .matcher import N_CANDIDATES, N_CANDIDATES_QUICK, Candidates, Matches, numbered
 
 GRAM = 4
 """Characters of the n-grams that words are compared by where the words themselves differ."""
@@ -76,7 +77,9 @@ class TextMatcher:
         """See Matcher."""
         contents, n = numbered(self.cleaned), len(self.texts)
         if self.beside:
-            contents[self._words.information(self._start) < np.log(n**2 / BY_CHANCE)] = -1
+            information = np.full(n, np.inf)
+            np.minimum.at(information, contents, self._words.information(self._start))
+            contents[information[contents] < np.log(n**2 / BY_CHANCE)] = -1
         return contents
 
     def nominate(
@@ -130,10 +133,12 @@ class TextMatcher:
         return TextMatcher(texts, self.beside), sorts
 
     def agreement(self, left: int, right: int) -> Agreement:
-        """By the texts alone."""
+        """By the texts; what stands beside them is taken to differ."""
         if self.texts[left] == self.texts[right]:
-            return "equal text"
-        return "equal after cleaning" if self.cleaned[left] == self.cleaned[right] else "near"
+            return "equal text" if self.beside else "equal"
+        if self.cleaned[left] == self.cleaned[right]:
+            return "equal text after cleaning" if self.beside else "equal after cleaning"
+        return "near"
 
     def differences(self, left: int, right: int) -> list[list[str]]:
         """Runs of words as ["equal" | "left" | "right", words], about SHOWN_WORDS of them; "…" for what is left out."""

@@ -35,34 +35,64 @@ def count_of_words(text: str) -> float:
     return max(len(text.split()), sum(map(len, _RUN.findall(text))) / 2)
 
 
-_NEGATIVE = re.compile(r"(?<!\S)-(?=\d)")
-_BETWEEN_DIGITS = re.compile(r"(?<=\d)[^\w]+(?=\d)")
+# What is typed for an apostrophe, also letters and accents beside a letter, which NFKC would put upon it; wave dashes.
+_TYPED = str.maketrans(dict.fromkeys("`´΄᾽᾿´῾‘’‛′ʹʻʼʽʾʿ", "'") | dict.fromkeys("〜～", "-"))
+_SIGNS = str.maketrans(dict.fromkeys("‐‒–—―−", "-") | dict.fromkeys("⁄∕", "/") | {"٪": "%"})
+_RAISED = re.compile(r"(?<=\d)(?=[¹²³¼-¾⁰-₟⅐-↉①-⓿❶-➓])")
+"""Between a digit and another that NFKC would put beside it: 10⁵ is not 105, 1½ is not 11/2."""
+_MEANT = re.compile(
+    r"""(?=[-./:'*!;#%&@§‰\s]) (   # what any of these begins with, for speed
+    (?<=\d) (?: [-./:'*]+ | \s+[-/:*]\s+ ) (?=\d)     # 1.5, 3/4, 10:30, 10 - 20
+    | (?<![\w.)-]) (?: -\.? | \. ) (?=[$€£¥]?\.?\d)   # -5, .5, -$5
+    | (?<=\b[a-z]) - (?=[\s.,;:!?)]|$)                # the blood group A-
+    | ! (?=[\w(=]) | - (?=[>=])                        # !=, !ready, ->
+    | (?<!\S) [:;]'?-? [()/|]+ (?!\w)                  # :-) and :-(
+    | [#%&@§‰]                                        # C#, 5 %, Q&A
+    )""",
+    re.VERBOSE,
+)
+"""Punctuation that has a meaning of its own."""
+_NO_GAP = re.compile(r" (?:(?<!\d )|(?!\d))")
+_INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef"
+_NOTHING = re.compile(f"[\u0640{_INVISIBLE}]")  # what stretches an Arabic word, fillers, variation selectors
 
 
 class _Kept(dict[int, str | None]):
-    """For str.translate: letters, digits, marks and symbols stay; punctuation, white space and controls go."""
+    """For str.translate: letters, digits, marks and symbols stay, punctuation and white space become a blank."""
 
     def __missing__(self, code: int) -> str | None:
-        is_kept = unicodedata.category(chr(code))[0] in "LMNS" and not 0xFE00 <= code <= 0xFE0F  # variation selectors
-        self[code] = chr(code) if is_kept else None
+        category = unicodedata.category(chr(code))
+        is_nothing = category == "Cf" or _NOTHING.match(chr(code))
+        self[code] = None if is_nothing else chr(code) if category[0] in "LMNS" else " "
         return self[code]
 
 
-# An accent or an apostrophe typed beside a letter is punctuation; `#` and `%` tell C from C# and 5 from 5 %.
-_KEPT = _Kept({ord(sign): None for sign in "`´^¨"} | {ord(sign): sign for sign in "#%&@"})
+_KEPT = _Kept({ord("`"): " "})
 
 
 def words(text: str) -> list[str]:
     """The words of a text, so that case, width, punctuation and white space make no difference."""
-    return WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    return WORD.findall(_normal(text))
 
 
 def cleaned(text: str) -> str:
     """A text without what makes no difference: case, width, punctuation and white space, also within words.
 
-    "Top-up limit?" and "top up limit" are equal, "1.5" and "15", or "5" and "-5", are not. Of a text without letters,
-    digits or symbols the punctuation stays, so that only a blank text becomes empty.
+    "Top-up limit?" and "top up limit", or "isn't" and "isnt", are equal; "1.5" and "15", "5" and "-5", "C" and "C#" are
+    not, nor are letters with other accents. Of a text without letters, digits or symbols the punctuation stays, so that
+    only a blank text becomes empty.
     """
-    normal = unicodedata.normalize("NFKC", text).casefold()
-    bare = _BETWEEN_DIGITS.sub("\u2044", _NEGATIVE.sub("\u2212", normal)).translate(_KEPT)
+    normal = _normal(text)
+    parts = _MEANT.split(normal)
+    parts[::2] = [part.translate(_KEPT) for part in parts[::2]]
+    parts[1::2] = [part.strip() for part in parts[1::2]]
+    bare = _NO_GAP.sub("", " ".join("".join(parts).split()))
     return bare or "".join(sign for sign in normal if sign.isprintable() and not sign.isspace())
+
+
+def _normal(text: str) -> str:
+    """In one case and one encoding of each character; case may take characters apart that are to be one again."""
+    if text.isascii():
+        return text.lower()
+    text = unicodedata.normalize("NFKC", _RAISED.sub("^", text.translate(_TYPED)))
+    return unicodedata.normalize("NFKC", text.casefold()).translate(_SIGNS)

@@ -14,6 +14,7 @@ from dataaudit.checks.detectors import duplicates, leakage
 from dataaudit.dataset import DRAWN, Dataset, silent
 from dataaudit.findings import Severity
 
+from ...data.features.test_words import SPELLINGS
 from ...written import dataset_of, docstrings, measured, sentences
 
 N_TRAIN, N_TEST = 400, 100
@@ -131,7 +132,7 @@ def test_copies_of_rows_are_found_with_the_columns_that_differ_and_nothing_else(
     assert changed == {"x2": "99", "word": "violet", "id": "8"}
     (repeated,) = duplicates.detect(context_of(dataset_of(table, N_TRAIN, "table"))).findings
     assert repeated.sample_ids == ("rows#11", "rows#12")
-    assert "2 exact duplicates of one sample, but for ids and constant columns, such as" in repeated.message
+    assert "2 duplicates of one sample, equal but for ids and constant columns, such as" in repeated.message
 
 
 def test_rows_that_must_repeat_are_a_note_and_not_a_finding() -> None:
@@ -144,7 +145,7 @@ def test_rows_that_must_repeat_are_a_note_and_not_a_finding() -> None:
         "test samples equal one in the training set and are not reported: with so few distinct values, about"
         in detection.notes[0]
     )
-    assert any(pair.kind == "exact" for pair in detection.pairs)
+    assert any(pair.kind == "equal" for pair in detection.pairs)
     repeated = duplicates.detect(context_of(dataset_of(coarse, N_TRAIN, "table")))
     assert repeated.findings == ()
     assert repeated.notes[0].startswith("train: ")
@@ -172,11 +173,72 @@ def test_texts_are_compared_as_texts_whatever_stands_beside_them(columns: dict[s
     (copy,) = detection.findings[0].evidence["copies"]
     assert (copy["exact"], copy["agreement"]) == (True, "equal after cleaning")
     assert (
-        "a duplicate, equal but for case, punctuation and spaces, in the training set" in detection.findings[0].message
+        "has a duplicate, equal after cleaning (but for case, punctuation and spaces), in the training set, rows#20"
+        in detection.findings[0].message
     )
     (repeated,) = duplicates.detect(context).findings
     assert repeated.sample_ids == ("rows#21", "rows#22")
-    assert repeated.evidence["pairs"][0]["agreement"] == ("equal text" if columns else "equal")
+    assert repeated.evidence["pairs"][0]["agreement"] == ("equal without ids" if columns else "equal")
+
+
+@pytest.mark.parametrize("sort", SPELLINGS["Latin"])
+def test_however_short_texts_in_six_scripts_are_copies_if_equal_after_cleaning(sort: str) -> None:
+    texts = [f"I can {text}" for text in sentences(N)]
+    for place, of_script in enumerate(SPELLINGS.values()):
+        texts[place], texts[N_TRAIN + place] = of_script[sort]
+    different = [
+        ("limit 10", "limit 100"),
+        ("I can", "I can't"),
+        ("C++", "C#"),
+        ("$5", "5%"),
+        ("5", "-5"),
+        ("何時", "何故"),
+    ]
+    for place, pair in enumerate(different, 20):
+        texts[place], texts[N_TRAIN + place] = pair
+    context = context_of(dataset_of(texts, N_TRAIN, "text"))
+    detection = leakage.detect(context)
+    assert pairs_of(detection) == {(f"rows#{N_TRAIN + place}", f"rows#{place}") for place in range(len(SPELLINGS))}
+    assert {finding.evidence["agreement"] for finding in detection.findings} == {"equal after cleaning"}
+    assert [match for match in detection.columns["leakage_match"] if match] == ["equal after cleaning"] * 12
+    assert {pair.kind for pair in detection.pairs} == {"equal after cleaning", "candidate"}
+
+
+def test_texts_equal_after_cleaning_are_held_against_chance_as_equal_ones_are() -> None:
+    rng = np.random.default_rng(0)
+    thanks = rng.choice(["ok", "yes", "thanks", "top-up", "topup"], N).tolist()
+    typed = [text.upper() + "!" if i % 2 else text for i, text in enumerate(thanks)]
+    for texts in (thanks, typed):
+        alone = leakage.detect(context_of(dataset_of(texts, N_TRAIN, "text")))
+        assert sum(len(finding.sample_ids) for finding in alone.findings) == N
+        besides = leakage.detect(context_of(beside(texts, stars=rng.normal(size=N))))
+        assert besides.findings == ()  # other columns tell the rows apart
+    rare = [*sentences(N - 2, length=(20, 30)), "", ""]
+    rare[0], rare[N_TRAIN] = f"the top-up {rare[N_TRAIN]}", f"The TopUp {rare[N_TRAIN]}"
+    (found,) = leakage.detect(context_of(beside(rare, stars=rng.normal(size=N)))).findings
+    assert found.evidence["agreement"] == "equal text after cleaning"
+    assert "has a duplicate of its text after cleaning" in found.message
+
+
+def test_rows_say_whether_they_agree_in_all_without_ids_after_cleaning_or_in_their_texts() -> None:
+    table = measured(N)
+    table["note"] = sentences(N)
+    for copy, origin in ((3, N_TRAIN + 3), (4, N_TRAIN + 4), (5, N_TRAIN + 5), (6, N_TRAIN + 6)):
+        table.iloc[copy] = table.iloc[origin]
+    table.loc[[4, 5, 6], "id"] = [4, 5, 6]
+    table.loc[5, "note"] = table.loc[5, "note"].title() + "!"
+    table["town"] = np.random.default_rng(1).choice(["north hill", "south hill"], N)
+    table["genotype"] = np.random.default_rng(2).choice(["AA", "Aa", "aa"], N)
+    for copy in (3, 4, 5, 6):
+        table.loc[copy, ["town", "genotype"]] = table.loc[N_TRAIN + copy, ["town", "genotype"]].to_numpy()
+    table.loc[6, "town"] = table.loc[6, "town"].title() + " "
+    table.loc[7] = table.loc[N_TRAIN + 7]
+    table.loc[7, "genotype"] = {"AA": "Aa", "Aa": "AA", "aa": "Aa"}[table.loc[7, "genotype"]]
+    detection = leakage.detect(context_of(dataset_of(table, N_TRAIN, "table")))
+    assert {finding.sample_ids[1]: finding.evidence["agreement"] for finding in detection.findings} == {
+        "rows#3": "equal", "rows#4": "equal without ids", "rows#5": "equal after cleaning",
+        "rows#6": "equal after cleaning", "rows#7": "equal text",
+    }  # fmt: skip
 
 
 def test_of_texts_beside_other_columns_equal_texts_equal_rows_and_near_ones_are_found_once() -> None:
@@ -191,7 +253,7 @@ def test_of_texts_beside_other_columns_equal_texts_equal_rows_and_near_ones_are_
     detection = leakage.detect(context_of(dataset))
     copies = [copy for finding in detection.findings for copy in finding.evidence["copies"]]
     assert {(copy["test_id"], copy["train_id"], copy["agreement"]) for copy in copies} == {
-        (f"rows#{N_TRAIN + 3}", "rows#3", "equal row"),
+        (f"rows#{N_TRAIN + 3}", "rows#3", "equal without ids"),
         (f"rows#{N_TRAIN + 4}", "rows#4", "equal text"),
         (f"rows#{N_TRAIN + 5}", "rows#5", "near"),
     }

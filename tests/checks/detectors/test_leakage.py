@@ -102,7 +102,7 @@ def test_exact_copies_are_found_even_when_blank_and_all_copies_are_in_one_findin
     (finding,) = detection.findings
     assert set(finding.sample_ids) == {clean.ids[N_TRAIN + 5], clean.ids[3], clean.ids[8]}
     assert all(copy["exact"] for copy in finding.evidence["copies"])
-    assert [pair.kind for pair in detection.pairs if pair.test_id == clean.ids[N_TRAIN + 5]][:2] == ["exact", "exact"]
+    assert [pair.kind for pair in detection.pairs if pair.test_id == clean.ids[N_TRAIN + 5]][:2] == ["equal", "equal"]
 
 
 def test_fingerprints_survive_renaming(clean: Dataset) -> None:

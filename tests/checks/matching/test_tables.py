@@ -120,7 +120,7 @@ def test_rows_are_equal_whatever_their_ids_texts_by_their_words_and_those_withou
     frame.loc[[20, 21], "note"] = ""
     matcher = matcher_of(frame)
     assert matcher.contents[7] == matcher.contents[3]
-    assert matcher.agreement(3, 7) == "equal row"
+    assert matcher.agreement(3, 7) == "equal after cleaning"
     assert matcher.agreement(3, 8) == matcher.agreement(20, 21) == "near"
     assert list(matcher.contents[[20, 21]]) == [-1, -1]
     assert len(np.unique(matcher.contents)) == 118
