@@ -70,7 +70,7 @@ def score_ensemble(
                     file.add(start, (block / n_models).numpy())
             if factored and model_scorer.left is not None:
                 file.add_factors(model_scorer.left.numpy(), solved.numpy())
-            self_influences.append(model_scorer.self_influence(strength))
+            self_influences.append(model_scorer.self_influence(strength) if problem.self_influence else None)
             notes.append(model_scorer.notes)
             del model_scorer
         held_out, slope = np.zeros((0, len(target)), np.float32), 1.0

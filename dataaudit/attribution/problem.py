@@ -117,6 +117,7 @@ class Problem:
     run_of     (n_models,) which run each model is of, where there are runs; a run may have left several snapshots
     identity   what the result depends on besides the backend, as plain data
     linear     the learner, where it is linear in fixed inputs
+    self_influence   whether that of the training samples is asked for as well
     """
 
     models: tuple[Callable[[], nn.Module], ...]
@@ -128,6 +129,7 @@ class Problem:
     doubts: NDArray[np.float32] | None = None
     run_of: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     linear: Linear | None = None
+    self_influence: bool = True
 
     @classmethod
     def from_pool(

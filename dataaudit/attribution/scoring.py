@@ -81,7 +81,7 @@ def influences(
     fixed = {"weight": provenance["weight"]} if name == "linear" else _fixed_ridge(provenance["ridge"])
     backend = replace(plugins.get("backends", name).BACKEND(), **fixed)
     with tempfile.TemporaryDirectory(prefix="dataaudit-") as folder:
-        row_problem = problem(labels=labels, rows=rows, max_models=FEW_MODELS)
+        row_problem = replace(problem(labels=labels, rows=rows, max_models=FEW_MODELS), self_influence=False)
         scored: Attribution = backend.attribute(row_problem, Path(folder) / "scores.h5", track)
         return scored.scores()
 
