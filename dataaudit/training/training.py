@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from multiprocessing import current_process
@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
+from joblib.parallel import get_active_backend
 from numpy.typing import NDArray
 
 from ..dataset import Dataset, Track
@@ -64,12 +65,21 @@ def train_runs(
     """
     claim(dataset, learner, directory, seed)
     missing = [plan for plan in plans if not _path(directory, plan.name).exists()]
-    work = Parallel(return_as="generator_unordered")(
-        delayed(_train)(learner, dataset, plan, keep_models) for plan in missing
-    )
-    for name, result in track(work, "training models", len(missing)):
+    tasks = [delayed(_train)(learner, dataset, plan, keep_models) for plan in missing]
+    for name, result in track(_done(tasks), "training models", len(missing)):
         _write(_path(directory, name), result)
     return len(plans) - len(missing)
+
+
+def _done(tasks: Sequence[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The results of these tasks, each as it is ready; where the backend can't, as Ray's, a round of all workers' at a
+    time."""
+    if get_active_backend()[0].supports_return_generator:
+        yield from Parallel(return_as="generator_unordered")(tasks)
+        return
+    workers = effective_n_jobs()
+    for start in range(0, len(tasks), workers):
+        yield from Parallel()(tasks[start : start + workers])
 
 
 def claim(dataset: Dataset, learner: LearningAlgorithm, directory: Path, seed: int) -> None:

@@ -128,7 +128,7 @@ class _Lasso:
         self._penalties: list[float] = []
 
     def fit(self, targets: NDArray[np.int64]) -> _Fitted:
-        fits = Parallel(prefer="threads")(
+        fits = Parallel(require="sharedmem")(
             delayed(lasso.fit)(self._rows, self._splits, int(target)) for target in targets
         )
         self._penalties += [fit.penalty for fit in fits]
@@ -176,7 +176,7 @@ def _best_method(prior: Attribution, rows: Centred, splits: Sequence[Split], tra
     relative = [squared_error(values) / values[0] for values in moments.values()]
     best = int(np.mean(relative, 0).argmin())
     trial = _spread(np.array(targets), TRIAL)
-    fits = Parallel(prefer="threads")(delayed(lasso.fit)(rows, splits, target) for target in trial)
+    fits = Parallel(require="sharedmem")(delayed(lasso.fit)(rows, splits, target) for target in trial)
     by_lasso = np.mean([correlation(fit.moments) for fit in fits])
     if by_lasso > np.mean([correlation(moments[target])[best] for target in trial]):
         return _Lasso(rows, splits)

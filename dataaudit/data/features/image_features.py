@@ -84,7 +84,7 @@ def _batches(dataset: Dataset, rows: Sequence[int], edge: int) -> Iterator[NDArr
         return np.asarray(picture.resize((edge, edge), Image.Resampling.BILINEAR))
 
     for start in range(0, len(rows), kept.PART):  # threads run ahead of the net, but not by more than a part
-        pictures = Parallel(cpu_count(), prefer="threads", return_as="generator")(
+        pictures = Parallel(cpu_count(), require="sharedmem", return_as="generator")(
             delayed(read)(row) for row in rows[start : start + kept.PART]
         )
         while batch := list(itertools.islice(pictures, kept.BATCH)):

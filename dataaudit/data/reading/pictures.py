@@ -128,8 +128,8 @@ def _working_shape(files: Sequence[ImageFile], notes: list[str], track: Track) -
 
 
 def _in_threads(read: Callable[[Path], Result], files: Sequence[ImageFile], track: Track, label: str) -> list[Result]:
-    """Read every file; in threads, since Pillow decodes outside the interpreter's lock."""
-    work = Parallel(cpu_count(), prefer="threads", return_as="generator")
+    """Read every file; in threads, never on a cluster, since Pillow decodes outside the interpreter's lock."""
+    work = Parallel(cpu_count(), require="sharedmem", return_as="generator")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # decode() refuses such images
         return list(track(work(delayed(file.read)(read) for file in files), label, len(files)))

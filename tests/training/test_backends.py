@@ -1,0 +1,56 @@
+"""Trainings go wherever joblib's active backend takes them; what is threaded stays here."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+from joblib.parallel import ThreadingBackend
+from PIL import Image
+
+from dataaudit.data.loading import read_dataset
+from dataaudit.dataset import ReadOptions, silent
+from dataaudit.training.pool import train_pool
+
+from ..fixtures import MakeDataset, SmallLearner
+
+
+class Elsewhere(ThreadingBackend):
+    """As Ray's: results come all at once, and nothing is shared with the caller."""
+
+    supports_return_generator = False
+    supports_sharedmem = False
+    calls = 0
+
+    def submit(self, func: Any, callback: Any = None) -> Any:
+        Elsewhere.calls += 1
+        return super().submit(func, callback)
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[None]:
+    joblib.register_parallel_backend("elsewhere", Elsewhere)
+    with joblib.parallel_config(backend="elsewhere", n_jobs=2):
+        yield
+
+
+def test_a_backend_without_generators_trains_the_same_models(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    dataset, learner = make_dataset(), SmallLearner(epochs=1, batch_size=16)
+    here = train_pool(dataset, learner, tmp_path / "here", 8, 0, silent)
+    joblib.register_parallel_backend("elsewhere", Elsewhere)
+    with joblib.parallel_config(backend="elsewhere", n_jobs=2):
+        there = train_pool(dataset, learner, tmp_path / "there", 8, 0, silent)
+    assert Elsewhere.calls > 0
+    np.testing.assert_array_equal(here.outputs, there.outputs)
+
+
+def test_pictures_are_read_here(elsewhere: None, tmp_path: Path) -> None:
+    for number in range(8):
+        folder = tmp_path / ("train" if number < 6 else "test") / "ab"[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), number).save(folder / f"{number}.png")
+    before = Elsewhere.calls
+    assert len(read_dataset(tmp_path, ReadOptions(), silent)) == 8
+    assert Elsewhere.calls == before
