@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from .attribution.attribution import Attribution
     from .attribution.perturbations import perturbation
     from .attribution.problem import Runs
+    from .verdict.reviewed import review
 
-__all__ = ["Attribution", "Runs", "__version__", "attribute", "audit", "perturbation"]
+__all__ = ["Attribution", "Runs", "__version__", "attribute", "audit", "perturbation", "review"]
 
 HOMES = {
     "Attribution": "attribution.attribution",
@@ -19,6 +20,7 @@ HOMES = {
     "attribute": "api",
     "audit": "api",
     "perturbation": "attribution.perturbations",
+    "review": "verdict.reviewed",
 }
 
 

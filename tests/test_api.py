@@ -35,7 +35,8 @@ def trained(seed: int) -> nn.Module:
 
 
 def test_the_public_names_are_these() -> None:
-    assert sorted(dataaudit.__all__) == ["Attribution", "Runs", "__version__", "attribute", "audit", "perturbation"]
+    names = ["Attribution", "Runs", "__version__", "attribute", "audit", "perturbation", "review"]
+    assert sorted(dataaudit.__all__) == names
     assert all(hasattr(dataaudit, name) for name in dataaudit.__all__)
     with pytest.raises(AttributeError, match="nonsense"):
         _ = dataaudit.nonsense

@@ -19,7 +19,7 @@ ROOMS: dict[str, str] = {
     "files plugins versions": "",
     "findings dataset": "",
     "result progress": "",
-    "verdict": "audit_file baseline decisions diff gate policy review reviewers settings",
+    "verdict": "audit_file baseline decisions diff gate policy recalibration review reviewed reviewers settings",
     "config": "",
     "data": "given in_memory in_memory_edits loading images features/* reading/frames reading/layout_file "
     "reading/line_numbers reading/pictures",

@@ -15,8 +15,11 @@ from dataaudit.cli import cli
 from dataaudit.errors import InputError
 from dataaudit.reporting.exports import review_csv
 from dataaudit.result import Audit
+from dataaudit.verdict.audit_file import read_audit
+from dataaudit.verdict.review import Answer, strata_of
 
-from ..cleaning.deciding import document
+from ..cleaning import deciding
+from ..cleaning.deciding import decision, document
 from ..fixtures_audits import audit_of
 
 LINE = (
@@ -42,8 +45,8 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
-def review(audit: Path, *answers: Path) -> Result:
-    return CliRunner().invoke(cli, ["review", str(audit), *map(str, answers)])
+def review(audit: Path, *answers: Path, options: tuple[str, ...] = ()) -> Result:
+    return CliRunner().invoke(cli, ["review", str(audit), *map(str, answers), *options])
 
 
 def answered(audit: Path, path: Path, wrong: int = 30) -> Path:
@@ -69,7 +72,7 @@ def test_the_sample_shows_no_scores_and_says_nothing_by_its_order(audited: Path)
 def test_the_share_of_wrong_labels_is_said_for_all_and_by_split(audited: Path, tmp_path: Path) -> None:
     result = review(audited, answered(audited, tmp_path / "answers.csv"))
     assert result.exit_code == 0, result.output
-    said = [re.fullmatch(LINE, line) for line in result.output.splitlines()]
+    said = [re.fullmatch(LINE, line) for line in result.output.splitlines()[:3]]
     for found, name, labels, truth in zip(
         said, ("wrong labels", "  train", "  test"), (300, 200, 100), (10, 15, 0), strict=True
     ):
@@ -77,6 +80,86 @@ def test_the_share_of_wrong_labels_is_said_for_all_and_by_split(audited: Path, t
         assert (found["name"], int(found["labels"])) == (name, labels)
         assert float(found["low"]) <= truth <= float(found["high"])
         assert abs(float(found["share"]) - truth) < 3
+
+
+def said_by(audit: Path) -> dict[str, Answer]:
+    """The answers of a reviewer who knows the truth, by sample id."""
+    drawn = [id for stratum in strata_of(read_audit(audit)) for id in stratum.drawn]
+    return {id: "suggested" if int(id.lstrip("=")) < 30 else "given" for id in drawn}
+
+
+def test_the_list_is_redrawn_and_written(audited: Path, tmp_path: Path) -> None:
+    result = review(audited, answered(audited, tmp_path / "answers.csv"))
+    said = re.search(
+        r"reported now: (\d+) labels, \d+% of them wrong \(95 % CI \d+% to \d+%\), (\d+) of", result.output
+    )
+    assert said is not None, result.output
+    assert re.search(r"of the next 200 labels, \d+% of them wrong", result.output)
+    table = pd.read_csv(audited / "reviewed_labels.csv", dtype={"answer": str}, keep_default_na=False)
+    columns = ["id", "split", "label", "suggested_label", "label_quality", "reported", "answer"]
+    assert list(table) == columns
+    assert len(table) == 300
+    assert table["label_quality"].is_monotonic_increasing
+    listed = table[table["reported"]]
+    assert len(listed) == int(said[1])
+    rows = listed["id"].str.lstrip("'=").astype(int)
+    assert (rows < 30).mean() >= 0.8
+    assert len(listed) >= 20
+    assert all(listed["suggested_label"] != listed["label"])
+    judged = table[table["answer"] != ""]
+    assert set(judged["label_quality"]) == {0, 1}
+    assert (judged["reported"] == (judged["answer"] == "suggested")).all()
+    assert not list(audited.glob("*.tmp"))
+
+
+def test_the_same_follows_in_python_and_a_higher_precision_makes_the_list_no_longer(audited: Path) -> None:
+    answers = said_by(audited)
+    judged = dataaudit.review(audited, answers)
+    assert judged.wrong[""].low <= 0.1 <= judged.wrong[""].high
+    assert set(judged.wrong) == {"", "train", "test"}
+    assert judged.reported.labels == judged.labels["reported"].sum()
+    assert [share.labels for share in judged.worth_a_look] == [50, 100, 200]
+    assert dataaudit.review(audited, answers, precision=0.99).reported.labels <= judged.reported.labels
+    unsure = dataaudit.review(audited, dict.fromkeys(answers, "unsure"))
+    assert unsure.worth_a_look[0].high - unsure.worth_a_look[0].low > 0.5
+
+
+def test_what_stays_wrong_after_decisions(audited: Path, tmp_path: Path) -> None:
+    document = read_audit(audited)
+    findings = [finding for finding in document["findings"] if finding["kind"] == "mislabeled"]
+    accepted = [decision(finding["remedies"][0], number) for number, finding in enumerate(findings)]
+    path = tmp_path / "decisions.json"
+    path.write_text(json.dumps(deciding.document(document["dataset"]["fingerprint"], *accepted)))
+    result = review(audited, answered(audited, tmp_path / "answers.csv"), options=("--decisions", str(path)))
+    assert result.exit_code == 0, result.output
+    assert "still wrong after these decisions: " in result.output
+    judged = dataaudit.review(audited, said_by(audited), decisions=path)
+    corrected = {finding["sample_ids"][0] for finding in findings}
+    left = sum(f"={row}" not in corrected for row in range(30))
+    made_wrong = sum(int(id.lstrip("=")) >= 30 for id in corrected)
+    assert judged.still_wrong[""].low <= (left + made_wrong) / 300 <= judged.still_wrong[""].high
+    assert judged.still_wrong[""].estimate < judged.wrong[""].estimate
+    path.write_text(json.dumps(deciding.document("0" * 64, *accepted)))
+    with pytest.raises(InputError, match="about other data"):
+        dataaudit.review(audited, said_by(audited), decisions=path)
+
+
+def test_what_cannot_be_reviewed_is_refused(audited: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'nobody' is not in this audit's review sample"):
+        dataaudit.review(audited, {"nobody": "given"})
+    with pytest.raises(InputError, match=r"--precision 1\.5: expected a share between 0 and 1"):
+        dataaudit.review(audited, said_by(audited), precision=1.5)
+    (tmp_path / "audit.json").write_bytes((audited / "audit.json").read_bytes())
+    with pytest.raises(InputError, match=r"samples.csv: expected the samples.csv that `dataaudit run` writes"):
+        dataaudit.review(tmp_path, said_by(audited))
+
+
+def test_before_any_answer_what_is_worth_a_look_is_said_with_a_wide_interval(audited: Path) -> None:
+    (check,) = (check for check in read_audit(audited)["checks"] if check["name"] == "mislabeled")
+    shares = check["figures"]["worth_a_look"]
+    assert [share["labels"] for share in shares] == [50, 100, 200]
+    assert all(share["low"] <= share["expected"] <= share["high"] for share in shares)
+    assert any(note.startswith("worth a look, down the ranking") for note in check["notes"])
 
 
 def test_two_reviewers_are_compared(audited: Path, tmp_path: Path) -> None:

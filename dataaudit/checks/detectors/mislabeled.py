@@ -24,6 +24,10 @@ certain first, as long as at most a fifth of them are expected to be right after
 the finding. Where no model predicts labels better than their frequencies (ranks of probabilities against permuted
 labels, 2 %), nothing is reported.
 
+How many of the next 50, 100 and 200 labels in the ranking are wrong is said as an interval: a wide one, as noise that
+depends on the sample can't be told from hard samples by labels alone. A reviewer's answers to the review sample narrow
+it and redraw the list.
+
 Labels that are more likely wrong than right, but too few or too unsure for that list, are worth a look where a gap in
 the log-odds parts them from all others (F test of the gap against those below it, 5 %). Retraining does not test them.
 Multilabel data is not searched for them.
@@ -51,6 +55,7 @@ from ...dataset import Dataset
 from ...findings import Finding, Remedy, Severity, fingerprint
 from ...training.pool import Pool
 from ...training.retraining import Retraining
+from ...verdict.recalibration import Share, recalibration, worth_a_look
 from ..detection import Calibration, CheckContext, Detection
 from ..labels.label_gap import count_apart
 from ..labels.label_noise import cautious_shift, log_odds_shift, surest
@@ -77,8 +82,11 @@ def detect(context: CheckContext) -> Detection:
     """See the module."""
     dataset, labels = context.dataset, context.dataset.targets
     if reason := context.once(_signal).reason:
-        columns = {"label_quality": np.full(len(dataset), np.nan), **_influence(context)}
-        drawn = _for_review(context, np.full(len(dataset), np.nan), dataset.targets)
+        unknown = np.full(len(dataset), np.nan)
+        columns = {"label_quality": unknown, **_influence(context)}
+        if dataset.task == "classification":
+            columns["other_label"] = np.array(dataset.class_names)[labels]
+        drawn = _for_review(context, unknown, labels)
         return Detection((), 0, len(dataset), columns, figures=drawn, skipped=reason)
     if dataset.task == "multilabel":
         return _detect_multilabel(context)
@@ -90,6 +98,7 @@ def detect(context: CheckContext) -> Detection:
     columns = {
         "label_quality": np.where(opinion.assessable, 1 - wrong, np.nan),
         "suggested_label": np.array(dataset.class_names)[np.where(wrong > 0.5, rival, labels)],
+        "other_label": np.array(dataset.class_names)[rival],
         "self_confidence": get_label_quality_scores(labels, context.pool.probabilities, method="self_confidence"),
         **_influence(context),
     }
@@ -105,10 +114,31 @@ def detect(context: CheckContext) -> Detection:
         f"{name} {weight:.2f}" for name, weight in zip(opinion.views, opinion.noise.weights, strict=True)
     )
     note = f"estimated share of label errors in training: {opinion.noise.share:.1%}; weights of the models: {weights}"
+    rest = np.setdiff1d(np.flatnonzero(opinion.assessable), rows)
+    next_ones = worth_a_look(recalibration(np.zeros(0), np.zeros(0, bool)), np.sort(_log_odds(wrong[rest]))[::-1])
     examined = int(opinion.assessable.sum())
     skipped = "" if examined else f"no class has {MIN_LABEL_COUNT} training samples"
-    drawn = _for_review(context, columns["label_quality"], rival)
-    return Detection(findings, examined, len(dataset), columns, notes=(note,), figures=drawn, skipped=skipped)
+    figures = {
+        **_for_review(context, columns["label_quality"], rival),
+        "worth_a_look": [vars(one) for one in next_ones],
+    }
+    notes = (note, *_next_in_words(next_ones))
+    return Detection(findings, examined, len(dataset), columns, notes=notes, figures=figures, skipped=skipped)
+
+
+def _log_odds(wrong: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(divide="ignore"):
+        return np.asarray(logit(wrong))
+
+
+def _next_in_words(next_ones: tuple[Share, ...]) -> Iterator[str]:
+    """How many of the labels that follow those reported may be wrong; nobody has judged any yet."""
+    if next_ones:
+        shares = ", ".join(f"{one.labels} {one.low:.0%} to {one.high:.0%}" for one in next_ones)
+        yield (
+            f"worth a look, down the ranking from those reported: of the next {shares} are wrong (95 %); wide, as it "
+            "is not calibrated on this dataset's own noise: answers to the review sample do that"
+        )
 
 
 def _for_review(context: CheckContext, quality: NDArray[np.float64], rival: NDArray[np.int64]) -> dict[str, Any]:

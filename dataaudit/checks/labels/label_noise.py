@@ -2,9 +2,9 @@
 
 The model: a sample's true class has log-odds that are a weighted sum of the views' log-probabilities; its given label
 is another class with a chance that depends on the two classes only (class-conditional noise, Natarajan et al. 2013;
-fitting through a mixing matrix is the forward correction of Patrini et al. 2017). Other classes are given partly at
-random, partly the more often the more alike they look to the views. Weights and the two chances are those of maximum
-likelihood, the share of wrong labels under a weak prior.
+fitting through a mixing matrix is the forward correction of Patrini et al. 2017). Other classes are given at random
+and, where the data show it, the more often the more alike they look to the views. Weights and the two chances are those
+of maximum likelihood, the share of wrong labels under a weak prior.
 """
 
 from dataclasses import dataclass
@@ -14,15 +14,20 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize
 from scipy.special import expit, log_softmax, logit, softmax
 
+from ...verdict.recalibration import EXPECTED_FALSE
 from ..detection import Calibration
 
-EXPECTED_FALSE = 0.2
-"""Share of the reported labels that may be right after all."""
 FLOOR = 1e-4
 FIT_ROWS = 10_000
 """Rows that the few parameters are fitted on, evenly spaced, where there are more."""
-LEAST_CHANCE = -9.0
-"""Log-odds of a wrong label where the data show none: clean labels are then left alone."""
+LEAST_CHANCE, NO_CHANCE = -9.0, -14.0
+"""Log-odds of a wrong label where the data show none, so that clean labels are left alone; and of one that is given
+for its likeness where the data don't show that."""
+LEAST_RATIO = 10.0
+"""Least likelihood-ratio statistic at which wrong labels are held to be given for their likeness: p = 0.002 if it were
+chi-square. Else samples that are merely hard would make alike classes look mixed up."""
+MOST_WEIGHT = 1.5
+"""Of a view; above 1 are those of views less sure of themselves than they might be."""
 RIGHT_BEFOREHAND = 5
 """Right labels that the prior of the share of wrong ones counts as: where views tell nothing it stays at none."""
 LARGEST_SHIFT = 1.0
@@ -34,7 +39,7 @@ ONE_SIDED = 1.645
 class LabelNoise:
     """The fitted model.
 
-    weights   (k,) of the views' log-probabilities, at most 1, that of independent views
+    weights   (k,) of the views' log-probabilities; 1 is that of independent, calibrated views
     mixing    (c, c) chance that a sample of the row's class is given the column's label
     """
 
@@ -83,9 +88,14 @@ def fit_noise(views: NDArray[np.float64], labels: NDArray[np.int64]) -> LabelNoi
         fit = np.log(_joint(noise, views, labels).sum(1) + 1e-300).mean()
         return float(-fit - RIGHT_BEFOREHAND / len(labels) * np.log(1 - noise.share))
 
-    start = np.r_[np.full(n_views, np.log(0.4)), -3.0, -3.0]
-    bounds = [(-8.0, 0.0)] * n_views + [(LEAST_CHANCE, 1.0)] * 2
-    return model(minimize(loss, start, method="L-BFGS-B", bounds=bounds).x)
+    def fitted(start: NDArray[np.float64], most_alike: float) -> tuple[float, NDArray[np.float64]]:
+        bounds = [(-8.0, np.log(MOST_WEIGHT))] * n_views + [(LEAST_CHANCE, 1.0), (NO_CHANCE, most_alike)]
+        found = minimize(loss, start, method="L-BFGS-B", bounds=bounds)
+        return 2 * len(labels) * float(found.fun), np.asarray(found.x)
+
+    at_random_only, plain = fitted(np.r_[np.full(n_views, np.log(0.4)), -3.0, NO_CHANCE], NO_CHANCE)
+    by_likeness_too, full = fitted(np.r_[plain[:-1], -3.0], 1.0)
+    return model(full if at_random_only - by_likeness_too >= LEAST_RATIO else plain)
 
 
 def judge(noise: LabelNoise, views: NDArray[np.float64], labels: NDArray[np.int64]) -> Verdicts:
