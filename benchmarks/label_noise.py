@@ -48,6 +48,7 @@ SAMPLES = Path(__file__).parents[1] / "sample_data"
 KINDS = ("clean", "random", "confusable", "instance")
 SHARE, RUNS, REVIEWED, TAUGHT = 0.08, 8, 60, 12
 """TAUGHT: samples a class that the weak annotator is trained on."""
+RANKINGS = ("AP", "AP of self-confidence")
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,7 @@ def measured(case: Case) -> dict[str, float]:
 
 def line(name: str, kind: str, figures: Mapping[str, float]) -> str:
     """A row of the table, of figures summed over draws, average precisions of means."""
-    cells = [name, kind, *(f"{figures.get(column, np.nan):.3f}" for column in ("AP", "AP of self-confidence"))]
+    cells = [name, kind, *(f"{figures[column]:.3f}" if column in figures else "" for column in RANKINGS)]
     for lists in ("before", "after", "prune_by_noise_rate", "low_self_confidence"):
         listed, right = figures[f"{lists}, listed"], figures[f"{lists}, right"]
         precision = f"{right / listed:.2f}" if listed else "-"
