@@ -3,8 +3,7 @@
 Pictures are read from their files at the net's own resolution, not from the small ones that a net is trained on here.
 """
 
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +19,8 @@ from ..images import decode
 from ..reading.pictures import common_depth
 from . import kept
 from .vision_models import VisionModel, vision_model
+
+Reader = Callable[[int], NDArray[np.uint8]]
 
 
 def image_features(
@@ -56,22 +57,37 @@ def features_of_rows(
     form = "" if dataset.sources else "-of-" + "x".join(map(str, dataset.pixels.shape[1:]))
     folder = None if store is None else store / f"{model.name}-{model.edge}{form}"
 
+    read = _reader(dataset, model.edge)
+
     def encode(places: list[int]) -> Iterable[NDArray[np.float16]]:
-        batches = _batches(dataset, rows[places].tolist(), model.edge)
-        return track(map(partial(_encoded, model), batches), "features of images", -(-len(places) // kept.BATCH))
+        batches = [rows[places[start : start + kept.BATCH]] for start in range(0, len(places), kept.BATCH)]
+        return track(_in_threads(partial(_encoded, model, read), batches), "features of images", len(batches))
 
     return kept.computed_once([dataset.contents[row] or f"row {row}" for row in rows], folder, encode)
 
 
-def _encoded(model: VisionModel, pixels: NDArray[np.uint8]) -> NDArray[np.float16]:
+def _encoded(model: VisionModel, read: Reader, rows: NDArray[np.int64]) -> NDArray[np.float16]:
+    pixels = np.stack([read(row) for row in rows.tolist()])
     batch = torch.from_numpy(pixels).permute(0, 3, 1, 2).float()  # the memory of channels_last, as it was read
     with torch.inference_mode():
         features: NDArray[np.float16] = model.encode(batch).half().numpy()
     return features
 
 
-def _batches(dataset: Dataset, rows: Sequence[int], edge: int) -> Iterator[NDArray[np.uint8]]:
-    """(BATCH, edge, edge, 3) RGB pictures of these rows, squeezed to the edge; decoded in threads."""
+def _in_threads(
+    encoded: Callable[[NDArray[np.int64]], NDArray[np.float16]], batches: Sequence[NDArray[np.int64]]
+) -> Iterator[NDArray[np.float16]]:
+    """A batch a core: one net's small operations gain little from several cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield from Parallel(cpu_count(), require="sharedmem", return_as="generator")(map(delayed(encoded), batches))
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _reader(dataset: Dataset, edge: int) -> Reader:
+    """Row -> (edge, edge, 3) RGB picture, squeezed to the edge."""
     depth = common_depth(dataset.sources)
 
     def read(row: int) -> NDArray[np.uint8]:
@@ -83,9 +99,4 @@ def _batches(dataset: Dataset, rows: Sequence[int], edge: int) -> Iterator[NDArr
         picture = Image.fromarray(pixels).convert("RGB")
         return np.asarray(picture.resize((edge, edge), Image.Resampling.BILINEAR))
 
-    for start in range(0, len(rows), kept.PART):  # threads run ahead of the net, but not by more than a part
-        pictures = Parallel(cpu_count(), require="sharedmem", return_as="generator")(
-            delayed(read)(row) for row in rows[start : start + kept.PART]
-        )
-        while batch := list(itertools.islice(pictures, kept.BATCH)):
-            yield np.stack(batch)
+    return read
