@@ -47,7 +47,8 @@ def attribute(
     labels     for a Pool or a dataaudit Dataset: class numbers (n_target,) to attribute instead of the given ones
     backend    name of a plugin of `backends`
     loss       (outputs, labels) -> (n,) what training minimised for each sample; with `output`, for tasks other than
-    output     (outputs, labels) -> (n,) what to attribute          classification by logits and regression
+               classification by logits and regression
+    output     (outputs, labels) -> (n,) what to attribute
     settings   the backend's own
 
     By default the output is the margin log p/(1 - p) of the target's label for class numbers (logits (n, classes), or

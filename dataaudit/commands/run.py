@@ -69,7 +69,7 @@ FILE = click.Path(path_type=Path)
 @click.option("--no-samples", is_flag=True, help="Show no picture, text or row of the data in the report.")
 @click.option("--dry-run", is_flag=True, help="Show the layout and an estimate of the time, then stop.")
 def run(dataset: Path, dry_run: bool, **options: Any) -> None:
-    """Audit DATASET and write report.html, audit.json and the other files that the README lists.
+    """Audit DATASET and write report.html, audit.json and more, as data for other programs.
 
     Flags override --set, which overrides settings from files. Exit codes: 0 passes, 1 the policy is not met, 2 usage or
     input, 3 a check could not run, 130 interrupted. After an interruption, run it again to continue.

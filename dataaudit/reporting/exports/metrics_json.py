@@ -20,7 +20,7 @@ def write(audit: Audit, directory: Path) -> None:
 def metrics(audit: Audit) -> dict[str, Any]:
     """Numbers by name; what was not measured is left out.
 
-    exit_code     see the README
+    exit_code     of the command, see `gate`
     severity      findings by severity, accepted ones too
     kind          findings by kind, of every kind that is looked for
     new, gone     since the baseline
