@@ -9,8 +9,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import pytest
 
 from .fixtures import linear_pool, make_dataset, small_pool
+from .fixtures_browser import browser
 
-__all__ = ["linear_pool", "make_dataset", "small_pool"]
+__all__ = ["browser", "linear_pool", "make_dataset", "small_pool"]
 
 LONG = [
     "checks/detectors/test_target_errors.py", "comparison/test_compare.py", "commands/test_resume.py",

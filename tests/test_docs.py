@@ -4,10 +4,8 @@ import ast
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,18 +54,6 @@ def test_the_site_builds_with_warnings_as_errors_and_has_what_is_made_from_the_c
 
 def test_the_site_loads_nothing_from_elsewhere(site: Path) -> None:
     assert not [page for page in site.rglob("*.html") if ELSEWHERE.search(page.read_text(encoding="utf-8"))]
-
-
-@pytest.fixture
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        try:
-            started = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        except playwright.Error as error:
-            pytest.skip(f"no browser: {str(error).splitlines()[0]}")
-        yield started
-        started.close()
 
 
 def test_the_site_is_searched_and_fits_a_phone_where_it_is_opened_as_files(site: Path, browser: Any) -> None:

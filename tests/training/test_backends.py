@@ -1,6 +1,7 @@
 """Trainings go wherever joblib's active backend takes them; what is threaded stays here."""
 
 from collections.abc import Iterator
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ class Elsewhere(ThreadingBackend):
     supports_return_generator = False
     supports_sharedmem = False
     calls = 0
+
+    def _get_pool(self) -> ThreadPool:
+        self._pool = self._pool or ThreadPool(1)  # seeds of trainings are the process's
+        return self._pool
 
     def submit(self, func: Any, callback: Any = None) -> Any:
         Elsewhere.calls += 1

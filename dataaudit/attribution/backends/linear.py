@@ -75,10 +75,8 @@ class LinearInfluence:
         """See `attribution.Backend`. Raises NumericsError for an input that is not finite, naming it."""
         assert problem.linear is not None
         design = _Design(problem.train, problem.linear)
-        if self.weight is None:
-            fitted = _settled(problem, design, self.tolerance)
-        else:
-            fitted = _Fitted(problem, design, self.weight)
+        weight = _settled_weight(problem, design, self.tolerance) if self.weight is None else self.weight
+        fitted = _Fitted(problem, design, weight)
         return score_ensemble(
             replace(problem, models=(lambda: fitted.module,), run_of=np.zeros(0, np.int64)),
             lambda number: _Scorer(problem, design, fitted, self.tolerance),
@@ -89,8 +87,8 @@ class LinearInfluence:
         )
 
 
-def _settled(problem: Problem, design: "_Design", tolerance: float) -> "_Fitted":
-    """The model at the fixed point of s = 1 / (2 + h), reached from 1/2."""
+def _settled_weight(problem: Problem, design: "_Design", tolerance: float) -> float:
+    """The fixed point of s = 1 / (2 + h), reached from 1/2."""
     weight = 0.5
     signs = torch.randint(2, (PROBES, len(problem.train)), generator=torch.Generator().manual_seed(0)) * 2 - 1
     for _ in range(ROUNDS):
@@ -103,10 +101,10 @@ def _settled(problem: Problem, design: "_Design", tolerance: float) -> "_Fitted"
         leverage = float((probes * curvature.solve(probes, tolerance**0.5)).sum() / PROBES / square.sum())
         if not np.isfinite(leverage):
             break  # nothing is left to explain
-        weight = 1 / (2 + leverage / max(1 - weight * leverage, LEAST))
-        if abs(weight - fitted.weight) <= SETTLED * fitted.weight:
+        previous, weight = weight, 1 / (2 + leverage / max(1 - weight * leverage, LEAST))
+        if abs(weight - previous) <= SETTLED * previous:
             break
-    return fitted
+    return weight
 
 
 class _Design:
