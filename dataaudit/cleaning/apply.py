@@ -46,7 +46,10 @@ def apply(path: Path, decisions_path: Path, output: Path, track: Track) -> Appli
     """
     decisions = read_decisions(decisions_path)
     record_path = _record_path(path, output)
-    before = read_dataset(path, decisions.reading, track)
+    try:
+        before = read_dataset(path, decisions.reading, track)
+    except DatasetError as error:
+        raise DatasetError(f"{error}; {decisions_path} is about the dataset {decisions.dataset}") from error
     require_same_content(before, decisions)
     planned = plan(decisions, before)
     if not planned.steps:
@@ -89,7 +92,8 @@ def require_same_content(dataset: Dataset, decisions: Decisions) -> None:
     if dataset.fingerprint != decisions.fingerprint:
         raise InputError(
             f"{as_text(str(dataset.root))}: its fingerprint is {dataset.fingerprint}, but {decisions.path} is about "
-            f"{decisions.fingerprint}: the content has changed since then; run the audit again and decide anew"
+            f"{decisions.dataset}, {decisions.fingerprint}: either that is another dataset, or its content has changed "
+            "since then; then run the audit again and decide anew"
         )
 
 

@@ -67,8 +67,11 @@ def _relist(audit: Path, judged: Review) -> None:
     table = judged.labels.copy()
     for column in ("id", "label", "suggested_label"):
         table[column] = table[column].map(cell)
-    with replacing(path) as file:
-        table.to_csv(file, index=False, float_format="%.6g", lineterminator="\r\n")
+    try:
+        with replacing(path) as file:
+            table.to_csv(file, index=False, float_format="%.6g", lineterminator="\r\n")
+    except OSError as error:
+        raise InputError(f"{path}: the labels can't be written there: {error.strerror}") from error
     click.echo(f"labels: {terminal.printable(str(path))}")
 
 

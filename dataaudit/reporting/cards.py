@@ -253,7 +253,11 @@ def retraining_effect(verification: Verification) -> tuple[str, str]:
     measure = verification.measure
     if verification.random is not None:
         measure += f"; {verification.random:+.3g} after a random removal of the same size and classes"
-    return _interval(verification.effect, *verification.interval), f"{measure}; {verification.seeds} seeds each"
+    low, high = verification.interval
+    effect = _interval(verification.effect, low, high) if low < high else f"{verification.effect:+.3g}"
+    if verification.seeds == 1:
+        return effect, f"{measure}; one training each, as its seed makes no difference"
+    return effect, f"{measure}; {verification.seeds} seeds each"
 
 
 def _gain(measure: Mapping[str, Any]) -> str:

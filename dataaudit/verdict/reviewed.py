@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from .audit_file import read_audit
 from .decisions import read_decisions
 from .recalibration import EXPECTED_FALSE, Share, recalibration, worth_a_look
 from .residual import residual_share
-from .review import Answer, ReviewStratum, WrongShare, strata_of, wrong_share
+from .review import ANSWERS, Answer, ReviewStratum, WrongShare, strata_of, wrong_share
 
 COLUMNS = ("id", "split", "label", "other_label", "label_quality")
 """Of samples.csv."""
@@ -39,7 +40,7 @@ class Review:
 
 def review(
     audit: str | Path,
-    answers: Mapping[str, Answer],
+    answers: Mapping[str, Any],
     *,
     precision: float = 1 - EXPECTED_FALSE,
     decisions: str | Path | None = None,
@@ -47,15 +48,16 @@ def review(
     """What a reviewer's answers to the labels that an audit drew say of all its labels.
 
     audit       its folder
-    answers     by sample id: "given", "suggested", "neither" or "unsure"
+    answers     by sample id: "given", "suggested", "neither" or "unsure"; nothing where there is none yet
     precision   share of the labels reported that is to be wrong at least
     decisions   decisions.json, as `dataaudit apply` takes it
 
-    Raises InputError where the audit drew no labels or its samples.csv is missing, for a sample that was not drawn, and
-    for decisions about other data.
+    Raises InputError where the audit drew no labels or its samples.csv is missing, for a sample that was not drawn, any
+    other answer, and decisions about other data.
     """
     document = read_audit(Path(audit))
     strata = strata_of(document)
+    answers = {id: _answer(id, word) for id, word in answers.items() if word != "" and not pd.isna(word)}
     if unknown := answers.keys() - {id for stratum in strata for id in stratum.drawn}:
         raise InputError(f"review: {min(unknown)!r} is not in this audit's review sample")
     if not 0 < precision < 1:
@@ -69,6 +71,13 @@ def review(
         still_wrong = by_split(strata, lambda some: residual_share(some, answers, samples, decided.decisions))
     labels, reported, next_ones = _judged(samples, answers, 1 - precision)
     return Review(by_split(strata, lambda some: wrong_share(some, answers)), labels, reported, next_ones, still_wrong)
+
+
+def _answer(id: str, word: Any) -> Answer:
+    if word not in ANSWERS:
+        raise InputError(f"review: {id!r}: expected {', '.join(ANSWERS)} or nothing, found {word!r}")
+    answer: Answer = word
+    return answer
 
 
 def by_split(

@@ -1,5 +1,6 @@
 """`dataaudit review`: from an audit's review sample and answers to the share of wrong labels."""
 
+import itertools
 import json
 import re
 from dataclasses import replace
@@ -122,6 +123,14 @@ def test_the_same_follows_in_python_and_a_higher_precision_makes_the_list_no_lon
     assert dataaudit.review(audited, answers, precision=0.99).reported.labels <= judged.reported.labels
     unsure = dataaudit.review(audited, dict.fromkeys(answers, "unsure"))
     assert unsure.worth_a_look[0].high - unsure.worth_a_look[0].low > 0.5
+
+
+def test_in_python_blank_answers_are_none_and_any_other_word_is_refused(audited: Path) -> None:
+    answers = said_by(audited)
+    blank = dict(zip(answers, itertools.cycle(["", None, float("nan")]), strict=False))
+    assert dataaudit.review(audited, blank).wrong[""].reviewed == 0
+    with pytest.raises(InputError, match="expected given, suggested, neither, unsure or nothing, found 'Given'"):
+        dataaudit.review(audited, dict.fromkeys(answers, "Given"))
 
 
 def test_what_stays_wrong_after_decisions(audited: Path, tmp_path: Path) -> None:

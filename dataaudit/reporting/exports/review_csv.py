@@ -22,6 +22,7 @@ Key = tuple[str, ...]
 def write(audit: Audit, directory: Path) -> None:
     """Write review.csv if labels were drawn. An answer is given, suggested, neither or unsure."""
     path = directory / "review.csv"
+    (directory / "reviewed_labels.csv").unlink(missing_ok=True)  # what answers made of an earlier audit's labels
     answers = _answers(path)
     rows = [
         {
