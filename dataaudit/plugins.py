@@ -3,6 +3,7 @@
 Third parties add theirs through the entry-point group `dataaudit.<group>`; the built-in name wins.
 """
 
+import difflib
 from importlib import import_module
 from importlib.metadata import entry_points
 from pkgutil import iter_modules
@@ -25,6 +26,10 @@ def _package(group: str) -> ModuleType:
     return import_module(f"{__package__}.{FOLDERS[group]}")
 
 
+WORDS = {"detectors": "check"}
+"""What users know a group's plugins by, where it is not the group's name."""
+
+
 def names(group: str) -> list[str]:
     """The plugins of a group, sorted."""
     built_in = {module.name for module in iter_modules(_package(group).__path__)}
@@ -40,4 +45,6 @@ def get(group: str, name: str) -> Any:
         return import_module(f"{_package(group).__name__}.{name}")
     for point in entry_points(group=f"dataaudit.{group}", name=name):
         return point.load()
-    raise InputError(f"there is no {group[:-1]} called {name!r}; there are: {', '.join(names(group))}")
+    near = difflib.get_close_matches(name, names(group), 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names(group))}"
+    raise InputError(f"there is no {WORDS.get(group, group[:-1])} called {name!r}; {hint}")

@@ -165,5 +165,5 @@ def test_no_two_detectors_make_the_same_kind_of_finding() -> None:
 
 
 def test_an_unknown_plugin_is_refused_with_those_there_are() -> None:
-    with pytest.raises(dataaudit.errors.InputError, match="there is no detector called 'nonsense'; there are: brittle"):
+    with pytest.raises(dataaudit.errors.InputError, match="there is no check called 'nonsense'; there are: brittle"):
         plugins.get("detectors", "nonsense")
