@@ -15,7 +15,8 @@ __all__ = ["browser", "linear_pool", "make_dataset", "small_pool"]
 
 LONG = [
     "comparison/test_command.py", "test_notebook.py", "commands/test_audit_outputs.py",
-    "commands/test_hostile_names.py", "test_docs.py", "test_architecture.py", "test_action.py", "checks/detectors/test_mislabeled.py",
+    "commands/test_hostile_names.py", "test_docs.py", "test_architecture.py", "test_action.py",
+    "checks/detectors/test_mislabeled.py",
     "checks/detectors/test_target_errors.py", "comparison/test_compare.py", "commands/test_resume.py",
     "commands/test_cli.py", "checks/detectors/test_leakage.py", "commands/test_gating.py", "test_other_data.py",
     "training/models/test_learner_spec.py", "comparison/test_null.py", "attribution/backends/test_influence.py",
