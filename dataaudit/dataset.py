@@ -78,7 +78,7 @@ class UnreadableSample:
 class UnsampledCopies:
     """Samples with equal content where the sample that is audited lacks one of them or both.
 
-    leaked     test and validation samples that equal a training sample
+    leaked     test samples that equal a training sample, validation samples that equal one of either
     repeated   samples that equal an earlier one of their split
     leaks      ids of the first of these samples, each with that of one it equals
     repeats    likewise

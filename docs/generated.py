@@ -115,15 +115,16 @@ def python_api() -> str:
 
 
 def _class(name: str, value: type) -> str:
-    parts = [f"## {name}", described(value)]
+    parts = [f"## {name}", described(value, name)]
     for key, member in vars(value).items():
         if key.startswith("_"):
             continue
+        member_name = f"{name.rpartition('.')[2]}.{key}"
         function = member.__func__ if isinstance(member, classmethod) else member
         if isinstance(member, property):
-            parts.append(f"### {name.rpartition('.')[2]}.{key}\n\n{described(member)}")
+            parts.append(f"### {member_name}\n\n{described(member, member_name)}")
         elif inspect.isfunction(function):
-            parts.append(_function(f"{name.rpartition('.')[2]}.{key}", function, 3))
+            parts.append(_function(member_name, function, 3))
     return "\n\n".join(parts)
 
 
@@ -136,12 +137,14 @@ def _function(name: str, function: typing.Any, level: int) -> str:
     call = f"{name}{signature.replace(parameters=parameters, return_annotation=bare)}"
     if len(call) > 78:
         call = call.replace("(", "(\n    ", 1).replace(", ", ",\n    ").removesuffix(")") + ",\n)"
-    return f"{'#' * level} {name}\n\n```python\n{call}\n```\n\n{described(function)}"
+    return f"{'#' * level} {name}\n\n```python\n{call}\n```\n\n{described(function, name)}"
 
 
-def described(value: typing.Any) -> str:
+def described(value: typing.Any, name: str) -> str:
     """A docstring as Markdown; lines that say what a parameter or an attribute is are rows of a table."""
-    return "\n\n".join(_paragraph(part) for part in inspect.cleandoc(value.__doc__ or "").split("\n\n"))
+    if not value.__doc__:
+        raise ValueError(f"{name} is public: expected a docstring, found none; write one")
+    return "\n\n".join(_paragraph(part) for part in inspect.cleandoc(value.__doc__).split("\n\n"))
 
 
 def _paragraph(text: str) -> str:

@@ -1,6 +1,7 @@
 """The documentation: it builds without a warning and needs no network, and what it shows as code can be run."""
 
 import ast
+import importlib
 import os
 import re
 import shlex
@@ -90,3 +91,11 @@ def test_commands_have_options_and_arguments_that_there_are(page: Path) -> None:
             _, name, *words = shlex.split(line, comments=True)
             command = cli.commands[name]
             command.make_parser(click.Context(command)).parse_args(words)
+
+
+def test_public_members_without_a_docstring_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    described = importlib.import_module("generated").described
+    assert described(test_links_lead_to_files_that_there_are, "links").startswith("In the repository")
+    with pytest.raises(ValueError, match=r"dataaudit\.nothing is public: expected a docstring"):
+        described(name_of, "dataaudit.nothing")

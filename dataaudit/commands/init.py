@@ -33,7 +33,8 @@ TEMPLATE = """\
 # image_quality.fail_on = "medium"
 
 # Severities of leaks and duplicates by how the copies agree: equal, equal_without_ids, equal_after_cleaning, equal_text
-# (beside other columns), equal_text_after_cleaning or near. By default leaks are high, duplicates low.
+# (beside other columns), equal_text_after_cleaning or near. By default leaks are high, duplicates low. Duplicates with
+# conflicting labels stay medium.
 # leakage.severity.near = "medium"
 # duplicates.severity.equal_text_after_cleaning = "info"
 

@@ -77,7 +77,7 @@ def _done(tasks: Sequence[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     if get_active_backend()[0].supports_return_generator:
         yield from Parallel(return_as="generator_unordered")(tasks)
         return
-    workers = effective_n_jobs()
+    workers = effective_n_jobs(None)
     for start in range(0, len(tasks), workers):
         yield from Parallel()(tasks[start : start + workers])
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from ..findings import Agreement, Finding, Severity
 
-OF_COPIES = ("leakage", "duplicates")
-"""Checks whose findings say how copies agree."""
+OF_COPIES = {"leakage": "leakage", "duplicates": "duplicate"}
+"""By check, the kind of findings whose severity may depend on how copies agree: not that of conflicting labels."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +16,7 @@ class Limit:
     fail_on        the least severity that counts; by default the policy's own, or low where there is a maximum
     max_fraction   the share of the samples examined that findings may be about, 0 to 1: those that would have to change
     max_findings   the number of findings
-    severity       of findings on copies, by how the closest of them agree; where it doesn't say, the check's own
+    severity       of leaks and duplicates, by how the closest of them agree; where it doesn't say, the check's own
     """
 
     fail_on: Severity | None = None
@@ -45,8 +44,10 @@ class Policy:
 
     def graded(self, check: str, finding: Finding) -> Finding:
         """A check's finding with the severity that the policy gives it."""
-        agreement: Any = finding.evidence.get("agreement")
-        return replace(finding, severity=self.limit(check).severity.get(agreement, finding.severity))
+        if OF_COPIES.get(check) != finding.kind:
+            return finding
+        severities = self.limit(check).severity
+        return replace(finding, severity=severities.get(finding.evidence["agreement"], finding.severity))
 
     def least(self, check: str) -> Severity:
         """The least severity of a check's findings that counts."""

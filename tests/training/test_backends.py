@@ -14,6 +14,7 @@ from PIL import Image
 from dataaudit.data.loading import read_dataset
 from dataaudit.dataset import ReadOptions, silent
 from dataaudit.training.pool import train_pool
+from dataaudit.training.training import _done
 
 from ..fixtures import MakeDataset, SmallLearner
 
@@ -49,6 +50,13 @@ def test_a_backend_without_generators_trains_the_same_models(make_dataset: MakeD
         there = train_pool(dataset, learner, tmp_path / "there", 8, 0, silent)
     assert Elsewhere.calls > 0
     np.testing.assert_array_equal(here.outputs, there.outputs)
+
+
+def test_a_round_has_as_many_trainings_as_the_configuration_allows(elsewhere: None) -> None:
+    done: list[int] = []
+    with joblib.parallel_config(backend="elsewhere", n_jobs=7):
+        next(_done([joblib.delayed(done.append)(number) for number in range(30)]))
+    assert len(done) == 7
 
 
 def test_pictures_are_read_here(elsewhere: None, tmp_path: Path) -> None:

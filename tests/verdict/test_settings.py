@@ -175,10 +175,14 @@ def test_copies_get_severities_by_how_they_agree(here: Path) -> None:
     }  # fmt: skip
     near = Finding("leakage", Severity.HIGH, ("a", "b"), 1.0, "m", "0" * 64, {"agreement": "near"})
     assert policy.graded("leakage", near).severity == Severity.MEDIUM
-    assert policy.graded("duplicates", near) == policy.graded("mislabeled", near) == near
+    assert policy.graded("mislabeled", near) == near
     equal = replace(near, evidence={"agreement": "equal"})
     assert policy.graded("leakage", equal) == equal
-    assert policy.graded("duplicates", equal).severity == Severity.HIGH
+    assert policy.graded("duplicates", replace(equal, kind="duplicate")).severity == Severity.HIGH
+    conflicting = replace(equal, kind="conflicting_labels", severity=Severity.MEDIUM)
+    assert policy.graded("duplicates", conflicting) == conflicting
+    of_a_plugin = replace(near, kind="own", evidence={"agreement": ["a", "b"]})
+    assert policy.graded("own", of_a_plugin) == of_a_plugin
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ probable, and if chance gives at most half of those there are); the notes say ho
 
 Each finding says how its closest two samples agree: equal, equal without ids, equal after cleaning, equal text (beside
 other columns), equal text after cleaning, or near. A policy can set a severity for each, as in
-`duplicates.severity.equal_text = "info"`.
+`duplicates.severity.equal_text = "info"`; where labels conflict it stays medium.
 
 ## What to do
 Keep one sample of each group. Where the labels conflict, look at the sample first.

@@ -12,7 +12,7 @@ Every file is decoded in full and every row is read; classes are counted in each
 split that are unreadable for the same reason are one finding. What was left out is counted by reason; files of other
 kinds, such as a README, are no finding if they are less than 1 % of all. Of a
 set that is too large a sample is audited, which is a finding too; equal samples are looked for among all of them, by
-hash.
+hash, which reads them all (of image files only those of equal size).
 
 ## What to do
 Repair or remove the files and rows; move stray files into a class folder; complete or drop the class.
@@ -130,7 +130,7 @@ def _unsampled_copies(dataset: Dataset) -> Iterator[Finding]:
         return
     unsampled = dataset.unsampled
     for count, named, severity, words in (
-        (unsampled.leaked, unsampled.leaks, Severity.HIGH, "test or validation samples equal a training sample"),
+        (unsampled.leaked, unsampled.leaks, Severity.HIGH, "test or validation samples equal one of another split"),
         (unsampled.repeated, unsampled.repeats, Severity.LOW, "samples equal an earlier one of their split"),
     ):
         if count:

@@ -142,10 +142,25 @@ def _digest(pairs: Sequence[Pair], row: int) -> str:
 
 
 def _equal_rows(path: Path, pairs: Sequence[Pair], n: int, track: Track) -> NDArray[np.int64]:
+    """Codes of equal rows; those that will be rejected equal none."""
     blocks = (block for _, block in _blocks(path, pairs, np.arange(n), track))
     return equal_digests(
-        hashlib.sha256(np.ascontiguousarray(row).tobytes()).hexdigest() for block in blocks for row in block
+        hashlib.sha256(np.ascontiguousarray(row).tobytes()).hexdigest() if is_finite else None
+        for block in blocks
+        for row, is_finite in zip(block, _finite(_floats(block)), strict=True)
     )
+
+
+def _floats(block: NDArray[Any]) -> NDArray[np.float32]:
+    """As the learner sees them, without negative zeros."""
+    with np.errstate(over="ignore"):
+        floats: NDArray[np.float32] = block.astype(np.float32) + np.float32(0)
+    return floats
+
+
+def _finite(block: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(n,) rows of finite values."""
+    return np.asarray(np.isfinite(block).reshape(len(block), -1).all(1))
 
 
 def role_of(name: str, label: str | None) -> tuple[str, Split | None]:
@@ -261,11 +276,9 @@ def _read_inputs(
         notes.append(f"the learner sees numbers of the shape {shape or (1,)}")
         numbers = np.zeros((len(rows), *(shape or (1,))), np.float32)
         for start, block in _blocks(path, pairs, rows, track):
-            with np.errstate(over="ignore"):
-                part = block.reshape(len(block), *numbers.shape[1:]).astype(np.float32) + np.float32(0)
+            part = _floats(block.reshape(len(block), *numbers.shape[1:]))
             numbers[start : start + len(part)] = part
-            finite = np.isfinite(part).reshape(len(part), -1).all(1)
-            reasons[start : start + len(part)][~finite] = "a value that is not finite"
+            reasons[start : start + len(part)][~_finite(part)] = "a value that is not finite"
             contents.extend(hashlib.sha256(row.tobytes()).hexdigest() for row in part)
         return "array", numbers, contents, reasons
     channels, height, width = (1, *shape) if len(shape) == 2 else tuple(shape[axis] for axis in axes)

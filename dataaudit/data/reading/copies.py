@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,8 +23,19 @@ COPIES_NAMED = 50
 """Copies that are named, of those that the audited sample does not show."""
 
 
-def equal_rows(columns: Mapping[str, "pd.Series[Any] | None"]) -> list[Codes]:
-    """Codes of rows that are equal in all columns but identifiers, and of those whose texts are.
+class EqualRows(NamedTuple):
+    """Codes of rows with equal content.
+
+    whole   rows that are equal in all columns but identifiers
+    texts   rows whose texts are, whatever stands beside them: to be kept together in a draw, but maybe no copies
+    """
+
+    whole: list[Codes]
+    texts: list[Codes]
+
+
+def equal_rows(columns: Mapping[str, "pd.Series[Any] | None"]) -> EqualRows:
+    """The rows that are equal, those without any value aside.
 
     columns   typed, see `frames.typed`
 
@@ -35,14 +46,13 @@ def equal_rows(columns: Mapping[str, "pd.Series[Any] | None"]) -> list[Codes]:
     described = describe(frame, np.arange(len(frame)))
     texts = [column.name for column in described if column.kind == "text" or sole_words]
     used = [column.name for column in described if column.kind not in UNUSED]
-    ties = [equal_texts(join_texts(frame[texts]))] if texts else []
-    if len(used) > max(1, len(texts)):
-        codes = np.stack([_codes(frame[name]) for name in used], 1)
-        rows = rows_numbered(codes)
-        repeats = repeats_within(rows, codes, np.zeros(len(rows), np.int64))
-        if repeats.count and not repeats.are_chance:
-            ties.append(rows)
-    return ties
+    of_texts = [equal_texts(join_texts(frame[texts]))] if texts else []
+    if len(used) <= max(1, len(texts)):
+        return EqualRows(of_texts, [])
+    codes = np.stack([_codes(frame[name]) for name in used], 1)
+    rows = np.where(codes.any(1), rows_numbered(codes), -1)
+    repeats = repeats_within(rows, codes, np.zeros(len(rows), np.int64))
+    return EqualRows([rows] if repeats.count and not repeats.are_chance else [], of_texts)
 
 
 def unsampled_copies(
@@ -51,6 +61,8 @@ def unsampled_copies(
 ) -> UnsampledCopies | None:  # fmt: skip
     """Copies among all usable samples that those kept, rows of them, don't show; None where all are kept.
 
+    Between splits they are counted as the check for leakage does: validation samples also where they equal test ones.
+
     copies   codes (n,) of equal samples
     ids      of a row
     """
@@ -58,15 +70,15 @@ def unsampled_copies(
     in_sample[kept] = True
     if (in_sample | ~usable).all():
         return None
-    is_train = splits == "train"
     leaks, repeats = np.full((2, len(splits)), -1)  # the row that a row equals
     for codes in copies():
         every = np.flatnonzero(usable & (codes >= 0))
-        sampled = every[in_sample[every]]
-        first, first_sampled = (_first_rows(codes, rows[is_train[rows]]) for rows in (every, sampled))
-        tested = every[~is_train[every]]
-        shown = in_sample[tested] & (first_sampled[codes[tested]] >= 0)
-        leaks[tested[~shown]] = np.maximum(leaks[tested[~shown]], first[codes[tested[~shown]]])
+        for split, others in (("test", ("train",)), ("val", ("train", "test"))):
+            rows, base = (every[np.isin(splits[every], names)] for names in (split, others))
+            first, first_sampled = (_first_rows(codes, some) for some in (base, base[in_sample[base]]))
+            shown = in_sample[rows] & (first_sampled[codes[rows]] >= 0)
+            rows = rows[~shown]
+            leaks[rows] = np.maximum(leaks[rows], first[codes[rows]])
         for split in np.unique(splits[every]):
             rows = every[splits[every] == split]
             first, first_sampled = (_first_rows(codes, some) for some in (rows, rows[in_sample[rows]]))

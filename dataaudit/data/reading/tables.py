@@ -156,7 +156,7 @@ def assembled(
     ids = [(part.name, row) for part in parts for row in range(len(part.rows))]
     splits, origin = resolve_splits(
         path, named_splits, targets.strata, origin, "rows", reading.seed, notes,
-        copies, groups,
+        lambda: [*copies().whole, *copies().texts], groups,
     )  # fmt: skip
     unusable = np.flatnonzero(~targets.usable)
     rejected = tuple(
@@ -165,7 +165,9 @@ def assembled(
     )
     rows = sample_rows(splits, targets.strata, reading, "rows", notes)
     require_enough(path, targets.task, splits[rows], targets.values[rows], rejected, "rows")
-    unsampled = unsampled_copies(copies, splits, targets.usable, rows, lambda row: f"{ids[row][0]}#{ids[row][1]}")
+    unsampled = unsampled_copies(
+        lambda: copies().whole, splits, targets.usable, rows, lambda row: f"{ids[row][0]}#{ids[row][1]}"
+    )
     nested: list[IgnoredPath] = []
     columns = of_all_rows() if len(rows) == len(frame) else _Typed.of(frame.iloc[rows], features)
     inputs = _inputs(path, columns, np.flatnonzero(splits[rows] == "train"), reading, notes, nested)

@@ -15,6 +15,7 @@ from dataaudit.data.features.words import cleaned, words
         ("Stra\u00dfe", "STRASSE"),
         ("cafe\u0301", "café"),
         ("love ❤\ufe0f", "love ❤"),
+        ("AB-test of Rh-factors, e-mail 1e", "ab test of rh factors, e mail 1e"),
     ],
 )
 def test_what_makes_no_difference_is_left_out(left: str, right: str) -> None:
@@ -136,6 +137,10 @@ def test_signs_have_one_form(left: str, right: str) -> None:
         ("row_1_2", "row_12"),
         ("good :)", "good :("),
         ("group A-", "group A"),
+        ("group AB−, given", "group AB, given"),
+        ("Rh-", "Rh"),
+        ("1e-5", "1e5"),
+        ("1E−5", "1E5"),
         ("2 * 3", "2 / 3"),
         ("résumé", "resume"),
         ("всё", "все"),

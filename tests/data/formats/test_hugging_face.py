@@ -69,10 +69,12 @@ def test_images(tmp_path: Path) -> None:
 
 
 def test_a_row_that_names_a_file_instead_of_holding_it_is_not_followed(tmp_path: Path) -> None:
-    secret = tmp_path / "secret.png"
-    Image.fromarray(np.zeros((9, 9), np.uint8)).save(secret)
+    files = [tmp_path / f"{number}.png" for number in range(10)]
+    for number, file in enumerate(files):
+        Image.fromarray(np.full((9, 9), number, np.uint8)).save(file)
     stored = {"bytes": SAVED.Value("binary"), "path": TEXT}
-    rows = {"picture": [{"bytes": secret.read_bytes(), "path": None}] * 9 + [{"bytes": None, "path": str(secret)}]}
+    rows = {"picture": [{"bytes": file.read_bytes(), "path": None} for file in files]}
+    rows["picture"][9] = {"bytes": None, "path": str(files[9])}
     table = SAVED.Dataset.from_dict({**rows, "label": [0, 1] * 5}, SAVED.Features(picture=stored, label=NUMBER))
     table.save_to_disk(tmp_path / "a")
     info = tmp_path / "a/dataset_info.json"
