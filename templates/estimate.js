@@ -34,7 +34,7 @@ function wrongShare(strata, answers) {
     const wrong = given.filter(answer => answer === "suggested" || answer === "neither").length;
     const cannotTell = given.filter(answer => answer === "unsure").length;
     const open = drawn - given.length + cannotTell, told = drawn - open;
-    estimate += weight * (told ? wrong / told : 0.5);
+    estimate = told && estimate !== null ? estimate + weight * wrong / told : null;
     const lowest = wrong / drawn, highest = (wrong + open) / drawn;
     low += weight * lowest;
     high += weight * highest;
@@ -47,7 +47,7 @@ function wrongShare(strata, answers) {
   }
   low = Math.max(0, low - Math.sqrt(below));
   high = Math.min(1, high + Math.sqrt(above));
-  return { labels, estimate: Math.min(Math.max(estimate, low), high), low, high, reviewed, unsure };
+  return { labels, estimate: estimate === null ? null : Math.min(Math.max(estimate, low), high), low, high, reviewed, unsure };
 }
 
 /* The answers of several reviewers: unsure where they differ on whether the given label is right. */

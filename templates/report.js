@@ -36,30 +36,6 @@ function change(id, decision) {
     say("A decision changed, so the signature was withdrawn.");
   }
 }
-/* What is asked for without a name waits until there is one; the focus then goes back to where it was. */
-let waiting = null;
-function named(act, back) {
-  say("");
-  if (state.reviewer.trim()) return act();
-  const field = at(back === at("judging") ? "judge" : "reviewer");
-  waiting = { act, back, field };
-  if (order.has(back)) paint(back);
-  say(`Enter your name first: it is recorded with each ${field === at("judge") ? "answer" : "decision"}. Enter continues, Esc goes back.`);
-  field.focus();
-}
-function resume() {
-  if (!waiting || document.activeElement === waiting.field) return;
-  const { act, back } = forget();
-  if (!state.reviewer.trim()) return;
-  goBack(back);
-  act();
-}
-function forget() {
-  const was = waiting;
-  waiting = null;
-  if (was) say("");
-  return was;
-}
 function goBack(to) {
   to.focus({ preventScroll: true });
   to.scrollIntoView({ block: "nearest" });
@@ -276,7 +252,7 @@ function signNow() {
   if (!name || !outcome) return say("A signature needs a name and an outcome.");
   state.signature = { name, at: new Date().toISOString(), outcome, comment: at("comment").value.trim() };
   const open = Number(at("undecided").textContent);
-  say(open ? `Signed, with ${open} findings undecided.` : "Signed.");
+  say(open ? `Signed, with ${counted(open, "finding", "findings")} undecided.` : "Signed.");
   save();
   sign();
 }
@@ -369,16 +345,7 @@ at("signing").addEventListener("input", () => say(""));
 at("unsign").addEventListener("click", () => { state.signature = null; say(""); save(); sign(); });
 at("export").addEventListener("click", download);
 at("import").addEventListener("change", pick);
-const fields = [...document.querySelectorAll(".who")];
-for (const field of [...fields, at("signer")]) field.value = state.reviewer;
-for (const field of fields) {
-  field.addEventListener("input", () => {
-    state.reviewer = field.value;
-    for (const other of [...fields, at("signer")]) if (other !== field) other.value = field.value;
-    save();
-  });
-  field.addEventListener("blur", () => { resume(); if (data.review) asks(); });
-}
+startNaming();
 if (data.review) startReview();
 if (at("search")) {
   at("search").addEventListener("input", filter);

@@ -41,7 +41,6 @@ const answer = word => (word !== "suggested" || data.review.samples[asked].sugge
   record(state.reviewer.trim(), data.review.samples[asked].id, word);
   save();
   ask(nextOpen(asked + 1));
-  at("judging").focus({ preventScroll: true });
 }, at("judging"));
 /* The answer to the label that is shown; where there is none, the one given last. */
 function unanswer() {
@@ -68,6 +67,7 @@ const percent = share => `${(100 * share).toFixed(1)}%`;
 const counted = (count, one, many) => `${count} ${count === 1 ? one : many}`;
 function ask(place) {
   const { samples } = data.review, { id, label, suggested } = samples[place], answers = own();
+  const holder = document.activeElement, holds = holder?.closest("#review") && !holder.matches("#before, #after, input");
   asked = place;
   askedOf = state.reviewer.trim();
   document.querySelectorAll(".question").forEach((one, number) => { one.hidden = number !== place; });
@@ -84,6 +84,7 @@ function ask(place) {
   }
   at("unanswer").disabled = !answers.size;
   estimated();
+  if (holds) at("judging").focus({ preventScroll: true }); /* what held the focus may be gone, and the keys with it */
 }
 /* Own answers count alone until they are complete, then everybody's: nothing of others' is seen before. */
 function estimated() {
@@ -101,6 +102,8 @@ function estimated() {
   at("estimate-words").textContent = open
     ? `${counted(open, "label has", "labels have")} no answer yet. The intervals hold whatever the answers will be, so they are wide until all are given.`
     : "Every label is answered." + ([...answers.values()].includes("unsure") ? " Those that can't be told widen the intervals, since they may be right or wrong." : "");
+  if (wrongShare(strata, answers).estimate === null)
+    at("estimate-words").textContent += " No share is given while a group of labels, by how likely they are wrong, has no answer that tells.";
   compared(samples.map(sample => sample.id), heard);
   const others = all.length - heard.length;
   at("others").textContent = others
@@ -112,7 +115,7 @@ function line(name, strata, answers) {
   head.scope = "row";
   head.textContent = name;
   row.append(head);
-  for (const words of [percent(share.estimate), `${percent(share.low)} to ${percent(share.high)}`, `${share.reviewed} of ${drawn}`, share.unsure]) {
+  for (const words of [share.estimate === null ? "-" : percent(share.estimate), `${percent(share.low)} to ${percent(share.high)}`, `${share.reviewed} of ${drawn}`, share.unsure]) {
     const cell = row.insertCell();
     cell.className = "number";
     cell.textContent = words;
@@ -143,13 +146,15 @@ function compared(ids, heard) {
 }
 const SAID = { given: "given is right", suggested: "suggested is right", neither: "neither", unsure: "can't tell" };
 
-/* Another name is another reviewer, who begins with what they have not answered. */
+/* Another name is another reviewer: the label that is seen stays, unless they have answered it. */
 function asks() {
-  if (state.reviewer.trim() !== askedOf) ask(nextOpen(0));
+  if (state.reviewer.trim() !== askedOf) ask(own().has(data.review.samples[asked].id) ? nextOpen(0) : asked);
 }
 function startReview() {
   for (const one of document.querySelectorAll(".question details")) one.open = one.closest(".question").matches(".unshown");
-  for (const button of document.querySelectorAll("#answers [data-answer]")) button.addEventListener("click", () => answer(button.dataset.answer));
+  for (const button of document.querySelectorAll("#answers [data-answer]")) button.addEventListener("click", event => {
+    if (event.detail < 2) answer(button.dataset.answer); /* a double click would answer the next label, too */
+  });
   at("unanswer").addEventListener("click", unanswer);
   at("before").addEventListener("click", () => turn(-1));
   at("after").addEventListener("click", () => turn(1));

@@ -82,7 +82,8 @@ def _expected(share: Share) -> str:
 
 def _line(name: str, share: WrongShare) -> str:
     unsure = f", {share.unsure} of them unsure" if share.unsure else ""
+    estimate = "not yet known" if share.estimate is None else f"{share.estimate:.1%}"
     return (
-        f"{name}: {share.estimate:.1%} of {share.labels:,} (95 % CI {share.low:.1%} to {share.high:.1%}; "
+        f"{name}: {estimate} of {share.labels:,} (95 % CI {share.low:.1%} to {share.high:.1%}; "
         f"{share.reviewed} reviewed{unsure})"
     )

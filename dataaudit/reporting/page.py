@@ -23,7 +23,7 @@ from .summary import Summary, summarize
 MOST_BYTES = 5_000_000
 FOLDERS = (Path(__file__).parents[1] / "templates", Path(__file__).parents[2] / "templates")
 """Where the templates are in a wheel, and in a checkout."""
-SCRIPTS = ("estimate.js", "review.js", "report.js")
+SCRIPTS = ("estimate.js", "review.js", "naming.js", "report.js")
 """Parts of the page's script; the last one starts it."""
 MARKS = {"PASS": "kept", "FAIL": "broken", "INCOMPLETE": "open"}
 MAX_MARGIN_PLOTS = 20

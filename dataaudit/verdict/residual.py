@@ -48,10 +48,8 @@ def residual_share(
     gone = int((in_strata & samples.index.isin(removed)).sum())
     left = share.labels - gone
     by = share.labels / left if left else 0.0
-    return replace(
-        share, labels=left, estimate=min(1.0, by * share.estimate), low=min(1.0, by * share.low),
-        high=min(1.0, by * share.high),
-    )  # fmt: skip
+    estimate = None if share.estimate is None else min(1.0, by * share.estimate)
+    return replace(share, labels=left, estimate=estimate, low=min(1.0, by * share.low), high=min(1.0, by * share.high))
 
 
 def _after(answer: Answer, label: str, given: str, suggested: str) -> Answer:

@@ -34,12 +34,13 @@ class ReviewStratum:
 class WrongShare:
     """The share of wrong labels among `labels` of them: an estimate and its 95 % interval.
 
+    estimate   None while any stratum has no answer that tells whether a label is wrong; the interval holds all the same
     reviewed   labels with an answer
     unsure     of them those that the reviewer can't tell; they and those without an answer widen the interval
     """
 
     labels: int
-    estimate: float
+    estimate: float | None
     low: float
     high: float
     reviewed: int
@@ -111,7 +112,8 @@ def wrong_share(strata: Sequence[ReviewStratum], answers: Mapping[str, Answer]) 
     total = sum(stratum.size for stratum in strata)
     if not total:
         raise InputError("review: there is no label to estimate the share of")
-    estimate = low = high = below = above = 0.0
+    estimate: float | None = 0.0
+    low = high = below = above = 0.0
     reviewed = unsure = 0
     for stratum in strata:
         given = [answers.get(id) for id in stratum.drawn]
@@ -119,7 +121,7 @@ def wrong_share(strata: Sequence[ReviewStratum], answers: Mapping[str, Answer]) 
         wrong = sum(answer in ("suggested", "neither") for answer in given)
         open_ = sum(answer in ("unsure", None) for answer in given)
         told = n - open_
-        estimate += weight * (wrong / told if told else 0.5)
+        estimate = estimate + weight * wrong / told if told and estimate is not None else None
         lowest, highest = wrong / n, (wrong + open_) / n
         low, high = low + weight * lowest, high + weight * highest
         if n < stratum.size:
@@ -128,7 +130,9 @@ def wrong_share(strata: Sequence[ReviewStratum], answers: Mapping[str, Answer]) 
         reviewed += sum(answer is not None for answer in given)
         unsure += given.count("unsure")
     low, high = max(0.0, low - math.sqrt(below)), min(1.0, high + math.sqrt(above))
-    return WrongShare(total, min(max(estimate, low), high), low, high, reviewed, unsure)
+    if estimate is not None:
+        estimate = min(max(estimate, low), high)
+    return WrongShare(total, estimate, low, high, reviewed, unsure)
 
 
 @cache

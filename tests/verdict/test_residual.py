@@ -48,6 +48,8 @@ def test_what_cannot_be_told_stays_open_and_only_accepted_decisions_count() -> N
     assert (found.low, found.high, found.unsure) == (0.0, 0.5, 1)
     rejected = [decision(Remedy("relabel", ("a",), ("dog",)), "reject"), decision(None)]
     assert residual_share(strata, {"a": "suggested", "b": "given"}, samples, rejected).estimate == 0.5
+    found = residual_share(strata, {"a": "neither"}, samples, relabelled)
+    assert (found.estimate, found.low, found.high) == (None, 0.0, 1.0)
     removed = [decision(Remedy("remove", ("a",)))]
     found = residual_share(strata, {"b": "suggested"}, samples, removed)
     assert (found.labels, found.estimate) == (1, 1.0)

@@ -19,7 +19,7 @@ def answered(words: str) -> dict[str, Answer]:
 def test_strata_weigh_as_much_as_they_hold() -> None:
     share = wrong_share(STRATA, answered("snggggggsg"))
     assert share.estimate == pytest.approx(0.25 * 0.4 + 0.75 * 0.2)
-    assert 0.03 < share.low < share.estimate < share.high < 0.7
+    assert 0.03 < share.low < 0.25 < share.high < 0.7
     assert (share.labels, share.reviewed, share.unsure) == (400, 10, 0)
 
 
@@ -31,6 +31,14 @@ def test_what_nobody_can_tell_or_answered_widens_the_interval() -> None:
     assert unsure.high > sure.high
     assert (unsure.low, unsure.high) == (silent.low, silent.high)
     assert (unsure.reviewed, unsure.unsure, silent.reviewed) == (10, 3, 7)
+
+
+@pytest.mark.parametrize("words", ["sg---u-u--", "uuuuuuuuuu", "----------"])
+def test_no_share_is_estimated_before_every_stratum_has_an_answer_that_tells(words: str) -> None:
+    share = wrong_share(STRATA, answered(words))
+    assert share.estimate is None
+    assert 0 <= share.low < 0.1 < 0.9 < share.high <= 1
+    assert wrong_share(STRATA, answered("sg---u-g--")).estimate == pytest.approx(0.25 * 0.5)
 
 
 def test_a_stratum_that_is_reviewed_whole_leaves_nothing_to_chance() -> None:

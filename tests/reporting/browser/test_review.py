@@ -51,7 +51,8 @@ def expected(answers: dict[str, Answer]) -> list[list[str]]:
     rows = []
     for name, strata in (("All labels", STRATA), ("train", STRATA[:1]), ("test", STRATA[1:])):
         share, drawn = wrong_share(strata, answers), sum(len(one.drawn) for one in strata)
-        rows.append([name, f"{share.estimate:.1%}", f"{share.low:.1%} to {share.high:.1%}",
+        estimate = "-" if share.estimate is None else f"{share.estimate:.1%}"
+        rows.append([name, estimate, f"{share.low:.1%} to {share.high:.1%}",
                      f"{share.reviewed} of {drawn}", str(share.unsure)])  # fmt: skip
     return rows
 
@@ -60,6 +61,7 @@ def test_answers_by_keyboard_are_counted_at_once_undone_and_survive_a_reload(ope
     page, ids = opened.page, order(tmp_path)
     page.focus(".claim a[href='#review']")
     page.keyboard.press("Enter")
+    page.wait_for_url("**#review")
     page.keyboard.press("g")
     assert page.evaluate("document.activeElement.id") == "judge"
     page.keyboard.type("Ada")
@@ -77,6 +79,50 @@ def test_answers_by_keyboard_are_counted_at_once_undone_and_survive_a_reload(ope
     page.focus(".card >> nth=0")
     page.keyboard.press("g")  # answers are given where the focus is on the review alone
     assert page.inner_text("#judged-words") == "3 of 7 answered"
+    assert opened.messages == []
+
+
+def test_a_click_answers_the_label_that_was_seen_and_no_other(opened: Opened, tmp_path: Path) -> None:
+    page, ids = opened.page, order(tmp_path)
+    page.focus("#judging")
+    for _ in range(4):
+        page.keyboard.press("j")
+    page.focus("#judge")
+    page.keyboard.type("Ada")
+    page.click("[data-answer=neither]")  # which leaves the name
+    page.dblclick("[data-answer=given]")
+    assert page.evaluate("reviewed()") == {"Ada": {ids[4]: "neither", ids[5]: "given"}}
+    page.click("#before")
+    page.fill("#judge", "Eve")
+    page.click("[data-answer=unsure]")
+    assert page.evaluate("reviewed().Eve") == {ids[5]: "unsure"}
+    page.fill("#judge", "")
+    page.click("[data-answer=given]")  # waits for a name
+    page.keyboard.type("Ida")
+    page.click("[data-answer=suggested]")
+    assert page.evaluate("reviewed().Ida") == {ids[6]: "suggested"}
+    page.fill("#judge", "")
+    page.click("[data-answer=given]")
+    page.keyboard.type("Joe")
+    page.click("#search")
+    page.keyboard.type("g")
+    assert page.evaluate("reviewed().Joe") == {ids[0]: "given"}
+    assert page.input_value("#search") == "g"
+
+
+def test_keys_go_on_where_what_held_the_focus_is_hidden(opened: Opened) -> None:
+    page = opened.page
+    page.fill("#judge", "Ada")
+    for held in (".question:not([hidden]) summary", "[data-answer=suggested]", "#unanswer", "#review-title"):
+        page.click(held)
+        page.keyboard.press("j")
+        page.keyboard.press("g")
+        page.keyboard.press("k")
+        assert page.evaluate("document.activeElement.id") == "judging"
+    page.focus("#after")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "after"
+    assert page.evaluate("exported().decisions") == []
     assert opened.messages == []
 
 
@@ -104,7 +150,10 @@ def test_a_second_reviewer_sees_the_first_ones_answers_when_done(
     page, ids = opened.page, order(tmp_path)
     page.wait_for_selector("html[data-ready]")
     answer(page, "Ada", "gsgncgg")
-    answer(page, "Eve", "gsgsgg")
+    answer(page, "Eve", "")
+    assert page.inner_text("#place") == "Label 7 of 7"  # the one that is seen, which Eve has not answered
+    for key in "kkkkkkgsgsgg":
+        page.keyboard.press(key)
     assert page.locator("#answers [aria-pressed=true]").count() == 0
     assert "The answers of 1 other reviewer stay hidden" in page.inner_text("#others")
     assert page.inner_text("#agreement") == ""
@@ -131,7 +180,7 @@ def test_answers_go_out_in_the_file_of_decisions_and_in_again_and_the_command_li
 ) -> None:
     page, file, ids = opened.page, tmp_path / "decisions.json", order(tmp_path)
     answer(page, "Ada", "gsgncgg")
-    answer(page, "Eve", "gs")
+    answer(page, "Eve", "gg")
     before = export(page, file)
     jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8"))).validate(before)
     assert list(read_decisions(file).review) == ["Ada", "Eve"]
