@@ -154,8 +154,9 @@ def _load_images(
     named_splits = [split_of(name) for name, _ in origins]
     stored = {name: table.cast_column(column, datasets.Image(decode=False)) for name, table in tables.items()}
 
-    def digest(name: str, index: int) -> str:
-        return hashlib.sha256(_image_bytes(stored[name], index, column)).hexdigest()
+    def digest(name: str, index: int) -> str | None:
+        image_bytes = _image_bytes(stored[name], index, column)
+        return hashlib.sha256(image_bytes).hexdigest() if image_bytes else None
 
     others = [name for name in columns if name != label]
     frame = pd.concat([_frame(table, others) for table in tables.values()], ignore_index=True)
@@ -168,7 +169,7 @@ def _load_images(
     for row in np.flatnonzero(~targets.usable):
         name, index = origins[row]
         rejected.append(
-            UnreadableSample(f"{name}#{index}", splits[row], "", str(targets.reasons[row]), digest(name, index))
+            UnreadableSample(f"{name}#{index}", splits[row], "", str(targets.reasons[row]), digest(name, index) or "")
         )
     rows = sample_rows(splits, targets.strata, reading, "images", notes)
     with tempfile.TemporaryDirectory(prefix="dataaudit-") as folder:
