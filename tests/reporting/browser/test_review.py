@@ -224,12 +224,13 @@ def test_the_page_computes_what_python_does(opened: Opened) -> None:
         ]
         found = opened.page.evaluate(
             """([strata, reviews]) => {
-                const maps = reviews.map(one => new Map(Object.entries(one))), shares = [...maps, joined(maps)];
+                const maps = reviews.map(one => new Map(Object.entries(one)));
+                const shares = [...maps, joined(maps), new Map()];
                 return [shares.map(one => wrongShare(strata, one)), agreement(...maps)];
             }""",
             [[{"size": s.size, "drawn": len(s.drawn), "ids": s.drawn} for s in strata], reviews],
         )
-        for share, answers in zip(found[0], [*reviews, joined(reviews)], strict=True):
+        for share, answers in zip(found[0], [*reviews, joined(reviews), {}], strict=True):
             assert share == pytest.approx(vars(wrong_share(strata, answers)), abs=1e-9)
         assert found[1] == pytest.approx(agreement(*reviews), abs=1e-9)
 
