@@ -33,8 +33,7 @@ def test_nothing_is_asked_for_but_the_file_and_nothing_goes_to_the_console(open_
     assert opened.messages == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
 def test_axe_finds_no_violation_and_nothing_scrolls_sideways(
     open_page: Open, report: str, scheme: str, width: int
 ) -> None:

@@ -61,7 +61,7 @@ def test_answers_by_keyboard_are_counted_at_once_undone_and_survive_a_reload(ope
     page, ids = opened.page, order(tmp_path)
     page.focus(".claim a[href='#review']")
     page.keyboard.press("Enter")
-    page.wait_for_url("**#review")
+    page.wait_for_function("document.activeElement.id === 'review'")
     page.keyboard.press("g")
     assert page.evaluate("document.activeElement.id") == "judge"
     page.keyboard.type("Ada")
