@@ -33,7 +33,7 @@ from ..curvature.linear_curvature import PARAMETERS, LinearCurvature, loss_curva
 from ..ensemble import score_ensemble
 from ..problem import Linear, Problem, Samples
 
-PROBES = 32
+PROBES = 16
 """Random vectors that the mean leverage is estimated with (Hutchinson 1990)."""
 ROUNDS, SETTLED = 8, 0.05
 """Most fits in search of the weight, and its relative change at which the search ends."""
