@@ -75,20 +75,6 @@ def without_faults(dataset: Dataset) -> Dataset:
     return replace(dataset, targets=targets)
 
 
-def part(dataset: Dataset, rows: NDArray[np.int64]) -> Dataset:
-    return replace(
-        dataset,
-        ids=tuple(dataset.ids[row] for row in rows),
-        inputs=dataset.take(rows),
-        targets=dataset.targets[rows],
-        splits=dataset.splits[rows],
-        contents=tuple(dataset.contents[row] for row in rows),
-        sources=tuple(dataset.sources[row] for row in rows) if dataset.sources else (),
-        features=None if dataset.features is None else dataset.features[rows],
-        derived={},
-    )
-
-
 def annotator(dataset: Dataset, rng: np.random.Generator) -> NDArray[np.float64]:
     """(n, c) class probabilities of the weak annotator, who takes SHARE of the samples for another class."""
     everything = np.arange(len(dataset))
@@ -134,7 +120,7 @@ def case(config: AuditConfig, dataset: Dataset, kind: str, draw: int) -> Case:
     """What a small audit says of one draw."""
     rng = np.random.default_rng([draw, KINDS.index(kind)])
     kept = np.sort(rng.permutation(len(dataset))[: round(0.8 * len(dataset))])
-    clean = part(dataset, kept)
+    clean = dataset.part(kept)
     given = replace(clean, targets=noisy(clean, kind, rng))
     learner = learner_for(config.learner, given)
 

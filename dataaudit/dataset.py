@@ -229,6 +229,23 @@ class Dataset:
         """The inputs of these rows."""
         return self.inputs.iloc[rows] if isinstance(self.inputs, pd.DataFrame) else self.inputs[rows]
 
+    def part(self, rows: NDArray[np.int64]) -> "Dataset":
+        """The samples of these rows alone, for which nothing is derived yet."""
+        return replace(
+            self,
+            ids=tuple(self.ids[row] for row in rows),
+            inputs=self.take(rows),
+            targets=self.targets[rows],
+            splits=self.splits[rows],
+            contents=tuple(self.contents[row] for row in rows),
+            sources=tuple(self.sources[row] for row in rows) if self.sources else (),
+            beside=None if self.beside is None else self.beside.iloc[rows],
+            groups=self.groups and self.groups.take(rows),
+            features=None if self.features is None else self.features[rows],
+            pred_probs=None if self.pred_probs is None else self.pred_probs[rows],
+            derived={},
+        )
+
     def derive(self, name: str, make: Callable[[], Item]) -> Item:
         """The result of `make`, computed once for these inputs; it depends on nothing but them, features and splits.
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import joblib
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ..config import AuditConfig
 from ..data.features import kept
@@ -73,7 +72,7 @@ def _losses(config: AuditConfig, dataset: Dataset, track: Track) -> dict[str, fl
     """The loss of each learner, out of sample: of a half of the sample under the model trained on the other."""
     rows = np.sort(np.random.default_rng(config.seed).permutation(dataset.rows("train"))[:SAMPLE])
     features = features_of_rows(dataset, rows, LITE0, kept.beside(config), track)
-    sample = with_features(_part(dataset, rows), LITE0, features)
+    sample = with_features(dataset.part(rows), LITE0, features)
     plans = [planned(sample, config.seed, run)[0] for run in (0, 1)]
     folder = config.directory / "choice" / sample.fingerprint[:16]
     return {
@@ -91,20 +90,6 @@ def _loss(
         outputs[~plan.mask] = read_outputs(folder, plan.name)[~plan.mask]
     loss = float(MEAN_LOSS[sample.task](torch.from_numpy(outputs), torch.from_numpy(sample.targets)))
     return 2 * loss / max(float(np.var(sample.targets)), 1e-12) if sample.task == "regression" else loss
-
-
-def _part(dataset: Dataset, rows: NDArray[np.int64]) -> Dataset:
-    return replace(
-        dataset,
-        ids=tuple(dataset.ids[row] for row in rows),
-        inputs=dataset.take(rows),
-        targets=dataset.targets[rows],
-        splits=dataset.splits[rows],
-        contents=tuple(dataset.contents[row] for row in rows),
-        sources=tuple(dataset.sources[row] for row in rows) if dataset.sources else (),
-        groups=dataset.groups and dataset.groups.take(rows),
-        derived={},
-    )
 
 
 def _in_words(dataset: Dataset, losses: dict[str, float], best: str) -> str:
