@@ -32,6 +32,7 @@ from .reporting.page import shown_samples
 from .result import Accepted, Audit, Cost, HeatMap
 from .training import choice
 from .training.estimate import estimate
+from .training.learning import is_seedless
 from .training.models.learner_spec import learner_for
 from .training.pool import BLOCK, Pool, train_pool
 from .training.retraining import Retraining
@@ -108,7 +109,9 @@ def run(config: AuditConfig, dataset: Dataset, track: Track) -> Audit:
             audit = assembled(learnt, states)
             output.export(replace(audit, verdict=gate.unfinished(audit.verdict)), directory)
             folder = directory / "retrained"
-            retraining = Retraining(dataset, learnt.pool.learner, folder, config.seed, config.verify, track)
+            learner = learnt.pool.learner
+            times = 1 if is_seedless(learner) else config.verify
+            retraining = Retraining(dataset, learner, folder, config.seed, times, track)
             states = stages.verify_claims(states, retraining)
     audit = assembled(learnt, states)
     output.export(audit, directory)

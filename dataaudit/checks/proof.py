@@ -23,8 +23,13 @@ class Effect:
 
 
 def effect_over_seeds(changes: NDArray[np.floating]) -> Effect:
-    """Of changes (seeds,) of one figure, each paired within a training seed: Student's interval over seeds."""
+    """Of changes (seeds,) of one figure, each paired within a training seed: Student's interval over seeds.
+
+    A single one is that of a learner without seeds, and exact.
+    """
     changes = np.asarray(changes, np.float64)
+    if len(changes) == 1:
+        return Effect(float(changes[0]), float(changes[0]), float(changes[0]), float(changes[0] <= 0))
     return _interval(float(changes.mean()), float(changes.var(ddof=1) / len(changes)), len(changes) - 1)
 
 
@@ -32,10 +37,13 @@ def effect_over_seeds_and_samples(changes: NDArray[np.floating]) -> Effect:
     """Of changes (seeds, samples): other seeds and other samples could both have been drawn.
 
     The variances of the seeds' means and of the samples' means add up, less the residual that is in both (two-way
-    random effects). Student's t with Satterthwaite's degrees of freedom (1946).
+    random effects). Student's t with Satterthwaite's degrees of freedom (1946). With a single seed, of a learner that
+    has none, samples alone vary.
     """
     changes = np.asarray(changes, np.float64)
     seeds, samples = changes.shape
+    if seeds == 1:
+        return _interval(float(changes.mean()), float(changes.var(ddof=1)) / samples, samples - 1)
     by_seed, by_sample = changes.mean(1), changes.mean(0)
     residual = changes - by_seed[:, None] - by_sample + changes.mean()
     parts = np.array([by_seed.var(ddof=1) / seeds, by_sample.var(ddof=1) / samples])
@@ -56,6 +64,15 @@ def _interval(mean: float, variance: float, degrees_of_freedom: float) -> Effect
 def more_often(hits: int, n: int, random_hits: int, n_random: int) -> float:
     """One-sided p-value that something happens more often than after a random removal (Fisher's exact test)."""
     return float(fisher_exact([[hits, n - hits], [random_hits, n_random - random_hits]], alternative="greater").pvalue)
+
+
+def below_random(value: float, random: NDArray[np.floating]) -> float:
+    """One-sided p-value that a value lies no lower than those after random removals (m,).
+
+    Student's prediction interval, for the value of a learner without seeds, which is exact.
+    """
+    mean, deviation = float(random.mean()), float(random.std(ddof=1)) * (1 + 1 / len(random)) ** 0.5
+    return float(t.cdf((value - mean) / deviation, len(random) - 1)) if deviation > 0 else float(value >= mean)
 
 
 def proportion_interval(hits: int, n: int) -> tuple[float, float]:

@@ -18,7 +18,6 @@ from ..config import AuditConfig
 from ..dataset import Dataset, Task
 from ..findings import Finding, Pair, fingerprint
 from ..result import Check
-from ..training.learning import is_seedless
 from ..training.pool import Pool
 from ..training.retraining import Retraining
 from ..verdict.policy import Policy
@@ -213,14 +212,7 @@ def _detected(state: CheckState) -> CheckState:
 
 def _verified(state: CheckState, retraining: Retraining) -> CheckState:
     verify = plugins.get("detectors", state.name).verify
-    detection: Detection = verify(state.context, state.detection, retraining)
-    if is_seedless(retraining.learner):  # its trainings under several seeds are one and the same
-        findings = tuple(
-            replace(finding, verification=replace(finding.verification, seeds=min(1, finding.verification.seeds)))
-            for finding in detection.findings
-        )
-        detection = replace(detection, findings=findings)
-    return replace(state, detection=detection)
+    return replace(state, detection=verify(state.context, state.detection, retraining))
 
 
 def _step(state: CheckState, step: Callable[[CheckState], CheckState]) -> CheckState:

@@ -199,7 +199,9 @@ def _brittle(finding: Finding) -> tuple[Columns, Figures]:
         ),
         (
             "Flips without the support set",
-            f"{evidence['flips']} of {evidence['trainings']} trainings, under fresh seeds",
+            f"{evidence['flips']} of {evidence['trainings']} trainings, under fresh seeds"
+            if evidence["trainings"] > 1
+            else "the prediction flips; the seed makes no difference",
         ),
         (
             "Flips after a random removal",

@@ -24,7 +24,7 @@ class Retraining:
     """Trainings of one learner without chosen rows. Finished ones are kept in `directory`.
 
     seed    of the audit; each time has its own training seed
-    times   trainings of every removal that a claim is confirmed with
+    times   trainings of every removal that a claim is confirmed with; 1 where the learner has no seeds
     """
 
     dataset: Dataset

@@ -5,6 +5,7 @@ import pytest
 
 from dataaudit.checks.proof import (
     Effect,
+    below_random,
     effect_over_seeds,
     effect_over_seeds_and_samples,
     effect_verification,
@@ -64,3 +65,18 @@ def test_wilson_interval_of_a_full_score_does_not_reach_one_hundred_percent_for_
     low, high = proportion_interval(10, 10)
     assert low == pytest.approx(0.722, abs=0.001)
     assert high == 1.0
+
+
+def test_a_single_training_is_exact_and_only_samples_vary() -> None:
+    assert effect_over_seeds(np.array([0.7])) == Effect(0.7, 0.7, 0.7, 0.0)
+    changes = np.random.default_rng(0).normal(0.3, 1, (1, 50))
+    once, repeated = (effect_over_seeds_and_samples(np.repeat(changes, seeds, 0)) for seeds in (1, 4))
+    np.testing.assert_allclose([*vars(once).values()], [*vars(repeated).values()])
+
+
+def test_values_are_rarely_held_to_be_below_random_ones_that_are_like_them() -> None:
+    drawn = np.random.default_rng(0).normal(5, 2, (2000, 9))
+    below = np.array([below_random(float(values[0]), values[1:]) for values in drawn])
+    assert 0.035 <= (below <= 0.05).mean() <= 0.065
+    assert below_random(-9.0, drawn[0]) < 0.001
+    assert (below_random(1.0, np.full(8, 2.0)), below_random(2.0, np.full(8, 2.0))) == (0.0, 1.0)

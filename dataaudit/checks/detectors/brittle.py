@@ -13,9 +13,10 @@ removed in the order of their influence on the prediction (TRAK scores, scaled b
 Retraining test: how many have to go is found by bisection, retraining at each step, and confirmed under fresh seeds. At
 least three in four trainings without them must flip, significantly more than after random removals of at least as many
 samples of every class (Fisher's exact test, Benjamini-Hochberg over the predictions examined at 5 %). A set that is not
-confirmed is tried once more, half as large again, under other fresh seeds. The size is an upper bound: a smaller set
-may exist. "Not found" up to the largest size tried (4 % of the training samples) is no proof of robustness.
-Predictions of models that do not beat the class frequencies are not examined.
+confirmed is tried once more, half as large again, under other fresh seeds. A learner without seeds, as the linear ones
+are, is trained once: its margin must lie below those after random removals (Student's prediction interval). The size is
+an upper bound: a smaller set may exist. "Not found" up to the largest size tried (4 % of the training samples) is no
+proof of robustness. Predictions of models that do not beat the class frequencies are not examined.
 
 ## What to do
 Look at the support set. Fix duplicates, outliers and label errors in it; otherwise collect more data of this kind.
@@ -32,7 +33,7 @@ from ...findings import Finding, Severity, Verification, fingerprint
 from ...training.pool import lead_over_best_other
 from ...training.retraining import SEARCH_TIMES, Retraining
 from ..detection import CheckContext, Detection
-from ..proof import accepted_by_fdr, effect_over_seeds, more_often
+from ..proof import accepted_by_fdr, below_random, effect_over_seeds, more_often
 from ..signal import signal
 from ..support import Question, search
 
@@ -52,6 +53,8 @@ RANDOM_TIMES = 2000
 """The first of the random removals' seeds: none of them is used to search or to confirm."""
 FRAGILE = 0.005
 """Supports of at most this share of the training samples are of medium severity."""
+LEAST_RANDOM = 8
+"""Random removals of each size."""
 CONTROL_SHARE = 0.1
 """Predictions share a random removal as long as it stays below this share of the training samples."""
 
@@ -121,7 +124,7 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
             for i, k in pending.items()
             if (without[i] < 0).mean() < FLIPPING and k < len(targets[i].order)
         }
-    random = _random_removals(context, sets, leads, 2 * retraining.times)
+    random = _random_removals(context, sets, leads, max(LEAST_RANDOM, 2 * retraining.times))
     p_values = np.array([_p_value(without[i], random[i][1]) for i in sets])
     accepted, q_values = accepted_by_fdr(p_values, FALSE_DISCOVERY_RATE)
     findings, status = [], dict.fromkeys(map(int, examined), "not found")
@@ -173,6 +176,8 @@ def _choose_targets(context: CheckContext) -> tuple[list[_Target], int]:
 
 
 def _p_value(without: NDArray[np.float32], random: NDArray[np.float32]) -> float:
+    if len(without) == 1:
+        return below_random(float(without[0]), random)
     return more_often(int((without < 0).sum()), len(without), int((random < 0).sum()), len(random))
 
 
@@ -255,8 +260,8 @@ def _finding(
         severity=Severity.MEDIUM if fragile else Severity.LOW,
         sample_ids=(id, *(dataset.ids[row] for row in support)),
         score=1 / len(support),
-        message=f"{id} is predicted as {name!r}; removing {len(support)} training samples flips the prediction "
-        f"in {flips} of {len(without)} trainings",
+        message=f"{id} is predicted as {name!r}; removing {len(support)} training samples flips the prediction"
+        + (f" in {flips} of {len(without)} trainings" if len(without) > 1 else ""),
         fingerprint=fingerprint("brittle", [dataset.contents[row] for row in (target.row, *support)], name),
         evidence=evidence,
         verification=Verification("confirmed", "drop in the predicted class's margin over the runner-up, in logits",

@@ -223,8 +223,9 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     )
     target = dataset.splits[rows] == dataset.target_split
     affected = np.isin(rows, np.concatenate(copied)) & target
+    models = f"{retraining.times} retrained models" if retraining.times > 1 else "the retrained model"
     notes = [
-        f"mean accuracy of {retraining.times} retrained models on {description}: {everything:.1%} with the copies, "
+        f"mean accuracy of {models} on {description}: {everything:.1%} with the copies, "
         f"{without:.1%} without them, {at_random:.1%} without {len(random)} random samples of the same classes"
         for description, chosen in (("the samples with a copy", affected), (f"all {target.sum()} samples", target))
         if chosen.any()

@@ -1,10 +1,12 @@
 """Brittle predictions with three planted samples as their support set are claimed with them; the others are not."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import nn
 
 from dataaudit.checks.detection import CheckContext, Detection
 from dataaudit.checks.detectors import brittle
@@ -31,8 +33,17 @@ def between(tmp_path: Path) -> Dataset:
     return dataset_of(pixels.round().astype(np.uint8), targets, N_TRAIN, tmp_path)
 
 
-def examine(dataset: Dataset, tmp_path: Path, predictions: int = 10, times: int = 4) -> Detection:
-    learner = NearestMean()
+class WithoutSeeds(NearestMean):
+    seedless = True
+
+    def trajectory(self, dataset: Dataset, rows: np.ndarray, seed: int) -> Iterator[nn.Module]:
+        return super().trajectory(dataset, rows, 0)
+
+
+def examine(
+    dataset: Dataset, tmp_path: Path, predictions: int = 10, times: int = 4, learner: NearestMean | None = None
+) -> Detection:
+    learner = learner or NearestMean()
     pool = train_pool(dataset, learner, tmp_path / "pool", 8, 0, silent)
     target = dataset.rows("test")
     predicted = pool.probabilities[target].argmax(1)
@@ -66,6 +77,18 @@ def test_hanging_predictions_are_claimed_with_the_samples_they_hang_on(dataset: 
         assert finding.verification.interval is not None
         assert finding.verification.interval[0] > 0
         assert abs(finding.verification.random or 0) < finding.verification.interval[0]
+
+
+def test_a_learner_without_seeds_is_trained_once_and_its_claims_say_so(dataset: Dataset, tmp_path: Path) -> None:
+    detection = examine(dataset, tmp_path, times=1, learner=WithoutSeeds())
+    assert {finding.sample_ids[0] for finding in detection.findings} == {
+        dataset.ids[N_TRAIN + i] for i in range(HANGING)
+    }
+    for finding in detection.findings:
+        assert (finding.evidence["flips"], finding.evidence["trainings"]) == (1, 1)
+        assert finding.evidence["random_trainings"] == 8
+        assert finding.verification.seeds == 1
+        assert finding.message.endswith("flips the prediction")
 
 
 def test_the_fall_of_the_lead_while_searching_is_kept(dataset: Dataset, tmp_path: Path) -> None:
