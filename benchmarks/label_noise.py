@@ -193,7 +193,8 @@ if __name__ == "__main__":
     print("| --- " * 8 + "|")
     for path in arguments.datasets or [SAMPLES / name for name in ("fashion", "glosses", "flights")]:
         config = AuditConfig(path, arguments.work / path.name, runs=RUNS, checks=("mislabeled",))
-        config, dataset, _ = pipeline.prepare(config, silent)
+        budget, dataset = pipeline.prepare(config, silent)
+        config = budget.config
         dataset = without_faults(dataset)
         for kind in arguments.kinds.split(","):
             draws = pd.DataFrame([measured(case(config, dataset, kind, draw)) for draw in range(arguments.draws)])

@@ -90,5 +90,6 @@ def audit(data: Any, **options: Unpack[Options]) -> AuditResult:
     in_memory = not isinstance(data, str | Path)
     config = configured(ROOT if in_memory else Path(data), data if in_memory else None, **options)
     track = notebook_track() or terminal_track(Console(stderr=True))
-    config, dataset, _ = pipeline.prepare(config, track)
-    return AuditResult(pipeline.run(config, dataset, track), config.directory, partial(cleaned, config))
+    budget, dataset = pipeline.prepare(config, track)
+    config = budget.config
+    return AuditResult(pipeline.run(budget, dataset, track), config.directory, partial(cleaned, config))

@@ -1,6 +1,7 @@
 """AuditConfig: every choice of one audit, in one frozen value."""
 
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from .verdict.settings import read_settings
 MIN_RUNS = 8
 MIN_VERIFY = 3
 MIN_ROWS = 50
+MIN_BUDGET = 10
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class AuditConfig:
     group      column, or pattern of paths, that says which samples belong together
     learner    what is trained, see `learner_spec.learner_of`; the modality's own by default
     rows       training rows audited at most; of more, a sample is drawn
+    budget     seconds that the audit may take; None for as long as it takes
     header     whether the first row of a table in text names its columns; None where its cells tell
     encoding   of text; None where its bytes tell
     data       what is audited in place of files at `path`, see `data.in_memory`
@@ -66,6 +69,7 @@ class AuditConfig:
     label: str | None = None
     learner: str | None = None
     rows: int = 100_000
+    budget: float | None = None
     checkpoints: tuple[Path, ...] = ()
     retrain: bool = False
     unsafe_checkpoints: bool = False
@@ -115,6 +119,8 @@ class AuditConfig:
         for option, file in (("--pred-probs", self.pred_probs), ("--features", self.features)):
             if isinstance(file, Path) and not file.is_file():
                 raise InputError(f"{option} {file}: no such file")
+        if self.budget is not None and self.budget < MIN_BUDGET:
+            raise InputError(f"--budget: expected at least {MIN_BUDGET} seconds, found {self.budget:g}")
         if self.baseline is not None and not self.baseline.is_file():
             raise InputError(f"--baseline {self.baseline}: no such file; `dataaudit baseline` records one")
         for path in self.checkpoints:
@@ -188,6 +194,7 @@ class Options(TypedDict, total=False):
     features: Any
     learner: str | None
     rows: int | None
+    budget: str | float | None
     checkpoint: Sequence[PathLike] | None
     retrain: bool
     unsafe_checkpoints: bool
@@ -230,4 +237,18 @@ def configured(path: Path, data: Any = None, **options: Unpack[Options]) -> Audi
     given["checkpoints"] = tuple(map(Path, given.pop("checkpoint", ())))
     if given.pop("no_samples", False):
         given["samples"] = False
-    return AuditConfig(path, data=data, policy=policy, settings=settings.files, **{**settings.options, **given})
+    chosen = {**settings.options, **given}
+    if isinstance(budget := chosen.get("budget"), str):
+        chosen["budget"] = _seconds(budget)
+    return AuditConfig(path, data=data, policy=policy, settings=settings.files, **chosen)
+
+
+def _seconds(duration: str) -> float:
+    """Of a duration in words, as in 90s, 20m or 1h30m."""
+    parts = re.fullmatch(r"(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s)?", duration.strip())
+    try:
+        if parts is not None and any(parts.groups()):
+            return sum(float(number or 0) * unit for number, unit in zip(parts.groups(), (3600, 60, 1), strict=True))
+    except ValueError:  # two points in a number
+        pass
+    raise InputError(f"--budget {duration}: expected a duration such as 90s, 20m or 1h30m")

@@ -1,5 +1,6 @@
 """The only place where the stages are chained."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -18,6 +19,7 @@ from .attribution.problem import Problem
 from .attribution.scoring import influences, kept_or_new_scores, problem_factory
 from .attribution.trust import trust
 from .checks import stages
+from .checks.cost import Budget, costs
 from .checks.detection import CheckContext, explanation
 from .checks.stages import CheckState
 from .config import AuditConfig
@@ -25,13 +27,12 @@ from .data.features.sentence_embeddings import with_sentences
 from .data.loading import load
 from .data.reading.line_numbers import line_numbers
 from .dataset import Dataset, Track
-from .progress import peak_megabytes, timed
+from .progress import Clock, duration, peak_megabytes, timed
 from .reporting import description, output
 from .reporting.exhibits import PICTURE_EDGE, exhibits
 from .reporting.page import shown_samples
 from .result import Accepted, Audit, Cost, HeatMap
 from .training import choice
-from .training.estimate import estimate
 from .training.learning import is_seedless
 from .training.models.learner_spec import learner_for
 from .training.pool import BLOCK, Pool, train_pool
@@ -49,27 +50,42 @@ LIMITS = (
 )
 
 
-def prepare(config: AuditConfig, track: Track, dry_run: bool = False) -> tuple[AuditConfig, Dataset, float]:
-    """What `run` is to be given, and about how many seconds it will take.
+def prepare(config: AuditConfig, track: Track, dry_run: bool = False) -> tuple[Budget, Dataset]:
+    """What `run` is to be given.
 
     The configuration names the output directory of data in memory, and the learner where evidence chose one; in a dry
-    run nothing is tried.
+    run nothing is tried. Where time is short, rows are sampled.
 
     Raises InputError for data that can't be read, or a learner or checkpoint that does not fit it.
     """
+    asked, clock, reason = config, Clock(config.budget), ""
     dataset = load(config, track)
     if config.data is not None and config.output is None:
         config = replace(config, output=Path(f"data-audit-{dataset.fingerprint[:8]}"))
     chosen = stages.choose(config, dataset)
+    trains = stages.need_models(chosen, dataset)
+    if trains and config.pooled and choice.is_open(config, dataset) and not dry_run:
+        output.prepare(config.directory)
+        config, reason = choice.chosen(config, dataset, track)
+    measured = costs(config, dataset, trains, stages.tested(chosen, dataset))
+    budget = Budget(asked, config, measured, clock, measured.rows)
+    if trains and choice.is_open(config, dataset) and dry_run:
+        other = costs(replace(config, learner=choice.FEATURES), dataset, trains, measured.tested)
+        reason = (
+            "the learner is chosen on a sample of the images: a linear model on a pretrained net's features takes "
+            f"about {duration(other.of(config))} in all, a small net what is estimated below"
+        )
+    if (rows := budget.affordable_rows()) < budget.costs.rows:
+        budget = budget.of_rows(rows)
+        config = budget.config
+        dataset = load(config, track)
+    if reason:
+        dataset = replace(dataset, layout=replace(dataset.layout, notes=(*dataset.layout.notes, reason)))
     if stages.judge_labels(chosen, dataset) and not dry_run:
         dataset = with_sentences(config, dataset, track)
-    trains = stages.need_models(chosen, dataset)
-    if trains and config.pooled:
-        if choice.is_open(config, dataset) and not dry_run:
-            output.prepare(config.directory)
-            config, dataset = choice.chosen(config, dataset, track)
+    if trains and config.pooled and not dry_run:
         dataset = choice.with_learnt_features(config, dataset, track)
-    return config, dataset, estimate(config, dataset, trains)
+    return budget.fitted(), dataset
 
 
 @dataclass(frozen=True)
@@ -82,17 +98,18 @@ class Learnt:
     maps: tuple[Mapping[str, HeatMap], tuple[str, ...]] = ({}, ())
 
 
-def run(config: AuditConfig, dataset: Dataset, track: Track) -> Audit:
+def run(budget: Budget, dataset: Dataset, track: Track) -> Audit:
     """Audit a dataset and write every export into the output directory: after the checks that need no models, before
     findings are tested by retraining, and at the end.
 
     Raises StaleError before any training if the directory holds work on other data, by another recipe or version, and
     InputError if the baseline can't be read.
     """
+    config = budget.config
     accepted = () if config.baseline is None else read_baseline(config.baseline)
     directory = output.prepare(config.directory)
     seconds: dict[str, float] = {}
-    assembled = partial(_audit, config, accepted, seconds)
+    assembled = partial(_audit, accepted, seconds)
     with joblib.parallel_config(n_jobs=config.workers):
         torch.set_num_threads(config.workers)
         learnt = Learnt(Pool.empty(dataset, learner_for(config.learner, dataset), directory))
@@ -103,29 +120,31 @@ def run(config: AuditConfig, dataset: Dataset, track: Track) -> Audit:
         context = CheckContext(dataset, learnt.pool, None, config.seed, track, None, config.brittle, config.review)
         states = stages.run_detectors(context, chosen)
         if config.checkpoints or needs_models:
-            output.export(assembled(learnt, states), directory)
-            learnt, states = _learn(config, context, states, seconds)
-        if learnt.pool and config.verify:
-            audit = assembled(learnt, states)
+            output.export(assembled(budget, learnt, states), directory)
+            budget, learnt, states = _learn(budget, context, states, seconds)
+        if learnt.pool and (budget := budget.fitted(len(learnt.pool), is_scored=True)).config.verify:
+            audit = assembled(budget, learnt, states)
             output.export(replace(audit, verdict=gate.unfinished(audit.verdict)), directory)
             folder = directory / "retrained"
             learner = learnt.pool.learner
-            times = 1 if is_seedless(learner) else config.verify
+            times = 1 if is_seedless(learner) else budget.config.verify
             retraining = Retraining(dataset, learner, folder, config.seed, times, track)
-            states = stages.verify_claims(states, retraining)
-    audit = assembled(learnt, states)
+            states = stages.verify_claims(states, retraining, budget.config.brittle, budget.affords)
+    audit = assembled(budget, learnt, states)
     output.export(audit, directory)
     return audit
 
 
 def _learn(
-    config: AuditConfig, context: CheckContext, states: list[CheckState], seconds: dict[str, float]
-) -> tuple[Learnt, list[CheckState]]:
+    budget: Budget, context: CheckContext, states: list[CheckState], seconds: dict[str, float]
+) -> tuple[Budget, Learnt, list[CheckState]]:
     """Train the pool, score influences, and let the detectors look again with both."""
-    dataset, pool, directory, track = context.dataset, context.pool, config.directory, context.track
+    config, dataset, pool, track = budget.config, context.dataset, context.pool, context.track
+    directory = config.directory
     with timed(seconds, "pool"):
         if config.pooled:
-            pool = train_pool(dataset, pool.learner, directory / "pool", config.runs, config.seed, track)
+            budget, pool = _trained(budget, pool, track)
+            config = budget.config
         problem_of = problem_factory(config, pool, track)
     with timed(seconds, "attribution"):
         problem = problem_of()
@@ -139,7 +158,21 @@ def _learn(
     with timed(seconds, "heat maps"):
         explained = stages.findings(states, config.policy) if config.samples else ()
         maps = heat_maps(dataset, problem_of, explained, PICTURE_EDGE)
-    return Learnt(pool, attribution, problem, maps), states
+    return budget, Learnt(pool, attribution, problem, maps), states
+
+
+def _trained(budget: Budget, empty: Pool, track: Track) -> tuple[Budget, Pool]:
+    """The pool: where time is limited, its first models show how many more there is time for."""
+    config = budget.config
+    train = partial(train_pool, empty.dataset, empty.learner, config.directory / "pool", seed=config.seed, track=track)
+    if not budget.is_limited:
+        return budget, train(runs=config.runs)
+    start = time.perf_counter()
+    first = train(runs=BLOCK)
+    fresh = BLOCK - first.resumed
+    budget = budget.timed(fresh, time.perf_counter() - start)
+    pool = train(runs=budget.config.runs)
+    return budget, replace(pool, resumed=pool.resumed - fresh)
 
 
 def _retrained_on(pool: Pool, directory: Path, config: AuditConfig, track: Track, labels: NDArray[Any]) -> Pool:
@@ -150,9 +183,10 @@ def _retrained_on(pool: Pool, directory: Path, config: AuditConfig, track: Track
 
 
 def _audit(
-    config: AuditConfig, accepted: tuple[Accepted, ...], seconds: Mapping[str, float], learnt: Learnt,
+    accepted: tuple[Accepted, ...], seconds: Mapping[str, float], budget: Budget, learnt: Learnt,
     states: list[CheckState],
 ) -> Audit:  # fmt: skip
+    config = budget.config
     pool, problem, attribution = learnt.pool, learnt.problem, learnt.attribution
     dataset, findings = pool.dataset, stages.findings(states, config.policy)
     checks = tuple(state.check for state in states)
@@ -180,8 +214,13 @@ def _audit(
         checks=checks,
         findings=findings,
         reproduce=description.reproduction(config, versions(), training_device()),
-        limits=(*LIMITS, *learnt.maps[1]),
-        cost=Cost({**seconds, **{state.name: state.seconds for state in states}}, peak_megabytes(), pool.resumed),
+        limits=(*LIMITS, *learnt.maps[1], *budget.left_out()),
+        cost=Cost(
+            {**seconds, **{state.name: state.seconds for state in states}},
+            peak_megabytes(),
+            pool.resumed,
+            budget.in_words(),
+        ),
         samples=tuple(description.sample_rows(dataset, pool, stages.columns(states), findings)),
         pairs=stages.pairs(states),
         exhibits=exhibits(dataset, shown_samples(findings, checks)) if config.samples else {},

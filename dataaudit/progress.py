@@ -1,10 +1,12 @@
 """Progress bars on a terminal or in a notebook, nothing elsewhere; and the time and memory of stages."""
 
 import html
+import math
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -61,6 +63,24 @@ def notebook_track() -> Track | None:
 def _bar(label: str, done: int, total: int, seconds: float) -> str:
     left = f", {seconds / done * (total - done):,.0f} s left" if done else ""
     return f'{html.escape(label)} <progress value="{done}" max="{total}"></progress> {done:,} of {total:,}{left}'
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What is left of the seconds that something may take; there is no end to them where they are None."""
+
+    seconds: float | None
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def left(self) -> float:
+        """Seconds, less than none once they are over."""
+        return math.inf if self.seconds is None else self.seconds - (time.monotonic() - self.started)
+
+
+def duration(seconds: float) -> str:
+    """Roughly, in words."""
+    return f"{max(10, round(seconds / 10) * 10)} seconds" if seconds < 90 else f"{round(seconds / 60)} minutes"
 
 
 @contextmanager

@@ -126,11 +126,15 @@ class HeatMap:
 
 @dataclass(frozen=True)
 class Cost:
-    """Time and memory of the run. Not in audit.json, which is the same however often a run was interrupted."""
+    """Time and memory of the run. Not in audit.json, which is the same however often a run was interrupted.
+
+    budget   what a limit of time left out, and how long all of it takes, in words
+    """
 
     seconds: Mapping[str, float]
     peak_megabytes: float
     resumed_runs: int
+    budget: str = ""
 
 
 @dataclass(frozen=True)

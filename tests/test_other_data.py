@@ -11,13 +11,13 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from dataaudit.checks.cost import costs
 from dataaudit.cli import cli
 from dataaudit.config import AuditConfig
 from dataaudit.data.loading import load
 from dataaudit.dataset import silent
 from dataaudit.errors import InputError
 from dataaudit.reporting.exports.audit_json import SCHEMA as AUDIT_SCHEMA
-from dataaudit.training.estimate import estimate
 from dataaudit.training.models.learner_spec import learner_of
 
 from .fixtures_tables import make
@@ -179,7 +179,7 @@ def test_checkpoints_need_the_factory_of_their_module(tmp_path: Path) -> None:
     config = AuditConfig(root, learner="table", checkpoints=(tmp_path / "a.pt",))
     dataset = load(config, silent)
     with pytest.raises(InputError, match="that makes the torch module, found table"):
-        estimate(config, dataset)
+        costs(config, dataset, True, ())
 
 
 def test_more_rows_than_asked_for_are_sampled_and_said(tmp_path: Path) -> None:

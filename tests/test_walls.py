@@ -23,9 +23,9 @@ ROOMS: dict[str, str] = {
     "config": "",
     "data": "given in_memory in_memory_edits loading images features/* reading/frames reading/layout_file "
     "reading/line_numbers reading/pictures",
-    "training": "choice learning objectives pool training retraining estimate models/learner_spec models/rehearsal",
+    "training": "choice learning objectives pool training retraining models/learner_spec models/rehearsal",
     "attribution": "attribution problem own_models scoring trust heat_maps perturbations",
-    "checks": "detection stages proof planting/labels",
+    "checks": "cost detection stages proof planting/labels",
     "reporting": "notebook description exhibits output page plots sanitizing terminal",
     "evaluation": "evaluate report",
     "comparison": "compare pools report transforms",

@@ -23,10 +23,23 @@ from ..training.models.learner_spec import learner_of
 from ..training.models.rehearsal import checkpointed
 from ..training.pool import Pool, train_pool
 from .attribution import Attribution
+from .backends.linear import SELF_WORK, WORK
+from .backends.trak import FEATURE_BYTES, Trak
 from .problem import Problem
 
+STATES = 2
+"""Snapshots of each of the pool's nets."""
 FEW_MODELS = 6
 """Models that influences on single samples, beside the audit's own scores, are averaged over."""
+
+
+def operations(n_train: int, n_target: int, exact: bool) -> float:
+    """About how many floating-point operations scores take, beside passes through models: exact ones in all, others for
+    every run of the pool."""
+    if exact:
+        return WORK + SELF_WORK
+    dimensions = min(Trak().dimensions, FEATURE_BYTES // (4 * n_train))
+    return STATES * 2 * n_train * dimensions * (min(n_train, dimensions) + n_target)
 
 
 def problem_factory(config: AuditConfig, pool: Pool, track: Track) -> Callable[..., Problem]:

@@ -143,6 +143,18 @@ class Verifying(Detector, Protocol):
         """The detection with each claim confirmed, refuted or left open by retraining."""
 
 
+def trainings(detector: object, times: int, searching: int, predictions: int) -> int:
+    """About how many trainings `verify` takes, beside those without any removal: what the detector's own function of
+    this name says, else those without the samples in question and without random ones.
+
+    times         of every removal that a claim is confirmed with
+    searching     of every removal that is tried in a search
+    predictions   how many are examined
+    """
+    own = getattr(detector, "trainings", None)
+    return int(own(times, searching, predictions)) if own else 2 * times
+
+
 def explanation(detector: object) -> dict[str, str]:
     """A detector's docstring by heading, a line a paragraph; what stands before the first is under "summary"."""
     parts = (detector.__doc__ or "").split("\n## ")

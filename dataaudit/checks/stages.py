@@ -19,13 +19,14 @@ from ..dataset import Dataset, Task
 from ..findings import Finding, Pair, fingerprint
 from ..result import Check
 from ..training.pool import Pool
-from ..training.retraining import Retraining
+from ..training.retraining import SEARCH_TIMES, Retraining
 from ..verdict.policy import Policy
-from .detection import Calibration, CheckContext, Detection
+from .detection import Calibration, CheckContext, Detection, trainings
 
 NO_POOL = "it needs models trained on parts of the data, but only checkpoints were given; --retrain allows it"
 PENDING = "its models are still to be trained"
 UNCALIBRATED = "not calibrated on planted faults, as nothing was retrained: see --verify"
+NO_TIME = "not tested by retraining: no time was left for it, see --budget"
 NOT_ASKED = "left out by --checks or --skip"
 NO_TRAINING = "with predictions given, nothing is trained; --features, --learner or --checks asks for it"
 Retrained = Callable[[NDArray[np.int64]], Pool]
@@ -93,6 +94,15 @@ def need_models(chosen: Mapping[str, str], dataset: Dataset) -> bool:
     )
 
 
+def tested(chosen: Mapping[str, str], dataset: Dataset) -> tuple[str, ...]:
+    """Those of the checks to be made whose claims are tested by retraining."""
+    return tuple(
+        name
+        for name, reason in chosen.items()
+        if not reason and dataset.task in _tasks(name, dataset) and hasattr(plugins.get("detectors", name), "verify")
+    )
+
+
 def judge_labels(chosen: Mapping[str, str], dataset: Dataset) -> bool:
     """Whether label errors are among the checks to be made."""
     return not chosen["mislabeled"] and dataset.task in _tasks("mislabeled", dataset)
@@ -156,11 +166,31 @@ def _skipped(context: CheckContext, reason: str) -> Detection:
     return Detection((), 0, len(context.dataset), skipped=reason)
 
 
-def verify_claims(states: list[CheckState], retraining: Retraining) -> list[CheckState]:
-    """The states with every claim verified whose detector can do so."""
-    return [
-        _step(state, partial(_verified, retraining=retraining)) if _verifiable(state) else state for state in states
-    ]
+def verify_claims(
+    states: list[CheckState], retraining: Retraining, predictions: int = 0,
+    affords: Callable[[str], bool] = lambda name: True,
+) -> list[CheckState]:  # fmt: skip
+    """The states with every claim verified whose detector can do so, as far as there is time: the cheapest first.
+
+    predictions   how many are examined by retraining
+    affords       whether there is time left for the test of this check
+    """
+
+    def cost(state: CheckState) -> int:
+        return trainings(plugins.get("detectors", state.name), retraining.times, len(SEARCH_TIMES), predictions)
+
+    states = [replace(state, context=replace(state.context, predictions=predictions)) for state in states]
+    done = {state.name: state for state in states}
+    for state in sorted(filter(_verifiable, states), key=cost):
+        tested = affords(state.name)
+        done[state.name] = _step(state, partial(_verified, retraining=retraining)) if tested else _untested(state)
+    return [done[state.name] for state in states]
+
+
+def _untested(state: CheckState) -> CheckState:
+    detection = state.detection
+    assert detection is not None
+    return replace(state, detection=replace(detection, notes=(*detection.notes, NO_TIME)))
 
 
 def _verifiable(state: CheckState) -> bool:

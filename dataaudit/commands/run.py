@@ -50,6 +50,11 @@ FILE = click.Path(path_type=Path)
 @click.option("--learner", metavar="SPEC", help="What is trained: a recipe as in text:C=1, or package.module:name.")
 @click.option("--rows", type=int, help="Maximum number of training rows; of more, a sample is drawn. Default: 100000.")
 @click.option(
+    "--budget",
+    metavar="DURATION",
+    help="Time the audit may take, as in 20m: fewer models, retraining tests and rows are fitted into it.",
+)
+@click.option(
     "--checkpoint",
     multiple=True,
     type=FILE,
@@ -78,11 +83,11 @@ def run(dataset: Path, dry_run: bool, **options: Any) -> None:
     track = terminal_track(Console(stderr=True))
     from .. import pipeline  # imports torch, which `--help` can do without
 
-    config, data, seconds = pipeline.prepare(config, track, dry_run)
-    layout = terminal.layout(data, seconds)
+    budget, data = pipeline.prepare(config, track, dry_run)
+    layout = terminal.layout(data, budget.costs.of(budget.config))
     click.echo(layout, err=not dry_run)
     if dry_run:
         return
-    audit = pipeline.run(config, data, track)
-    click.echo(terminal.summary(audit, str(config.directory / "report.html")))
+    audit = pipeline.run(budget, data, track)
+    click.echo(terminal.summary(audit, str(budget.config.directory / "report.html")))
     sys.exit(audit.verdict.exit_code)

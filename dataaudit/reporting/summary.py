@@ -201,7 +201,8 @@ def accepted_in_words(accepted: Accepted) -> str:
 def _cost(audit: Audit) -> str:
     seconds, resumed = sum(audit.cost.seconds.values()), audit.cost.resumed_runs
     words = f"{seconds:,.0f} seconds, at most {audit.cost.peak_megabytes:,.0f} MB in the main process"
-    return words + (f"; {resumed} models reused from an earlier run" if resumed else "")
+    words += f"; {resumed} models reused from an earlier run" if resumed else ""
+    return f"{words}. {audit.cost.budget}" if audit.cost.budget else words
 
 
 def _basis(audit: Audit, trust: Trust | None, retraining: str, changes: Changed | None) -> Iterator[str]:

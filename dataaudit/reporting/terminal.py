@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ..dataset import SPLITS, Dataset
+from ..progress import duration
 from ..result import Audit
 from .summary import Summary, counts_in_words, summarize
 
@@ -41,7 +42,7 @@ def _layout(dataset: Dataset, seconds: float) -> Iterator[str]:
         if broken:
             yield f"unreadable in {split}: {len(broken)}, such as {broken[0].id} ({broken[0].reason})"
     yield f"audited: predictions on the {dataset.target_split} split, labels of all splits"
-    yield f"estimated time: {_duration(seconds)}"
+    yield f"estimated time: about {duration(seconds)}"
 
 
 def summary(audit: Audit, report: str) -> str:
@@ -77,15 +78,11 @@ def _summary(audit: Audit, summary: Summary, report: str) -> Iterator[str]:
             yield f"  {summary.trust.warning}"
     if audit.cost.resumed_runs:
         yield f"models kept from an earlier run: {audit.cost.resumed_runs} of {audit.learner['models']}"
+    if audit.cost.budget:
+        yield f"budget: {audit.cost.budget}"
     yield f"report: {report}"
 
 
 def printable(line: str) -> str:
     """The line without control characters, which a file name may carry to a terminal."""
     return "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Cs") else repr(c)[1:-1] for c in line)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"about {max(10, round(seconds / 10) * 10)} seconds"
-    return f"about {round(seconds / 60)} minutes"

@@ -38,8 +38,8 @@ def is_open(config: AuditConfig, dataset: Dataset) -> bool:
     )
 
 
-def chosen(config: AuditConfig, dataset: Dataset, track: Track) -> tuple[AuditConfig, Dataset]:
-    """The configuration with the learner that suits the images, and the dataset with a note of why.
+def chosen(config: AuditConfig, dataset: Dataset, track: Track) -> tuple[AuditConfig, str]:
+    """The configuration with the learner that suits the images, and why it does, in words.
 
     A small net trained from scratch and a linear model on frozen features are both trained on halves of a sample, and
     the lower loss on the other halves wins.
@@ -47,8 +47,7 @@ def chosen(config: AuditConfig, dataset: Dataset, track: Track) -> tuple[AuditCo
     with joblib.parallel_config(n_jobs=config.workers):
         losses = _losses(config, dataset, track)
     best = min(losses, key=lambda spec: losses[spec])
-    notes = (*dataset.layout.notes, _in_words(dataset, losses, best))
-    return replace(config, learner=best), replace(dataset, layout=replace(dataset.layout, notes=notes))
+    return replace(config, learner=best), _in_words(dataset, losses, best)
 
 
 def with_learnt_features(config: AuditConfig, dataset: Dataset, track: Track) -> Dataset:

@@ -34,6 +34,11 @@ def config_of(dataset: Dataset, **options: object) -> AuditConfig:
     return AuditConfig(dataset.root, jobs=1, **options)  # type: ignore[arg-type]
 
 
+def prepared(config: AuditConfig, dry_run: bool = False) -> tuple[AuditConfig, Dataset]:
+    budget, dataset = pipeline.prepare(config, silent, dry_run)
+    return budget.config, dataset
+
+
 def pretrained(monkeypatch: pytest.MonkeyPatch, *, is_useful: bool) -> None:
     def encode(pixels: Tensor) -> Tensor:
         corner = pixels[:, 0, 0, :1]
@@ -48,12 +53,11 @@ def test_the_lower_loss_wins_and_the_layout_says_so(blobs: Dataset, monkeypatch:
     noise[:, 0, 0, 0] = 100 * blobs.targets  # one pixel tells the class, which the net can't find
     blobs = replace(blobs, inputs=noise, contents=tuple(map(str, range(len(blobs)))))
     assert choice.is_open(config_of(blobs), blobs)
-    config, dataset = choice.chosen(config_of(blobs), blobs, silent)
+    config, note = choice.chosen(config_of(blobs), blobs, silent)
     assert config.learner == FEATURES
-    note = dataset.layout.notes[-1]
     assert note.startswith("the learner is a linear model on a pretrained net's features (image:features=lite0)")
     assert note.endswith("of a small net trained from scratch; --learner image overrides")
-    with_features = choice.with_learnt_features(config, dataset, silent)
+    with_features = choice.with_learnt_features(config, blobs, silent)
     assert with_features.features is not None
     assert with_features.features.shape == (len(blobs), 1)
     assert with_features.fingerprint == blobs.fingerprint
@@ -62,12 +66,11 @@ def test_the_lower_loss_wins_and_the_layout_says_so(blobs: Dataset, monkeypatch:
 
 def test_features_that_say_nothing_lose(blobs: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     pretrained(monkeypatch, is_useful=False)
-    config, dataset = choice.chosen(config_of(blobs), blobs, silent)
+    config, note = choice.chosen(config_of(blobs), blobs, silent)
     assert config.learner == "image"
-    assert "the learner is a small net trained from scratch (image)" in dataset.layout.notes[-1]
-    assert choice.with_learnt_features(config, dataset, silent) is dataset
-    again, same = choice.chosen(config_of(blobs), blobs, silent)
-    assert (again.learner, same.layout.notes) == (config.learner, dataset.layout.notes)
+    assert "the learner is a small net trained from scratch (image)" in note
+    assert choice.with_learnt_features(config, blobs, silent) is blobs
+    assert choice.chosen(config_of(blobs), blobs, silent) == (config, note)
 
 
 def test_there_is_no_choice_where_the_user_or_the_data_leave_none(
@@ -90,13 +93,15 @@ def test_nothing_is_tried_or_computed_where_no_check_needs_models(
     monkeypatch.setattr(choice, "chosen", lambda *arguments: pytest.fail("a learner was tried"))
     monkeypatch.setattr(choice, "image_features", lambda *arguments: pytest.fail("features were computed"))
     contents_only = config_of(blobs, checks=("leakage", "duplicates", "outliers"))
-    assert pipeline.prepare(contents_only, silent)[:2] == (contents_only, blobs)
+    assert prepared(contents_only) == (contents_only, blobs)
     given = replace(blobs, pred_probs=np.full((len(blobs), 3), 1 / 3))
     monkeypatch.setattr(pipeline, "load", lambda config, track: given)
     config = config_of(blobs)
-    assert pipeline.prepare(config, silent)[:2] == (config, given)
+    assert prepared(config) == (config, given)
     monkeypatch.setattr(pipeline, "load", lambda config, track: blobs)
-    assert pipeline.prepare(config, silent, dry_run=True)[:2] == (config, blobs)
+    config, dataset = prepared(config, dry_run=True)
+    assert (config.learner, replace(dataset, layout=blobs.layout)) == (None, blobs)
+    assert dataset.layout.notes[-1].startswith("the learner is chosen on a sample of the images")
 
 
 def test_a_named_learner_on_features_gives_them_to_the_checks(blobs: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:

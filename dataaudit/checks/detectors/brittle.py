@@ -35,7 +35,7 @@ from ...training.retraining import SEARCH_TIMES, Retraining
 from ..detection import CheckContext, Detection
 from ..proof import accepted_by_fdr, below_random, effect_over_seeds, more_often
 from ..signal import signal
-from ..support import Question, search
+from ..support import ROUNDS, Question, search
 
 KINDS = {"brittle": "Brittle predictions (support sets)"}
 TASKS = ("classification",)
@@ -78,6 +78,11 @@ def detect(context: CheckContext) -> Detection:
     total = len(context.dataset.rows(context.dataset.target_split))
     reason = context.once(signal).reason or "support sets are searched by retraining, which was not done"
     return Detection((), 0, total, skipped=reason)
+
+
+def trainings(times: int, searching: int, predictions: int) -> int:
+    """See `detection.trainings`: the search, one or two attempts at a confirmation, and random removals."""
+    return predictions * (ROUNDS * searching + 2 * times) + (max(LEAST_RANDOM, 2 * times) if predictions else 0)
 
 
 def verify(context: CheckContext, detection: Detection, retraining: Retraining) -> Detection:

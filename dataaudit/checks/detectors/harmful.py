@@ -76,6 +76,11 @@ def detect(context: CheckContext) -> Detection:
     return Detection((), 0, len(train), {"harm": harm}, skipped=reason)
 
 
+def trainings(times: int, searching: int, predictions: int) -> int:
+    """See `detection.trainings`: without each group, then without the best and without random samples."""
+    return len(SHARES) * searching + 2 * times
+
+
 def verify(context: CheckContext, detection: Detection, retraining: Retraining) -> Detection:
     """See the module."""
     dataset = context.dataset

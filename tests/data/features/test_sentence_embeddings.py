@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from dataaudit import pipeline
+from dataaudit.checks.cost import Costs
 from dataaudit.config import AuditConfig
 from dataaudit.data.features import kept
 from dataaudit.data.features import sentence_embeddings as module
@@ -104,7 +105,7 @@ def test_texts_in_a_script_that_it_does_not_know_are_left_to_words(monkeypatch: 
 def test_nothing_is_computed_where_labels_are_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = make("text", "classification", 80, 20)
     monkeypatch.setattr(pipeline, "load", lambda config, track: dataset)
-    monkeypatch.setattr(pipeline, "estimate", lambda *arguments: 0.0)
+    monkeypatch.setattr(pipeline, "costs", lambda *arguments: Costs(8, 0.0, 0.0))
     monkeypatch.setattr(pipeline, "with_sentences", lambda *arguments: pytest.fail("embeddings were computed"))
     pipeline.prepare(AuditConfig(Path(), jobs=1, checks=("leakage", "outliers")), silent)
     pipeline.prepare(AuditConfig(Path(), jobs=1, skip=("mislabeled",)), silent)
