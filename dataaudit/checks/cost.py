@@ -93,23 +93,23 @@ def costs(config: AuditConfig, dataset: Dataset, trains: bool, tested: tuple[str
     of_data = Costs(rows, len(dataset) * ROW[dataset.modality], END)
     if not trains and not config.checkpoints:
         return of_data
-    learner = learner_for(config.learner, dataset)
+    learner, seconds = learner_for(config.learner, dataset), 0.0
+    targets = len(dataset.rows(dataset.target_split))
+    if is_linear(learner):
+        dataset, seconds = _sample_with_vectors(dataset, learner)
     if config.learner is not None:
         rehearse(learner, dataset, config.learner)
     checkpointed(dataset, learner, config.learner, config.checkpoints, config.unsafe_checkpoints)
-    seconds = 0.0
-    if is_linear(learner):
-        dataset, seconds = _sample_with_vectors(dataset, learner)
     of_models = replace(
         of_data,
         reading=of_data.reading + seconds,
-        judging=of_data.judging + len(dataset) * LABEL[dataset.modality],
+        judging=END + (rows + targets) * LABEL[dataset.modality],
         half=learner.seconds_per_run(dataset, rows // 2) / cores,
         full=learner.seconds_per_run(dataset, rows) / cores,
         tested=tested,
         seedless=is_seedless(learner),
     )
-    products = operations(rows, len(dataset.rows(dataset.target_split)), is_linear(learner)) / FLOPS / cores
+    products = operations(rows, targets, is_linear(learner)) / FLOPS / cores
     if is_linear(learner):
         return replace(of_models, scores=FITS * of_models.full * cores + products)
     trained = 0.0

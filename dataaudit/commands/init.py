@@ -47,6 +47,7 @@ TEMPLATE = """\
 # brittle = 2         # predictions whose support set is searched; a table brittle sets a limit of that check instead
 # review = 60         # labels drawn for a reviewer, see `dataaudit review`
 # rows = 100000       # maximum number of training rows; of more, a sample is drawn
+# budget = "20m"      # time the audit may take: what fits into it is done; none by default
 # samples = true      # whether the report shows pictures, texts and rows of the data
 # label = "species"   # column, field or array with the targets; the usual names by default
 # task = "regression"  # what the targets are: or classification, multilabel; by default what their values say
