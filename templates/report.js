@@ -132,8 +132,8 @@ const chosen = name => at(`filter-${name}`)?.value || "";
 function filter() {
   from = null;
   const words = at("search").value.toLowerCase().split(/\s+/).filter(Boolean);
-  const asked = ["severity", "kind", "status", "change", "decision"].map(chosen);
-  const [severity, kind, status, changed, decision] = asked;
+  const asked = ["severity", "kind", "status", "change", "decision", "score"].map(chosen);
+  const [severity, kind, status, changed, decision, least] = asked;
   const narrowed = words.length > 0 || asked.some(Boolean);
   let shown = 0;
   for (const group of groups) {
@@ -142,7 +142,8 @@ function filter() {
       const own = decided(card.id), about = card.dataset;
       card.hidden = Boolean(severity && about.severity !== severity || kind && group.dataset.kind !== kind
         || status && about.status !== status || changed && about.change !== changed
-        || decision && decision !== (own ? own.decision : "none") || !words.every(word => text(card).includes(word)));
+        || decision && decision !== (own ? own.decision : "none") || least && Number(about.score) < Number(least)
+        || !words.every(word => text(card).includes(word)));
       here += !card.hidden;
     }
     const rest = group.querySelector(".rest"), folded = rest.querySelectorAll(".card:not([hidden])").length;
@@ -174,7 +175,7 @@ function sort() {
 }
 function clear() {
   at("search").value = "";
-  for (const select of document.querySelectorAll("#filters select")) if (select.id !== "sort") select.value = "";
+  for (const field of document.querySelectorAll("#filters select, #filters input")) if (field.id !== "sort") field.value = "";
   filter();
 }
 
@@ -348,7 +349,7 @@ at("import").addEventListener("change", pick);
 startNaming();
 if (data.review) startReview();
 if (at("search")) {
-  at("search").addEventListener("input", filter);
+  for (const id of ["search", "filter-score"]) at(id).addEventListener("input", filter);
   for (const select of document.querySelectorAll("#filters select")) select.addEventListener("change", select.id === "sort" ? sort : filter);
   at("clear").addEventListener("click", clear);
   at("help-button").addEventListener("click", () => at("help").showModal());

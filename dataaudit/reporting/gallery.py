@@ -17,6 +17,8 @@ from .summary import accepted_in_words, title_of
 
 MAX_ROWS = 3
 """Rows of a table that a card shows."""
+ROW_BYTES = 1000
+"""About what a row takes of a page."""
 REMEDY_CHARACTERS = 20_000
 """Characters of a remedy's sample ids up to which the page can offer it."""
 SIDE_TEXT_CHARACTERS = 180
@@ -30,16 +32,21 @@ class PageBudget:
     cards      of one kind; and all together, the first ones of every kind coming first
     exhibits   characters that pictures, texts and values of samples may take together
     lines      of any other list
+    rows       findings in brief, after those with cards
     """
 
     cards: int = 250
     all_cards: int = 1200
     exhibits: int = EXHIBIT_BYTES
     lines: int = 250
+    rows: int = 4000
 
-    def smaller(self, factor: float) -> "PageBudget":
-        """Scaled by a factor below 1; in the end nothing is left."""
-        return PageBudget(*(int(factor * size) for size in (self.cards, self.all_cards, self.exhibits, self.lines)))
+    def smaller(self, size: int, most: int) -> "PageBudget":
+        """One that a page of fewer bytes may come of: with fewer rows, or with less of all else once there are none."""
+        if self.rows:
+            return replace(self, rows=max(0, self.rows - (size - most) // ROW_BYTES - 1))
+        factor = min(0.8, 0.95 * most / size)
+        return PageBudget(**{name: int(factor * part) for name, part in vars(self).items()})
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,26 @@ class Card:
 
 
 @dataclass(frozen=True)
+class Row:
+    """A finding in brief, that there is no room for a card of; see `Card`.
+
+    text   of its first sample, or its values
+    """
+
+    id: str
+    severity: str
+    weight: int
+    score: float
+    message: str
+    status: str
+    about: str
+    change: str
+    remedy: str
+    picture: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True)
 class Group:
     """All findings of a kind; `explanation` holds (heading, text)."""
 
@@ -119,6 +146,7 @@ class Group:
     left_out: int
     explanation: tuple[tuple[str, str], ...]
     cards: tuple[Card, ...]
+    rows: tuple[Row, ...]
 
 
 def chosen(findings: Iterable[Finding], budget: PageBudget) -> dict[str, list[Finding]]:
@@ -130,11 +158,27 @@ def chosen(findings: Iterable[Finding], budget: PageBudget) -> dict[str, list[Fi
     return {kind: found[:most] for kind, found in by_kind.items()}
 
 
+def in_brief(findings: Iterable[Finding], budget: PageBudget) -> dict[str, list[Finding]]:
+    """Those that follow the ones with cards, by kind."""
+    findings = list(findings)
+    ids = {finding.id for shown in chosen(findings, budget).values() for finding in shown}
+    rest: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if finding.id not in ids:
+            rest.setdefault(finding.kind, []).append(finding)
+    most = _fair_share([len(found) for found in rest.values()], budget.rows)
+    return {kind: found[:most] for kind, found in rest.items()}
+
+
 def shown_samples(findings: Iterable[Finding], budget: PageBudget, checks: Iterable[Check] = ()) -> list[str]:
-    """Ids of the samples on the page, each once: those drawn for review, then of every kind's first card, and so on."""
+    """Ids of the samples on the page, each once: those drawn for review, of every kind's first card, and so on, and of
+    the findings in brief."""
+    findings = list(findings)
     rounds = zip_longest(*chosen(findings, budget).values())
     on_cards = (id for round_ in rounds for finding in round_ if finding for id in shown_ids(finding))
-    return list(dict.fromkeys((*drawn_ids(checks)[: budget.lines], *on_cards)))
+    brief = (finding for of_kind in in_brief(findings, budget).values() for finding in of_kind)
+    firsts = (finding.sample_ids[0] for finding in brief if finding.sample_ids)
+    return list(dict.fromkeys((*drawn_ids(checks)[: budget.lines], *on_cards, *firsts)))
 
 
 def fitting(audit: Audit, wanted: Iterable[str], budget: PageBudget) -> dict[str, Exhibit]:
@@ -155,14 +199,16 @@ def groups(audit: Audit, budget: PageBudget) -> tuple[tuple[Group, ...], int]:
     totals: dict[str, int] = {}
     for finding in audit.findings:
         totals[finding.kind] = totals.get(finding.kind, 0) + 1
+    brief = in_brief(audit.findings, budget)
     shown = tuple(
         Group(
             kind,
             title_of(audit, kind),
             totals[kind],
-            totals[kind] - len(found),
+            totals[kind] - len(found) - len(brief.get(kind, ())),
             tuple(_explanation(audit, kind)),
             tuple(_card(audit, finding, exhibits) for finding in found),
+            tuple(_row(audit, finding, exhibits) for finding in brief.get(kind, ())),
         )
         for kind, found in chosen(audit.findings, budget).items()
     )
@@ -171,8 +217,9 @@ def groups(audit: Audit, budget: PageBudget) -> tuple[tuple[Group, ...], int]:
 
 
 def decidable(audit: Audit, shown: Sequence[Group]) -> dict[str, Any]:
-    """What a decision about each card has to name, as plain data for the page's script."""
-    card_ids = {card.id for group in shown for card in group.cards}
+    """What a decision about each card or row has to name, as plain data for the page's script."""
+    shown_findings = {card.id for group in shown for card in group.cards}
+    shown_findings |= {row.id for group in shown for row in group.rows}
     return {
         finding.id: {
             "fingerprint": finding.fingerprint,
@@ -188,7 +235,7 @@ def decidable(audit: Audit, shown: Sequence[Group]) -> dict[str, Any]:
             ],
         }
         for finding in audit.findings
-        if finding.id in card_ids
+        if finding.id in shown_findings
     }
 
 
@@ -242,6 +289,26 @@ def _card(audit: Audit, finding: Finding, exhibits: Mapping[str, Exhibit]) -> Ca
             if heat_map and picture
             else {}
         ),
+    )
+
+
+def _row(audit: Audit, finding: Finding, exhibits: Mapping[str, Exhibit]) -> Row:
+    exhibit = Exhibit()
+    if audit.shows_samples and finding.sample_ids:
+        exhibit = exhibits.get(finding.sample_ids[0], exhibit)
+    values = ", ".join(f"{name}: {value}" for name, value in exhibit.values)
+    return Row(
+        finding.id,
+        str(finding.severity),
+        int(finding.severity),
+        finding.score,
+        short(finding.message, 320),
+        finding.verification.status,
+        status(finding),
+        _since_baseline(audit.changes, finding)[0],
+        _remedies_in_words(finding),
+        Markup(exhibit.picture),
+        short(exhibit.text or values, SIDE_TEXT_CHARACTERS),
     )
 
 

@@ -48,7 +48,7 @@ def render(audit: Audit) -> str:
         size = len(html.encode("utf-8", "replace"))
         if size <= MOST_BYTES or not any(vars(budget).values()):
             return html
-        budget = budget.smaller(min(0.8, 0.95 * MOST_BYTES / size))
+        budget = budget.smaller(size, MOST_BYTES)
 
 
 def page(template: str, values: dict[str, Any]) -> str:
@@ -120,12 +120,13 @@ def _values(audit: Audit, summary: Summary, charts: dict[str, Any], budget: Page
                 "total": group.total,
                 "open": group.cards[:OPEN_CARDS],
                 "folded": group.cards[OPEN_CARDS:],
+                "rows": group.rows,
                 "charts": charts["kinds"][group.kind],
             }
             for group in groups
         ],
         "review": {"questions": asked, "drawn": len(drawn), "left_out": len(drawn) - len(asked)},
-        "cards": sum(len(group.cards) for group in groups),
+        "shown": sum(len(group.cards) + len(group.rows) for group in groups),
         "left_out": sum(group.left_out for group in groups),
         "samples_left_out": samples_left_out if audit.shows_samples else 0,
         "shows_samples": audit.shows_samples,

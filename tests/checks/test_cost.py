@@ -17,7 +17,9 @@ from dataaudit.result import Audit
 
 from ..fixtures_tables import make
 
-COSTS = Costs(10_000, reading=10.0, judging=5.0, half=1.0, full=2.0, scores=3.0, tested=("brittle", "leakage", "mislabeled"))
+COSTS = Costs(
+    10_000, reading=10.0, judging=5.0, half=1.0, full=2.0, scores=3.0, tested=("brittle", "leakage", "mislabeled")
+)
 """Without retraining tests 18 seconds and one a run; 8 and two a training of these tests."""
 ARMS = 4 + 2 + 2 * 2 * 4
 """Trainings of the tests of two checks, and without any removal; support sets are dearer."""

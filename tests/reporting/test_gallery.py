@@ -33,9 +33,26 @@ MANY = [leak(f"t{i}", f"b{i}", "c") for i in range(20)] + [wrong(f"w{i}", "c") f
 )
 def test_kinds_share_the_budget_and_small_ones_are_whole(budget: PageBudget, shown: list[int]) -> None:
     assert [len(found) for found in chosen(MANY, budget).values()] == shown
-    made, _ = groups(audit_of(MANY), budget)
+    made, _ = groups(audit_of(MANY), replace(budget, rows=0))
     assert [(len(group.cards), group.total, group.left_out) for group in made] == [
         (shown[0], 20, 20 - shown[0]), (shown[1], 3, 3 - shown[1])]  # fmt: skip
+
+
+def test_findings_without_a_card_are_rows_and_can_be_decided() -> None:
+    exhibits = {"t3": Exhibit(text="a long text " * 100), "t4": Exhibit(values=(("size", "2"), ("colour", "red")))}
+    audit = audit_of(MANY, exhibits=exhibits)
+    made, _ = groups(audit, PageBudget(cards=3, rows=9))
+    assert [(len(group.cards), len(group.rows), group.left_out) for group in made] == [(3, 9, 8), (3, 0, 0)]
+    first, second = made[0].rows[:2]
+    assert (first.id, first.message, first.severity) == (MANY[3].id, MANY[3].message, "high")
+    assert first.text.startswith("a long text")
+    assert len(first.text) <= SIDE_TEXT_CHARACTERS
+    assert second.text == "size: 2, colour: red"
+    assert second.remedy == "Remove t4; or remove b4"
+    assert set(decidable(audit, made)) == {finding.id for finding in (*MANY[:12], *MANY[20:])}
+    assert {"t3", "t4", "t11"} <= set(shown_samples(MANY, PageBudget(cards=3, rows=9)))
+    hidden, _ = groups(replace(audit, shows_samples=False), PageBudget(cards=3, rows=9))
+    assert {row.text for row in hidden[0].rows} == {""}
 
 
 def test_first_cards_of_every_kind_get_their_samples_first() -> None:
@@ -56,8 +73,9 @@ def test_first_cards_of_every_kind_get_their_samples_first() -> None:
 def test_a_budget_gets_smaller_until_nothing_is_left() -> None:
     budget = PageBudget()
     for _ in range(100):
-        budget = budget.smaller(0.8)
-    assert budget == PageBudget(0, 0, 0, 0)
+        budget = budget.smaller(6_000_000, 5_000_000)
+    assert budget == PageBudget(0, 0, 0, 0, 0)
+    assert PageBudget(rows=3000).smaller(6_000_000, 5_000_000) == PageBudget(rows=1999)
 
 
 def test_a_wrong_label_stands_between_its_supporters_and_a_copy_beside_its_original() -> None:

@@ -116,7 +116,7 @@ def test_the_rules_of_the_policy_stand_first_those_that_are_broken_in_sight() ->
 
 
 def test_what_is_left_out_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dataaudit.reporting.page.PageBudget", lambda: PageBudget(cards=10, exhibits=10))
+    monkeypatch.setattr("dataaudit.reporting.page.PageBudget", lambda: PageBudget(cards=10, exhibits=10, rows=0))
     findings = [leak(f"t{i}", f"b{i}", "c") for i in range(17)]
     samples = tuple({"id": id} for finding in findings for id in finding.sample_ids)
     page = render(audit_of(findings, samples=samples))
