@@ -10,9 +10,11 @@ import jsonschema
 import pytest
 
 import dataaudit
+from dataaudit.reporting.gallery import PageBudget
 from dataaudit.reporting.page import render
 from dataaudit.verdict.decisions import read_decisions
 
+from ...fixtures_findings import audit_of, wrong
 from .conftest import Opened, several
 
 Open = Callable[..., Opened]
@@ -332,3 +334,27 @@ def test_where_nothing_can_be_kept_the_page_says_so_and_goes_on(open_page: Open,
     page.locator(".card").first.get_by_text("Reject", exact=True).click()
     assert "does not keep decisions" in page.inner_text("#notice")
     assert page.inner_text("#progress-words") == "1 of 11 decided"
+
+
+def test_findings_without_a_card_are_decided_in_bulk_from_a_score_on(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    findings = [replace(wrong(f"train/{i}.png", "coat"), score=1 - i / 100) for i in range(40)]
+    monkeypatch.setattr("dataaudit.reporting.page.PageBudget", lambda: PageBudget(cards=5))
+    page = open_page(render(audit_of(findings))).page
+    page.wait_for_selector("html[data-ready]")
+    assert page.inner_text("#count") == "40 of 40 findings"
+    assert page.locator(".card.row").count() == 35
+    page.fill("#reviewer", "Ada")
+    page.click("#filters > summary")
+    page.fill("#filter-score", "0.8")
+    assert page.inner_text("#count") == "21 of 40 findings"
+    page.click("#accept-all")
+    page.click("#sure-yes")
+    page.fill("#filter-score", "")
+    row = page.locator(".card.row").last
+    row.scroll_into_view_if_needed()
+    row.get_by_text("Reject", exact=True).click()
+    decisions = export(page, tmp_path / "d.json")["decisions"]
+    by_id = {one["finding"]: one["decision"] for one in decisions}
+    assert [by_id.get(finding.id) for finding in findings] == ["accept"] * 21 + [None] * 18 + ["reject"]
