@@ -40,6 +40,8 @@ class Verification:
     interval   95 %, of the effect
     random     the same change where as many random samples of the same classes were removed instead
     seeds      trainings behind each of the figures
+    confidence mean probability of the given label that models give it which were trained on everything, without the
+               samples, and without random ones; None where the measure is another
     """
 
     status: Literal["unverified", "confirmed", "consistent", "refuted", "inconclusive"] = "unverified"
@@ -48,6 +50,7 @@ class Verification:
     interval: tuple[float, float] | None = None
     random: float | None = None
     seeds: int = 0
+    confidence: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -169,6 +169,10 @@ class Audit:
     lines: Mapping[str, int] = field(default_factory=dict)
     shows_samples: bool = True
 
+    def title(self, kind: str) -> str:
+        """What the detector calls a kind of finding."""
+        return self.kinds[kind][1] if kind in self.kinds else kind.replace("_", " ").capitalize()
+
     def document(self) -> dict[str, Any]:
         """The content of audit.json (see exports/audit.schema.json)."""
         document: dict[str, Any] = plain(

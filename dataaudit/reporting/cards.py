@@ -248,18 +248,18 @@ CARDS: dict[str, Callable[[Finding], tuple[Columns, Figures]]] = {
 }
 
 
-def retraining_effect(verification: Verification) -> tuple[str, str]:
-    """The effect with its interval, and what it measures; both empty if nothing was retrained."""
+def retraining_effect(verification: Verification) -> str:
+    """What was measured, with its interval; empty if nothing was retrained."""
     if verification.effect is None or verification.interval is None:
-        return "", ""
+        return ""
     measure = verification.measure
     if verification.random is not None:
         measure += f"; {verification.random:+.3g} after a random removal of the same size and classes"
     low, high = verification.interval
     effect = _interval(verification.effect, low, high) if low < high else f"{verification.effect:+.3g}"
     if verification.seeds == 1:
-        return effect, f"{measure}; one training each, as its seed makes no difference"
-    return effect, f"{measure}; {verification.seeds} seeds each"
+        return f"{effect} {measure}; one training each, as its seed makes no difference"
+    return f"{effect} {measure}; {verification.seeds} seeds each"
 
 
 def _gain(measure: Mapping[str, Any]) -> str:

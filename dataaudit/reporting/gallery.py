@@ -11,9 +11,10 @@ from ..findings import Finding
 from ..result import Audit, Changes, Check, Exhibit
 from .cards import Column, card, differences, remedy_in_words, retraining_effect, shown_ids, status
 from .exhibits import EXHIBIT_BYTES
+from .plain_words import shown_by_retraining
 from .review_sheet import drawn_ids
 from .sanitizing import short
-from .summary import accepted_in_words, title_of
+from .summary import accepted_in_words
 
 MAX_ROWS = 3
 """Rows of a table that a card shows."""
@@ -82,8 +83,7 @@ class Card:
     """A finding as a page shows it.
 
     about     the result of the retraining test, and what it is about
-    effect    measured by retraining, with its interval; empty if nothing was retrained
-    measure   what the effect is of, and what a random removal did
+    effect    what happened when it was retrained, in words; empty if nothing was
     change    "new", "known" or "expired" since the baseline; empty without one
     accepted  who accepted it, and until when
     remedy    what to do about it, in words
@@ -100,7 +100,6 @@ class Card:
     status: str
     about: str
     effect: str
-    measure: str
     change: str
     accepted: str
     remedy: str
@@ -203,7 +202,7 @@ def groups(audit: Audit, budget: PageBudget) -> tuple[tuple[Group, ...], int]:
     shown = tuple(
         Group(
             kind,
-            title_of(audit, kind),
+            audit.title(kind),
             totals[kind],
             totals[kind] - len(found) - len(brief.get(kind, ())),
             tuple(_explanation(audit, kind)),
@@ -258,7 +257,8 @@ def _explanation(audit: Audit, kind: str) -> Iterator[tuple[str, str]]:
 
 def _card(audit: Audit, finding: Finding, exhibits: Mapping[str, Exhibit]) -> Card:
     columns, figures = card(finding)
-    effect, measure = retraining_effect(finding.verification)
+    retrained = retraining_effect(finding.verification)
+    figures = [*([("Retraining test", retrained)] if retrained else []), *figures]
     change, accepted = _since_baseline(audit.changes, finding)
     rows = _side_by_side(columns, exhibits)
     sides = () if rows else tuple(_side(column, exhibits) for column in columns)
@@ -273,8 +273,7 @@ def _card(audit: Audit, finding: Finding, exhibits: Mapping[str, Exhibit]) -> Ca
         message=short(finding.message, 320),
         status=finding.verification.status,
         about=status(finding),
-        effect=effect,
-        measure=measure,
+        effect=shown_by_retraining(finding) or retrained,
         change=change,
         accepted=accepted,
         remedy=_remedies_in_words(finding),

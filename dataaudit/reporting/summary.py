@@ -8,6 +8,7 @@ from typing import Any
 
 from ..findings import Severity
 from ..result import Accepted, Audit, Check, Rule
+from .conclusions import conclusions
 
 STATUSES = ("confirmed", "consistent", "inconclusive", "refuted", "unverified")
 MEANINGS = {
@@ -101,6 +102,7 @@ class Summary:
     """Everything but the findings themselves.
 
     basis     what the verdict is based on, a line each
+    conclusions   what was found, what that means and what to do first, in sentences
     facts     (term, value) of what was audited
     cost      what the run took, which differs from run to run
     classes   (name, samples in each of the splits)
@@ -114,6 +116,7 @@ class Summary:
     meaning: str
     reasons: tuple[str, ...]
     basis: tuple[str, ...]
+    conclusions: tuple[str, ...]
     rules: tuple[RuleLine, ...]
     severities: tuple[tuple[str, int], ...]
     kinds: tuple[KindLine, ...]
@@ -139,6 +142,7 @@ class Summary:
             "status": self.status,
             "meaning": self.meaning,
             "rests_on": list(self.basis),
+            "conclusions": list(self.conclusions),
             "rules": [
                 {"check": rule.check, "expects": rule.expects, "found": rule.found, "mark": rule.mark}
                 for rule in self.rules
@@ -164,6 +168,7 @@ def summarize(audit: Audit) -> Summary:
         meaning=MEANINGS[audit.verdict.status],
         reasons=tuple(audit.verdict.reasons),
         basis=tuple(_basis(audit, trust, retraining, changes)),
+        conclusions=tuple(conclusions(audit)),
         rules=tuple(map(_rule, audit.verdict.rules)),
         severities=tuple((str(severity), severities[severity]) for severity in SEVERITIES),
         kinds=tuple(_kinds(audit)),
@@ -183,11 +188,6 @@ def summarize(audit: Audit) -> Summary:
         limits=tuple(audit.limits),
         command="dataaudit " + shlex.join(audit.reproduce["arguments"]),
     )
-
-
-def title_of(audit: Audit, kind: str) -> str:
-    """What the detector calls a kind of finding."""
-    return audit.kinds[kind][1] if kind in audit.kinds else kind.replace("_", " ").capitalize()
 
 
 def accepted_in_words(accepted: Accepted) -> str:
@@ -238,7 +238,7 @@ def _kinds(audit: Audit) -> Iterator[KindLine]:
         counts_by_kind.setdefault(finding.kind, Counter())[finding.severity] += 1
     for kind, counts in sorted(counts_by_kind.items(), key=lambda item: -max(item[1])):
         by_severity = tuple((str(severity), counts[severity]) for severity in SEVERITIES)
-        yield KindLine(kind, title_of(audit, kind), counts.total(), by_severity, str(max(counts)))
+        yield KindLine(kind, audit.title(kind), counts.total(), by_severity, str(max(counts)))
 
 
 def _facts(audit: Audit) -> Iterator[tuple[str, str]]:

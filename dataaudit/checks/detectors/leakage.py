@@ -61,6 +61,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from ...data.features.chance import Repeats
 from ...dataset import SPLITS, Dataset
@@ -215,7 +216,9 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
         columns = np.searchsorted(rows, samples)
         effect = effect_over_seeds(drop[:, columns].mean(1))
         measure = "drop in the given label's margin when the copies are removed"
-        return effect_verification(measure, effect, float(random_drop[:, columns].mean()), retraining.times)
+        verified = effect_verification(measure, effect, float(random_drop[:, columns].mean()), retraining.times)
+        everything, without, at_random = expit(margins[:, :, columns].astype(np.float64)).mean((1, 2)).tolist()
+        return replace(verified, confidence=(everything, without, at_random))
 
     findings = tuple(
         replace(finding, verification=verification(samples))

@@ -12,7 +12,6 @@ from ...files import replacing
 from ...findings import Finding, Severity
 from ...result import Accepted, Audit, finding_document, plain
 from ..sanitizing import short
-from ..summary import title_of
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {
@@ -77,15 +76,15 @@ def log(audit: Audit) -> dict[str, Any]:
 def _rule(audit: Audit, kind: str) -> dict[str, Any]:
     check = audit.kinds[kind][0] if kind in audit.kinds else kind
     sections = dict(audit.explanations.get(check, {}))
-    summary = sections.pop("summary", title_of(audit, kind))
+    summary = sections.pop("summary", audit.title(kind))
     help = {"text": summary, "markdown": summary}
     for title, body in sections.items():
         help["text"] += f"\n\n{title}\n\n{body}"
         help["markdown"] += f"\n\n## {title}\n\n{body}"
     return {
         "id": kind,
-        "name": "".join(word.capitalize() for word in re.findall(r"\w+", title_of(audit, kind))),
-        "shortDescription": {"text": short(title_of(audit, kind), DESCRIPTION)},
+        "name": "".join(word.capitalize() for word in re.findall(r"\w+", audit.title(kind))),
+        "shortDescription": {"text": short(audit.title(kind), DESCRIPTION)},
         "fullDescription": {"text": short(summary, DESCRIPTION)},
         "help": help,
         "defaultConfiguration": {"level": "warning"},

@@ -1,0 +1,72 @@
+"""What an audit found, what that means for the figure that will be reported, and what to do first: in sentences."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ..findings import Severity
+from ..result import Audit
+
+MOST_KINDS = 5
+"""Kinds of findings that are named; the others are counted."""
+
+
+def conclusions(audit: Audit) -> Iterator[str]:
+    """The sentences, for one who reads no further."""
+    yield _found(audit)
+    yield from _accuracy(audit)
+    yield from _first(audit)
+    yield from _not_checked(audit)
+
+
+def _found(audit: Audit) -> str:
+    counts = Counter(finding.kind for finding in audit.findings if finding.severity >= Severity.MEDIUM)
+    minor = sum(finding.severity < Severity.MEDIUM for finding in audit.findings)
+    named = [f"{_title(audit, kind)} ({count:,})" for kind, count in counts.most_common(MOST_KINDS)]
+    if len(counts) > MOST_KINDS:
+        named.append(f"{len(counts) - MOST_KINDS} other kinds")
+    words = f"Found: {', '.join(named)}" if named else "Nothing of medium severity or above was found"
+    return words + (f"; {minor:,} minor findings." if minor else ".")
+
+
+def _accuracy(audit: Audit) -> Iterator[str]:
+    """On the audited split, as it is and without what is wrong in it."""
+    split = audit.dataset["target_split"]
+    rows = [row for row in audit.samples if row.get("split") == split and row.get("predicted") is not None]
+    if audit.dataset["task"] != "classification" or not rows:
+        return
+    leaked = {copy["test_id"] for one in audit.findings if one.kind == "leakage" for copy in one.evidence["copies"]}
+    wrong = {finding.sample_ids[0] for finding in audit.findings if finding.kind == "mislabeled"}
+    figures = [f"{_share_right(rows):.1%}"]
+    for noun, about, left_out in (("sample", "with a copy in training", leaked), ("label", "reported as wrong", wrong)):
+        kept = [row for row in rows if row["id"] not in left_out]
+        count = len(rows) - len(kept)
+        if kept and count:
+            figures.append(f"{_share_right(kept):.1%} without {count:,} {noun}{'s' * (count > 1)} {about}")
+    if len(figures) > 1:
+        yield f"Accuracy measured on the {split} split: {', '.join(figures)}."
+
+
+def _share_right(rows: Sequence[Mapping[str, Any]]) -> float:
+    return sum(bool(row["predicted"] == row["label"]) for row in rows) / len(rows)
+
+
+def _first(audit: Audit) -> Iterator[str]:
+    """What to do about the gravest kind: the first sentence of what its check says."""
+    if audit.findings and audit.findings[0].severity >= Severity.MEDIUM:
+        kind = audit.findings[0].kind
+        check, _ = audit.kinds.get(kind, (kind, ""))
+        advice = audit.explanations.get(check, {}).get("What to do", "").split(". ")[0].rstrip(".")
+        if advice:
+            yield f"First, {_title(audit, kind)}: {advice[0].lower()}{advice[1:]}."
+
+
+def _not_checked(audit: Audit) -> Iterator[str]:
+    open_ = [check.name for check in audit.checks if check.status in ("error", "not run", "not asked")]
+    if open_:
+        yield f"Not checked: {', '.join(open_)}."
+
+
+def _title(audit: Audit, kind: str) -> str:
+    title = audit.title(kind)
+    return title[0].lower() + title[1:]

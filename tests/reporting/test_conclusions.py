@@ -1,0 +1,37 @@
+"""What the first page says in sentences."""
+
+from dataclasses import replace
+
+from dataaudit.findings import Severity
+from dataaudit.reporting.conclusions import conclusions
+from dataaudit.result import Check
+
+from ..fixtures_findings import audit_of, leak, wrong
+
+FINDINGS = [leak("t0", "b0", "c"), leak("t1", "b1", "c"), wrong("t2", "c"), wrong("w0", "c")]
+EXPLANATIONS = {"leakage": {"What to do": "Remove the copy from one of the splits. If labels differ, look."}}
+
+
+def row(id: str, right: bool = True, split: str = "test") -> dict[str, object]:
+    return {"id": id, "split": split, "label": "c", "predicted": "c" if right else "other"}
+
+
+def test_what_was_found_what_it_means_and_what_comes_first() -> None:
+    rows = [row("t0"), row("t1"), row("t2", right=False), row("t3"), row("t4", right=False), row("w0", split="train")]
+    checks = (Check("leakage", "ran", 5, 5, 2), Check("brittle", "error", 0, 5, 0, "broken"))
+    audit = replace(audit_of(FINDINGS, samples=tuple(rows), checks=checks), explanations=EXPLANATIONS)
+    assert list(conclusions(audit)) == [
+        "Found: train-test leakage (2), label errors (2).",
+        "Accuracy measured on the test split: 60.0%, 33.3% without 2 samples with a copy in training, 75.0% without 1 "
+        "label reported as wrong.",
+        "First, train-test leakage: remove the copy from one of the splits.",
+        "Not checked: brittle.",
+    ]
+
+
+def test_nothing_is_said_of_what_there_is_not() -> None:
+    assert list(conclusions(audit_of([], samples=(row("t0"),)))) == ["Nothing of medium severity or above was found."]
+    minor = [replace(finding, severity=Severity.LOW) for finding in FINDINGS]
+    assert next(conclusions(audit_of(minor))) == ("Nothing of medium severity or above was found; 4 minor findings.")
+    kinds = [replace(finding, kind=f"kind_{i}") for i, finding in enumerate(FINDINGS * 2)]
+    assert next(conclusions(audit_of(kinds))).endswith("kind 4 (1), 3 other kinds.")
