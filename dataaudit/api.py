@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
-from numpy.typing import ArrayLike
 from rich.console import Console
 from torch import nn
 
@@ -19,32 +18,28 @@ from .attribution.problem import Runs
 from .cleaning.in_memory import cleaned
 from .config import Options, configured
 from .data.in_memory import ROOT
-from .dataset import Dataset, silent
+from .dataset import silent
 from .progress import notebook_track, terminal_track
 from .reporting.notebook import AuditResult
 from .training.objectives import PerSample
-from .training.pool import Pool
 
 
 def attribute(
-    models: nn.Module | Sequence[nn.Module] | Pool | Runs,
-    train: Labelled | Dataset | None = None,
+    models: nn.Module | Sequence[nn.Module] | Runs,
+    train: Labelled | None = None,
     target: Labelled | None = None,
     backend: str = "trak",
     *,
-    labels: ArrayLike | None = None,
     loss: PerSample | None = None,
     output: PerSample | None = None,
     **settings: Any,
 ) -> Attribution:
     """Score how much each training sample moves the output of each target.
 
-    models     one module or several trained independently, in evaluation mode; a Pool; or the outcomes of Runs of your
-               own, for backends that need no gradients
-    train      inputs (n_train, ...) and labels (n_train,), or a torch Dataset of such pairs; a dataaudit Dataset
-               stands for its training and target split; left out for a Pool or Runs
+    models     one module or several trained independently, in evaluation mode; or the outcomes of Runs of your own, for
+               backends that need no gradients
+    train      inputs (n_train, ...) and labels (n_train,), or a torch Dataset of such pairs; left out for Runs
     target     likewise; the label may be any class, such as the predicted one
-    labels     for a Pool or a dataaudit Dataset: class numbers (n_target,) to attribute instead of the given ones
     backend    name of a plugin of `backends`
     loss       (outputs, labels) -> (n,) what training minimised for each sample; with `output`, for tasks other than
                classification by logits and regression
@@ -54,13 +49,13 @@ def attribute(
     By default the output is the margin log p/(1 - p) of the target's label for class numbers (logits (n, classes), or
     one logit for the labels 0 and 1), and the predicted value for floating-point labels.
 
-    Scores are (n_train, n_target), positive where including the sample raises the target's output. Without a pool
-    there are no held-out runs: regularisation is the backend's default, and the scores' scale is the method's own.
+    Scores are (n_train, n_target), positive where including the sample raises the target's output. For
+    models alone regularisation is the backend's default, and the scores' scale is the method's own.
 
     Raises InputError for models in training mode, or inputs and labels that don't fit each other or the models.
     """
     engine: Backend = configured_backend(backend, settings)
-    problem = problem_of(models, train, target, labels, custom_objective(loss, output))
+    problem = problem_of(models, train, target, custom_objective(loss, output))
     require(engine, backend, problem)
     folder = Path(tempfile.mkdtemp(prefix="dataaudit-"))
     try:

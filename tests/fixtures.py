@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from dataaudit.attribution.attribution import Attribution, require
+from dataaudit.attribution.own_models import configured_backend
+from dataaudit.attribution.problem import Problem
 from dataaudit.dataset import Dataset, Layout, silent
 from dataaudit.training.learners.image import ImageLearner, Standardise
 from dataaudit.training.models.linear_learner import LinearLearner
@@ -153,3 +157,13 @@ class LeaveOneOut:
 
     def blocks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
         yield 0, self._scores
+
+
+def pool_scores(
+    pool: Pool, path: Path, backend: str = "trak", labels: NDArray[Any] | None = None, **settings: Any
+) -> Attribution:
+    """A backend's scores of a pool, as an audit has them; kept at `path`."""
+    engine, problem = configured_backend(backend, settings), Problem.from_pool(pool, labels)
+    require(engine, backend, problem)
+    scored: Attribution = engine.attribute(problem, path, silent)
+    return scored

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import softmax
 from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -39,6 +40,13 @@ class Narrow(Centroids):
 
     def outputs(self, model: Any, dataset: Dataset, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         return np.zeros((len(rows), 1), np.float32)
+
+
+class Probabilities(Centroids):
+    """Gives probabilities where logits are expected."""
+
+    def outputs(self, model: Any, dataset: Dataset, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        return np.asarray(softmax(super().outputs(model, dataset, rows), 1))
 
 
 class Broken(Centroids):

@@ -1,8 +1,12 @@
 """Attribution of a user's own models, and the names that are public."""
 
+import copy
 import gc
+import inspect
+import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +17,6 @@ from torch.utils.data import TensorDataset
 
 import dataaudit
 from dataaudit.errors import InputError, NumericsError
-from dataaudit.training.pool import Pool
 
 
 def data(n: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -81,44 +84,13 @@ def test_same_class_samples_support_and_another_label_turns_the_sign() -> None:
     assert np.corrcoef(scores.ravel(), other.ravel())[0, 1] < 0
 
 
-def test_a_pool_brings_its_own_samples(small_pool: Pool) -> None:
-    scored = dataaudit.attribute(small_pool)
-    assert scored.shape == (60, 20)
-    assert scored.target_ids[0] == small_pool.dataset.ids[60]
-    with pytest.raises(InputError, match="pass them alone"):
-        dataaudit.attribute(small_pool, data(3, 0), data(3, 0))
-
-
-def test_a_pool_s_targets_can_be_given_another_label(small_pool: Pool) -> None:
-    dataset = small_pool.dataset
-    target = dataset.rows("test")
-    predicted = small_pool.probabilities[target].argmax(1)
-    wrong = (dataset.targets[target] + 1) % 3
-    own = dataaudit.attribute(small_pool).scores()
-    np.testing.assert_array_equal(dataaudit.attribute(small_pool, labels=dataset.targets[target]).scores(), own)
-    assert np.corrcoef(dataaudit.attribute(small_pool, labels=wrong).scores().ravel(), own.ravel())[0, 1] < 0
-    changed = dataaudit.attribute(small_pool, labels=predicted).provenance["identity"]
-    assert changed["labels"] == predicted.tolist()
-    with pytest.raises(InputError, match=r"expected class numbers \(20,\)"):
-        dataaudit.attribute(small_pool, labels=[0, 1])
-    with pytest.raises(InputError, match="expected numbers from 0 to 2, found 7"):
-        dataaudit.attribute(small_pool, labels=np.full(20, 7))
-
-
-def test_arrays_torch_datasets_and_a_dataaudit_dataset_are_the_same_samples(small_pool: Pool) -> None:
+def test_arrays_and_torch_datasets_are_the_same_samples() -> None:
     net, (x, y), (xt, yt) = trained(1), data(50, 0), data(7, 1)
     plain = dataaudit.attribute(net, (x, y), (xt, yt)).scores()
     arrays = dataaudit.attribute(net, (x.double().numpy(), y.numpy()), (xt.numpy(), yt.tolist())).scores()
     np.testing.assert_array_equal(arrays, plain)
     pairs = [TensorDataset(*part) for part in ((x, y), (xt, yt))]
     np.testing.assert_array_equal(dataaudit.attribute(net, *pairs).scores(), plain)
-
-    dataset, model = small_pool.dataset, small_pool.model(0)
-    whole = dataaudit.attribute(model, dataset)
-    assert whole.train_ids == dataset.ids[:60]
-    inputs = torch.from_numpy(dataset.inputs).float()
-    parts = [(inputs[rows], dataset.targets[rows]) for rows in (dataset.rows("train"), dataset.rows("test"))]
-    np.testing.assert_array_equal(dataaudit.attribute(model, *parts).scores(), whole.scores())
 
 
 def test_one_logit_is_the_second_of_two() -> None:
@@ -249,6 +221,83 @@ def test_hostile_input_is_an_error_or_a_warning_that_names_layer_or_sample() -> 
         dataaudit.attribute(certain, (certain_x, y), target)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("backend", ["trak", "influence", "tracin", "similarity"])
+def test_half_precision_is_taken_as_the_float32_that_it_stands_for(dtype: torch.dtype, backend: str) -> None:
+    net, (x, y), (xt, yt) = trained(1).to(dtype), data(50, 0), data(7, 1)
+    x, xt = x.to(dtype), xt.to(dtype)
+    expected = dataaudit.attribute(trained(1).to(dtype).float(), (x.float(), y), (xt.float(), yt), backend=backend)
+    for model, inputs in ((net, x), (net, x.float()), (copy.deepcopy(net).float(), x)):
+        halves = dataaudit.attribute(model, (inputs, y), TensorDataset(xt, yt), backend=backend)
+        np.testing.assert_array_equal(halves.scores(), expected.scores())
+        assert halves.provenance["identity"] == expected.provenance["identity"]
+    assert {parameter.dtype for parameter in net.parameters()} == {dtype}
+
+
+def test_a_regression_in_half_precision_has_the_slopes_of_its_float32() -> None:
+    torch.manual_seed(0)
+    x, y, one = torch.randn(40, 3).bfloat16(), torch.randn(40).bfloat16(), nn.Linear(3, 1).bfloat16().eval()
+    scored = dataaudit.attribute(one, (x, y), (x[:4], y[:4]))
+    assert scored.provenance["identity"]["objective"] == "regression"
+    slopes = dataaudit.perturbation(one, (x, y), (x[:4], y[:4]), [2], solver="exact")
+    single = dataaudit.perturbation(one.float(), (x.float(), y.float()), (x[:4].float(), y[:4]), [2], solver="exact")
+    np.testing.assert_array_equal(slopes, single)
+
+
+class Cast(nn.Module):
+    """Computes in half precision whatever it is given."""
+
+    def __init__(self, net: nn.Module, autocast: bool) -> None:
+        super().__init__()
+        self.net, self.autocast = net, autocast
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.autocast):
+            out: Tensor = self.net(x if self.autocast else x.bfloat16())
+            return out
+
+
+def test_a_model_that_casts_to_half_precision_is_told_not_to() -> None:
+    train = data(50, 0)
+    with pytest.raises(InputError, match=r"train: expected outputs of float32 .*; take autocast or the cast out"):
+        dataaudit.attribute(Cast(trained(1), True).eval(), train, train)
+    with pytest.raises(InputError, match=r"weights in half precision are taken as float32: take casts out"):
+        dataaudit.attribute(Cast(trained(1).bfloat16(), False).eval(), train, train)
+
+
+def test_probabilities_are_not_taken_for_logits() -> None:
+    (x, y), target = data(50, 0), data(7, 1)
+    softmax = nn.Sequential(trained(1), nn.Softmax(1)).eval()
+    for model in (softmax, softmax.bfloat16()):
+        with pytest.raises(
+            InputError, match=r"train: expected logits, found probabilities: .* each of 32 samples; leave"
+        ):
+            dataaudit.attribute(model, (x, y), target)
+    # Their logarithms are logits.
+    logarithms = nn.Sequential(trained(1), nn.LogSoftmax(1)).eval()
+    plain = dataaudit.attribute(trained(1), (x, y), target).scores()
+    np.testing.assert_allclose(dataaudit.attribute(logarithms, (x, y), target).scores(), plain, rtol=1e-3, atol=1e-4)
+    sigmoid = nn.Sequential(nn.Linear(5, 1), nn.Sigmoid()).eval()
+    with pytest.warns(UserWarning, match=r"train: .* all between 0 and 1 and taken for logits; if they are prob"):
+        dataaudit.attribute(sigmoid, (x, y % 2), (target[0], target[1] % 2))
+
+
+def test_shares_that_sum_to_one_are_no_logits_where_they_are_meant() -> None:
+    """An objective of one's own, and a regression, take any outputs."""
+    (x, y), (xt, yt) = data(50, 0), data(7, 1)
+    softmax = nn.Sequential(trained(1), nn.Softmax(1)).eval()
+
+    def loss(outputs: Tensor, labels: Tensor) -> Tensor:
+        return nn.functional.nll_loss(outputs.log(), labels, reduction="none")
+
+    scored = dataaudit.attribute(softmax, (x, y), (xt, yt), loss=loss, output=lambda o, y: -loss(o, y))
+    assert np.isfinite(scored.scores()).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sigmoid = nn.Sequential(nn.Linear(5, 1), nn.Sigmoid()).eval()
+        dataaudit.attribute(sigmoid, (x, y / 3), (xt, yt / 3))
+
+
 def test_what_does_not_fit_is_refused() -> None:
     net, train = trained(1), data(50, 0)
     with pytest.raises(InputError, match="model 0 is in training mode"):
@@ -265,6 +314,8 @@ def test_what_does_not_fit_is_refused() -> None:
         dataaudit.attribute(net, train[0], train)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"target: the model can't take inputs torch.float32 \(1, 4\)"):
         dataaudit.attribute(net, train, (train[0][:, :4], train[1]))
+    with pytest.raises(InputError, match="model 0: expected a module with parameters, found ReLU without"):
+        dataaudit.attribute(nn.ReLU().eval(), train, train)
     with pytest.raises(InputError, match="at least one model"):
         dataaudit.attribute([], train, train)
     with pytest.raises(InputError, match="expected train and target"):
@@ -277,7 +328,7 @@ def test_what_a_new_user_gets_wrong_is_said_in_their_words() -> None:
         dataaudit.attribute(net, (x, y), target, foo=1)
     with pytest.raises(InputError, match="a setting is of the wrong type"):
         dataaudit.attribute(net, (x, y), target, ridge="a")
-    with pytest.raises(InputError, match="expected torch modules, a Pool or Runs; found dict"):
+    with pytest.raises(InputError, match="expected torch modules or Runs; found dict"):
         dataaudit.attribute({}, (x, y), target)  # type: ignore[arg-type]
     one = nn.Linear(5, 1).eval()
     with pytest.raises(InputError, match=r"all 0 or 1: pass integers"):
@@ -291,6 +342,13 @@ def test_what_a_new_user_gets_wrong_is_said_in_their_words() -> None:
         dataaudit.perturbation([net], (x, y), target, [0])  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"expected rows of 50 training samples, found \(50,\)"):
         dataaudit.attribute(net, (x, y), target).sums(np.ones(50, np.float32))
+
+
+def test_public_signatures_name_nothing_of_ours_that_is_not_public() -> None:
+    public = {getattr(dataaudit, name) for name in dataaudit.__all__}
+    for function in (dataaudit.attribute, dataaudit.perturbation):
+        named = re.findall(r"dataaudit[.\w]*\.(\w+)", str(inspect.signature(function)))
+        assert set(named) <= {value.__name__ for value in public if inspect.isclass(value)}, function
 
 
 def test_runs_that_contradict_themselves_are_refused() -> None:

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import pytest
+import torch
 
+import dataaudit
 from dataaudit.cli import cli
 from dataaudit.config import Options
 
@@ -81,6 +84,21 @@ def test_python_compiles_and_audits_have_options_that_there_are(page: Path) -> N
         for node in ast.walk(ast.parse(block)):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "dataaudit.audit":
                 assert {keyword.arg for keyword in node.keywords} <= Options.__annotations__.keys(), block
+
+
+def test_the_example_of_outputs_per_token_runs() -> None:
+    (block,) = [body for body in blocks(ROOT / "docs" / "guides" / "attribution.md", "python") if "def loss" in body]
+    torch.manual_seed(0)
+    x, tags = torch.randint(0, 11, (24, 6)), torch.randint(0, 3, (24, 6))
+    tags[:, 4:] = -100
+    model = torch.nn.Sequential(torch.nn.Embedding(11, 4), torch.nn.Linear(4, 3)).eval()
+    names: dict[str, Any] = {"dataaudit": dataaudit, "model": model, "x": x[:20], "tags": tags[:20]}
+    names |= {"x_test": x[20:], "tags_test": tags[20:]}
+    exec(block, names)
+    of_texts, of_tokens = names["texts"].scores(), names["tokens"].scores()
+    assert (of_texts.shape, of_tokens.shape) == ((20, 4), (20, 6))
+    np.testing.assert_allclose(of_tokens.sum(1), of_texts[:, 0], rtol=1e-3, atol=1e-5)
+    assert not of_tokens[:, 4:].any()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

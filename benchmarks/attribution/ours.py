@@ -1,5 +1,6 @@
 """dataaudit behind the peers' interface."""
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import dataaudit
+from dataaudit.attribution.backends.trak import Trak
+from dataaudit.attribution.problem import Problem
+from dataaudit.dataset import silent
 from dataaudit.training.pool import Pool
 
 Labelled = tuple[Tensor, Tensor]
@@ -22,4 +26,5 @@ def attribute(
 
 def audit(pool: Pool) -> NDArray[np.float32]:
     """The same on an audit's own pool, whose runs choose the ridge and fit the scale."""
-    return dataaudit.attribute(pool).scores()
+    with tempfile.TemporaryDirectory() as folder:
+        return Trak().attribute(Problem.from_pool(pool), Path(folder) / "scores.h5", silent).scores()

@@ -1,6 +1,5 @@
 """Attribution: how much each training sample moves each target's output, read lazily from a file."""
 
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,14 +58,8 @@ class Attribution:
         return f"Attribution({n_train} training samples x {n_target} targets, {self.provenance['identity']['backend']})"
 
     def save(self, path: Path | str) -> None:
-        """Copy the score file to `path`, whole or not at all."""
-        destination = Path(path)
-        temporary = destination.with_name(destination.name + ".tmp")
-        try:
-            shutil.copyfile(self.path, temporary)
-            temporary.replace(destination)
-        finally:
-            temporary.unlink(missing_ok=True)
+        """Copy the score file to `path`, whole or not at all. Raises InputError if it can't be written there."""
+        store.copy(self.path, Path(path))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -135,13 +128,11 @@ def require(backend: "Backend", name: str, problem: Problem) -> None:
         )
     if "linear" in backend.needs and problem.linear is None:
         raise InputError(
-            f"the backend {name!r} needs a pool of one of our linear learners (texts, features, 'linear'); "
+            f"the backend {name!r} serves audits by one of our linear learners (texts, features, 'linear'); "
             "'influence' with solver='newton' is exact for your own convex models"
         )
     if "runs" in backend.needs and problem.runs is None:
-        raise InputError(
-            f"the backend {name!r} needs the outcomes of training on known subsets: pass a Pool, or Runs of your own"
-        )
+        raise InputError(f"the backend {name!r} needs the outcomes of training on known subsets: pass Runs of your own")
 
 
 class Backend(Protocol):

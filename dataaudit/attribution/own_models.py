@@ -1,6 +1,9 @@
 """A user's own modules, tensors and runs as a problem that attribution backends take, checked before any work."""
 
+import copy
 import hashlib
+import itertools
+import warnings
 from collections.abc import Mapping, Sequence, Sized
 from dataclasses import fields
 from functools import partial
@@ -13,15 +16,22 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from .. import plugins
-from ..data.features.vectors import features
-from ..dataset import Dataset, Split
 from ..errors import InputError
-from ..training.objectives import REGRESSION, Objective, PerSample, objective_of
-from ..training.pool import Pool
-from .problem import Problem, Runs, Samples, checked_labels
+from ..training.objectives import (
+    BINARY,
+    CLASSIFICATION,
+    REGRESSION,
+    Objective,
+    PerSample,
+    are_probabilities,
+    objective_of,
+)
+from .problem import Problem, Runs, Samples
 
 BLOCK = 1024
 """Samples hashed at a time."""
+PROBED = 32
+"""Samples whose outputs are held against what logits can be."""
 Labelled = tuple[ArrayLike | Tensor, ArrayLike | Tensor] | torch.utils.data.Dataset[Any]
 
 
@@ -51,25 +61,22 @@ def custom_objective(loss: PerSample | None, output: PerSample | None) -> Object
 
 
 def problem_of(
-    models: nn.Module | Sequence[nn.Module] | Pool | Runs,
-    train: Labelled | Dataset | None,
+    models: nn.Module | Sequence[nn.Module] | Runs,
+    train: Labelled | None,
     target: Labelled | None,
-    labels: ArrayLike | None,
     objective: Objective | None,
 ) -> Problem:
     """The problem that `attribute` is asked to solve, checked."""
-    if isinstance(models, Pool | Runs):
+    if isinstance(models, Runs):
         if train is not None or target is not None or objective is not None:
-            raise InputError("a pool, or runs, have their own training and target samples and output; pass them alone")
-        if isinstance(models, Runs):
-            return Problem.from_runs(models)
-        return Problem.from_pool(models, None if labels is None else np.asarray(labels))
+            raise InputError("runs have their own training and target samples and output; pass them alone")
+        return Problem.from_runs(models)
     passed: list[Any] = list(models) if isinstance(models, list | tuple) else [models]
     modules = [module for module in passed if isinstance(module, nn.Module)]
     if len(modules) < len(passed):
         actual = next(type(model).__name__ for model in passed if not isinstance(model, nn.Module))
         raise InputError(
-            f"expected torch modules, a Pool or Runs; found {actual}. An estimator without gradients is served by Runs "
+            f"expected torch modules or Runs; found {actual}. An estimator without gradients is served by Runs "
             "of your own and the backend 'datamodels'"
         )
     if not modules:
@@ -77,16 +84,13 @@ def problem_of(
     for number, module in enumerate(modules):
         if module.training:
             raise InputError(f"model {number} is in training mode; call .eval() on it first")
-    if isinstance(train, Dataset):
-        if target is not None:
-            raise InputError("a dataaudit Dataset has its own target split; pass it alone")
-        samples = [_split_samples(train, "train", None), _split_samples(train, train.target_split, labels)]
-    elif train is None or target is None:
+        if next(module.parameters(), None) is None:
+            raise InputError(
+                f"model {number}: expected a module with parameters, found {type(module).__name__} without"
+            )
+    if train is None or target is None:
         raise InputError("expected train and target, each a pair of inputs and labels")
-    elif labels is not None:
-        raise InputError("labels= is for a Pool or a dataaudit Dataset; here the target's labels are its second part")
-    else:
-        samples = [_samples("train", train), _samples("target", target)]
+    samples = [_samples("train", train), _samples("target", target)]
     objectives = {_checked_objective(split_samples, modules[0], objective) for split_samples in samples}
     if len(objectives) > 1:
         raise InputError(f"train and target are of different tasks: {' and '.join(sorted(o.name for o in objectives))}")
@@ -96,8 +100,10 @@ def problem_of(
             "train: labels are floating-point, and all 0 or 1: pass integers (labels.long()) for one logit, or loss= "
             "and output= of your own for a regression on them"
         )
+    if common in (CLASSIFICATION, BINARY):
+        _require_logits(samples[0], _in_single_precision(modules[0]))
     return Problem(
-        models=tuple(partial(_return_module, module) for module in modules),
+        models=tuple(partial(_in_single_precision, module) for module in modules),
         train=samples[0],
         target=samples[1],
         objective=common,
@@ -110,24 +116,41 @@ def _name(function: PerSample) -> str:
     return str(getattr(function, "__qualname__", type(function).__name__))
 
 
-def _return_module(module: nn.Module) -> nn.Module:
-    return module
+def _in_single_precision(module: nn.Module) -> nn.Module:
+    """The module itself, or a float32 copy where it has weights in half precision: gradients in it are too coarse."""
+    values = itertools.chain(module.parameters(), module.buffers())
+    return copy.deepcopy(module).float() if any(_is_half(value) for value in values) else module
+
+
+def _is_half(values: Tensor) -> bool:
+    return values.is_floating_point() and values.itemsize < 4
+
+
+def _single(values: Tensor) -> Tensor:
+    """Half precision as float32, without a loss."""
+    return values.float() if _is_half(values) else values
 
 
 def _checked_objective(samples: Samples, module: nn.Module, objective: Objective | None) -> Objective:
     """The objective, given or inferred from the labels, checked against the module's outputs."""
     name = samples.ids[0].partition("#")[0]
-    inputs, _ = samples.batch(np.arange(1))
+    inputs, single = samples.inputs(np.arange(1)), _in_single_precision(module)
     try:
-        with torch.no_grad():
-            outputs = module(inputs.to(next(module.parameters()).device))
+        outputs = _outputs(single, inputs)
     except (RuntimeError, TypeError, ValueError) as error:
+        casts = "; weights in half precision are taken as float32: take casts out of its forward"
         raise InputError(
             f"{name}: the model can't take inputs {inputs.dtype} {tuple(inputs.shape)}: {error}"
+            + ("" if single is module else casts)
         ) from error
     if not isinstance(outputs, Tensor) or len(outputs) != 1:
         actual = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
         raise InputError(f"{name}: expected a module that gives one output a sample, a tensor (n, ...); found {actual}")
+    if _is_half(outputs):
+        raise InputError(
+            f"{name}: expected outputs of float32 or float64, found {outputs.dtype} from a model whose weights are not "
+            "in half precision; take autocast or the cast out of its forward"
+        )
     if objective is not None:
         objective.seeds(outputs.cpu(), torch.from_numpy(samples.labels[:1]))
         return objective
@@ -135,6 +158,29 @@ def _checked_objective(samples: Samples, module: nn.Module, objective: Objective
         return objective_of(outputs, torch.from_numpy(samples.labels))
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
+
+
+def _outputs(module: nn.Module, inputs: Tensor) -> Tensor | Any:
+    with torch.no_grad():
+        return module(inputs.to(next(module.parameters()).device))
+
+
+def _require_logits(samples: Samples, module: nn.Module) -> None:
+    """Raises InputError for outputs that are surely probabilities, warns of ones that may be."""
+    outputs = _outputs(module, samples.inputs(samples.spread(PROBED)))
+    if outputs.ndim == 2 and outputs.shape[1] > 1:
+        if are_probabilities(outputs):
+            raise InputError(
+                "train: expected logits, found probabilities: outputs that are between 0 and 1 and sum to one for each "
+                f"of {len(outputs)} samples; leave out the last softmax, or let the model return their logarithm"
+            )
+    elif ((outputs >= 0) & (outputs <= 1)).all() and samples.labels.min() < samples.labels.max():
+        # A model that is never sure and always for 1 has such logits, too.
+        warnings.warn(
+            f"train: the outputs of {len(outputs)} samples are all between 0 and 1 and taken for logits; if they are "
+            "probabilities, leave out the last sigmoid",
+            stacklevel=2,
+        )
 
 
 def _samples(name: str, labelled: Labelled | Any) -> Samples:
@@ -149,11 +195,11 @@ def _samples(name: str, labelled: Labelled | Any) -> Samples:
         shapes = f"{tuple(labels.shape)}, {tuple(inputs.shape)}"
         raise InputError(f"{name}: expected as many labels as inputs, at least one; found shapes {shapes}")
     ids = tuple(f"{name}#{i}" for i in range(len(inputs)))
-    return Samples(ids, _integers_as_long(labels).numpy(), lambda positions: inputs[torch.from_numpy(positions)])
+    return Samples(ids, _as_labels(labels), lambda positions: _single(inputs[torch.from_numpy(positions)]))
 
 
-def _integers_as_long(labels: Tensor) -> Tensor:
-    return labels if labels.is_floating_point() else labels.long()
+def _as_labels(labels: Tensor) -> NDArray[Any]:
+    return (_single(labels) if labels.is_floating_point() else labels.long()).numpy()
 
 
 def _tensor(name: str, part: ArrayLike) -> Tensor:
@@ -171,26 +217,10 @@ def _from_torch(name: str, pairs: torch.utils.data.Dataset[Any]) -> Samples:
         raise InputError(f"{name}: expected at least one sample, found none")
 
     def inputs(positions: NDArray[np.int64]) -> Tensor:
-        return torch.stack([torch.as_tensor(pairs[int(i)][0]) for i in positions])
+        return _single(torch.stack([torch.as_tensor(pairs[int(i)][0]) for i in positions]))
 
     labels = torch.stack([torch.as_tensor(pairs[i][1]) for i in range(count)])
-    return Samples(tuple(f"{name}#{i}" for i in range(count)), _integers_as_long(labels).numpy(), inputs)
-
-
-def _split_samples(dataset: Dataset, split: Split, labels: ArrayLike | None) -> Samples:
-    rows = dataset.rows(split)
-    if not len(rows):
-        raise InputError(f"{dataset.root}: expected samples in the split {split!r}, found none")
-    targets = dataset.targets[rows] if labels is None else checked_labels(labels, len(rows), len(dataset.class_names))
-    if dataset.task == "regression":
-        targets = targets.astype(np.float32)
-
-    def inputs(positions: NDArray[np.int64]) -> Tensor:
-        values = dataset.inputs if isinstance(dataset.inputs, np.ndarray) and dataset.inputs.dtype != object else None
-        values = features(dataset) if values is None else values  # texts and tables as rows of numbers
-        return torch.from_numpy(np.ascontiguousarray(values[rows[positions]])).float()
-
-    return Samples(tuple(dataset.ids[row] for row in rows), targets, inputs)
+    return Samples(tuple(f"{name}#{i}" for i in range(count)), _as_labels(labels), inputs)
 
 
 def _digest(samples: list[Samples], modules: list[nn.Module]) -> str:
@@ -202,5 +232,5 @@ def _digest(samples: list[Samples], modules: list[nn.Module]) -> str:
             digest.update(np.ascontiguousarray(inputs.numpy()).tobytes())
     for module in modules:
         for value in module.state_dict().values():
-            digest.update(np.ascontiguousarray(value.detach().cpu().numpy()).tobytes())
+            digest.update(np.ascontiguousarray(_single(value.detach().cpu()).numpy()).tobytes())
     return digest.hexdigest()

@@ -49,7 +49,7 @@ def perturbation(
     backend = configured_backend("influence", settings)
     if backend.solver == "newton":
         raise InputError("solver: expected one with the same curvature for all samples, found 'newton'; take 'exact'")
-    problem = problem_of(module, train, target, None, custom_objective(loss, output))
+    problem = problem_of(module, train, target, custom_objective(loss, output))
     positions = np.asarray(samples)
     count = len(problem.train)
     if positions.ndim != 1 or not np.issubdtype(positions.dtype, np.integer) or not positions.size:

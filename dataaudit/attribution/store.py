@@ -11,6 +11,7 @@ attributes        version, and provenance as JSON
 """
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,21 +76,60 @@ def writing(path: Path, train_ids: Sequence[str], target_ids: Sequence[str]) -> 
         temporary.unlink(missing_ok=True)
 
 
+def copy(source: Path, destination: Path) -> None:
+    """Copy a score file, whole or not at all. Raises InputError if it can't be written there."""
+    try:
+        if destination.exists() and not destination.is_file():
+            raise InputError(
+                f"{destination}: expected the path of a file, found a {_kind(destination)}; name a file, say scores.h5"
+            )
+        temporary = destination.with_name(destination.name + ".tmp")
+        try:
+            shutil.copyfile(source, temporary)
+            temporary.replace(destination)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{destination}: scores can't be saved there: {error}; name a file in a folder that can be written"
+        ) from error
+
+
 @contextmanager
 def _reading(path: Path) -> Iterator[h5py.File]:
     try:
         file = h5py.File(path, "r")
-    except OSError as error:
-        raise InputError(f"{path}: expected an HDF5 file of scores: {error}") from error
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: expected a file of scores, as Attribution.save writes it; {_why(path, error)}"
+        ) from error
     with file:
-        missing = {"held_out", "train_ids", "target_ids"} - set(file)
+        missing = {"held_out", "train_ids", "target_ids", "provenance"} - set(file) - set(file.attrs)
         missing |= set() if "scores" in file or {"left", "right"} <= set(file) else {"scores"}
         if missing or file.attrs.get("version") != VERSION:
             raise InputError(
                 f"{path}: expected scores of layout version {VERSION}, found version {file.attrs.get('version')}"
                 + (f" without {', '.join(sorted(missing))}" if missing else "")
+                + "; save them again with this version of dataaudit"
             )
         yield file
+
+
+def _why(path: Path, error: Exception) -> str:
+    """Why HDF5 can't open a path, and what to do."""
+    if isinstance(error, PermissionError):
+        return f"found one that may not be read: {error}; change its permissions"
+    if not path.exists():
+        return "found nothing there; check the path"
+    if not path.is_file():
+        return f"found a {_kind(path)}; name the file in it, such as {path / 'scores.h5'}"
+    if not h5py.is_hdf5(path):
+        return "found a file that is not HDF5; name another, or save the scores again"
+    return f"found one that can't be read, such as after it was cut short: {error}; save the scores again"
+
+
+def _kind(path: Path) -> str:
+    return "folder" if path.is_dir() else "device or pipe"
 
 
 class Header(NamedTuple):

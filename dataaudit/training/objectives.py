@@ -10,6 +10,8 @@ from torch.nn import functional
 from ..dataset import Task
 from ..errors import InputError
 
+SUM_TOLERANCE = 1e-3
+"""How far from one probabilities may sum that are rounded to a few digits, or of half precision."""
 PerSample = Callable[[Tensor, Tensor], Tensor]
 """(outputs (n, ...) of the module, labels (n, ...)) -> (n,), the i-th value from the i-th sample alone."""
 
@@ -133,3 +135,8 @@ def objective_of(outputs: Tensor, labels: Tensor) -> Objective:
         f"floating-point values with one output; found labels {kind} and outputs {tuple(outputs.shape)}. "
         "Pass your own per-sample loss= and output= for anything else"
     )
+
+
+def are_probabilities(outputs: Tensor) -> bool:
+    """Whether the outputs (n, classes) of every sample are in [0, 1] and sum to one, which logits do not by chance."""
+    return bool((outputs >= 0).all() and (outputs <= 1).all() and ((outputs.sum(1) - 1).abs() < SUM_TOLERANCE).all())

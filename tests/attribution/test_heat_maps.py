@@ -41,7 +41,7 @@ def test_the_map_lies_where_alone_the_class_is() -> None:
         optimizer.step()
     # So strongly damped that the curvature, which stretches what varies little, as noise does, plays no part.
     backend = configured_backend("influence", {"damping": 100.0})
-    influence = InfluenceOfInput(problem_of(model.eval(), train, target, None, None), backend)
+    influence = InfluenceOfInput(problem_of(model.eval(), train, target, None), backend)
     pairs = [(i, at) for i in range(10) for at in range(6) if train[1][i] == target[1][at]]
     assert len(pairs) > 20
     for i, at in pairs:
@@ -54,7 +54,7 @@ def test_the_map_lies_where_alone_the_class_is() -> None:
 def test_an_image_without_detail_has_nothing_to_share_out() -> None:
     train, target = spotted(40, 0), spotted(2, 1)
     model = nn.Sequential(nn.Flatten(), nn.Linear(144, 2)).eval()
-    influence = InfluenceOfInput(problem_of(model, train, target, None, None), configured_backend("influence", {}))
+    influence = InfluenceOfInput(problem_of(model, train, target, None), configured_backend("influence", {}))
     shares, left = heat_maps.influence_by_pixel(influence, torch.full((1, 1, 12, 12), 0.5), train[1][:1], 0)
     np.testing.assert_allclose(shares, 0, atol=1e-6)
     assert left == pytest.approx(1)

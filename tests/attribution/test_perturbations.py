@@ -73,9 +73,7 @@ def test_it_is_the_slope_of_scores_with_the_curvature_held_fixed(own: bool) -> N
 def test_scores_as_functions_of_the_input_are_the_backends_own() -> None:
     model, train, target = net(), data(20, 0), data(2, 1)
     settings = {"solver": "exact", "damping": 0.1}
-    influence = InfluenceOfInput(
-        problem_of(model, train, target, None, None), configured_backend("influence", settings)
-    )
+    influence = InfluenceOfInput(problem_of(model, train, target, None), configured_backend("influence", settings))
     ours = influence.scores(train[0][[4, 17]], train[1][[4, 17]])
     scores = attribute(model, train, target, backend="influence", **settings).scores()
     np.testing.assert_allclose(ours, scores[[4, 17]], rtol=1e-3)

@@ -45,7 +45,7 @@ def thresholded(
     runs = problem.runs
     if runs is None or len(runs.distinct()) < 2 * FOLDS:
         raise InputError(
-            f"a threshold is chosen on the outcomes of known subsets: expected a Pool of at least {2 * FOLDS} subsets"
+            f"a threshold is chosen on outcomes of known subsets: expected at least {2 * FOLDS} of them, as in audits"
         )
     contrasts = runs.subset_masks().astype(np.float32) - 0.5
     # Neighbouring subsets are complements of each other: predicting one from the other would be no test.

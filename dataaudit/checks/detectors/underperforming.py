@@ -14,7 +14,8 @@ expected for its samples' classes (binomial test), so a hard class is not report
 data a label is right if it is predicted where it is given, and a sample of a cluster if all its labels are right.
 Numeric targets are right if their error is no larger than that of three quarters of all samples, and have clusters
 only. A group is reported if it has 20 samples, falls short by ten points, and its false-discovery rate
-(Benjamini-Hochberg) is at most 5 %.
+(Benjamini-Hochberg) is at most 5 %. Nothing is reported of models that do not beat the class frequencies, or the mean:
+they name the most frequent class whatever they see, and so are wrong on all others.
 
 ## What to do
 Look at what the samples shown have in common. Collect more of their kind, fix their labels, or state the weakness.
@@ -34,6 +35,7 @@ from ...findings import Finding, Severity, fingerprint
 from ..detection import CheckContext, Detection
 from ..labels.label_views import descriptors
 from ..proof import accepted_by_fdr
+from ..signal import signal
 
 KINDS = {"underperforming_group": "Underperforming groups"}
 NEEDS = "predictions"
@@ -69,6 +71,8 @@ def detect(context: CheckContext) -> Detection:
     # About three times the square root of the number of samples in each cluster.
     n_clusters = int(np.clip(np.sqrt(len(dataset)) / 3, 1, MAX_CLUSTERS)) if features.any() else 1
     clusters = KMeans(n_clusters, n_init=1, random_state=context.seed).fit_predict(features)
+    if reason := context.once(signal).reason:
+        return Detection((), 0, len(dataset), {"cluster": clusters}, skipped=reason)
     groups = [*_classes(dataset, context.pool.predictions), *_clusters(dataset, context.pool.predictions, clusters)]
     accepted, q_values = accepted_by_fdr(np.array([group.p_value for group in groups]), FALSE_DISCOVERY_RATE)
     findings = [

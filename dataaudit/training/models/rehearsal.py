@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from ...dataset import Dataset
 from ...errors import DataAuditError, InputError
 from ..learning import Differentiable, LearningAlgorithm
+from ..objectives import are_probabilities
 from ..training import require_outputs
 from .own_learner import few_rows
 from .own_module import OwnModule, load_checkpoint
@@ -58,9 +60,14 @@ def _probe(learner: LearningAlgorithm | Differentiable, model: Any, dataset: Dat
     with _error_context(f"{where}: asking the model about {len(rows)} samples"):
         outputs = learner.outputs(model, dataset, rows)
     try:
-        require_outputs(outputs, dataset, rows, where)
+        checked = require_outputs(outputs, dataset, rows, where)
     except DataAuditError as error:
         raise InputError(str(error)) from error
+    if dataset.task == "classification" and are_probabilities(torch.from_numpy(checked)):
+        raise InputError(
+            f"{where}: expected logits, found probabilities: outputs that are between 0 and 1 and sum to one for each "
+            f"of {len(rows)} samples; leave out the last softmax, or return the logarithm of probabilities above zero"
+        )
 
 
 @contextmanager

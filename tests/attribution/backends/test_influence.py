@@ -20,6 +20,8 @@ from dataaudit.errors import InputError, NumericsError
 from dataaudit.training.objectives import margin
 from dataaudit.training.pool import Pool
 
+from ...fixtures import pool_scores
+
 L2, CLASSES, FEATURES, TARGETS = 2e-3, 10, 16, 40
 
 
@@ -204,7 +206,7 @@ def test_neither_the_order_of_rows_nor_the_size_of_blocks_matters(solver: str, m
 
 
 def test_a_pool_chooses_the_damping_and_scores_come_back_from_the_file(small_pool: Pool, tmp_path: Path) -> None:
-    scored = dataaudit.attribute(small_pool, backend="influence", dampings=(0.01, 1.0))
+    scored = pool_scores(small_pool, tmp_path / "own.h5", "influence", dampings=(0.01, 1.0))
     sweep = scored.provenance["lds_by_damping"]
     assert set(sweep) == {"0.01", "1.0"}
     assert scored.provenance["damping"] == 0.01  # two subsets don't speak clearly enough against the default

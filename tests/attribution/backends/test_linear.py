@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-import dataaudit
 from dataaudit.attribution.backends import linear
 from dataaudit.attribution.backends.linear import LinearInfluence
 from dataaudit.attribution.curvature import linear_curvature
@@ -25,6 +24,7 @@ from dataaudit.training.models.learner_spec import learner_of
 from dataaudit.training.objectives import OF_TASK
 from dataaudit.training.pool import Pool, train_pool
 
+from ...fixtures import pool_scores
 from ...fixtures_tables import make
 
 N, T, D, PENALTY = 40, 9, 6, 0.5
@@ -197,7 +197,7 @@ def test_held_out_halves_are_foretold_no_worse_than_by_trak(task: Task, tmp_path
     assert runs is not None
     reached = {}
     for backend in ("linear", "trak"):
-        scored = dataaudit.attribute(pool, backend=backend)
+        scored = pool_scores(pool, tmp_path / f"{backend}.h5", backend)
         measured = trust(runs, scored.held_out)
         assert measured is not None
         reached[backend] = measured.lds
@@ -224,8 +224,8 @@ def test_it_is_what_an_audit_of_a_linear_learner_uses(linear_pool: Pool, small_p
 
 
 def test_other_learners_and_broken_inputs_are_refused(small_pool: Pool, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="'linear' needs a pool of one of our linear learners"):
-        dataaudit.attribute(small_pool, backend="linear")
+    with pytest.raises(InputError, match="'linear' serves audits by one of our linear learners"):
+        pool_scores(small_pool, tmp_path / "none.h5", "linear")
     with pytest.raises(InputError, match="expected a positive weight"):
         LinearInfluence(weight=0)
     problem = problem_of("classification", 3)

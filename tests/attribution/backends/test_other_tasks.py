@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from dataaudit import attribute
 from dataaudit.attribution.problem import Problem
 from dataaudit.attribution.trust import trust
 from dataaudit.dataset import Task, silent
 from dataaudit.training.models.learner_spec import learner_of
 from dataaudit.training.pool import train_pool
 
+from ...fixtures import pool_scores
 from ...fixtures_tables import make
 
 
@@ -19,7 +19,7 @@ from ...fixtures_tables import make
 def test_gradients_and_runs_serve_numbers_and_sets_of_labels(backend: str, task: Task, tmp_path: Path) -> None:
     dataset = make("table", task, 100, 25)
     pool = train_pool(dataset, learner_of("linear", "table"), tmp_path, 24, 0, silent)
-    scored = attribute(pool, backend=backend)
+    scored = pool_scores(pool, tmp_path / "scores.h5", backend)
     runs = Problem.from_pool(pool).runs
     assert runs is not None
     measured = trust(runs, scored.held_out)

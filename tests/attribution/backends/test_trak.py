@@ -216,7 +216,7 @@ def test_sparse_scores_are_cross_validated_on_the_runs(small_pool: Pool, tmp_pat
     assert sparse.held_out.shape == (6, 20)
     assert sorted(path.name for path in tmp_path.glob("*.h5")) == ["dense.h5", "sparse.h5"]
     assert not list(tmp_path.glob("*.fold"))
-    with pytest.raises(InputError, match="expected a Pool of at least 6 subsets"):
+    with pytest.raises(InputError, match="expected at least 6 of them, as in audits"):
         dataaudit.attribute(
             nn.Linear(4, 3).eval(),
             (torch.randn(9, 4), torch.arange(9) % 3),

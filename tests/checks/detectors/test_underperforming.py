@@ -26,6 +26,9 @@ class PoolOf:
             self.predictions = dataset.targets + np.where(wrong, 5, 0.1) * noise
         else:
             self.predictions = (dataset.targets + wrong) % len(dataset.class_names)
+        self.probabilities = self.predictions
+        if dataset.task == "classification":
+            self.probabilities = np.eye(len(dataset.class_names))[self.predictions]
 
 
 def detect(dataset: Dataset, wrong: NDArray[np.bool_]) -> Detection:
@@ -113,3 +116,14 @@ def test_a_label_that_is_not_found_is_a_group() -> None:
     pool.predictions[:300, 2] = False
     context = CheckContext(dataset, pool, None, 0, silent)  # type: ignore[arg-type]
     assert "class 'c'" in {finding.evidence["group"] for finding in underperforming.detect(context).findings}
+
+
+def test_models_that_name_the_most_frequent_class_whatever_they_see_fail_on_no_group(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset(200, 60)
+    assert not detect(dataset, np.zeros(260, bool)).skipped
+    pool = PoolOf(dataset, np.zeros(260, bool))
+    pool.predictions = np.zeros(260, np.int64)
+    pool.probabilities = np.tile([0.5, 0.3, 0.2], (260, 1)) + np.random.default_rng(0).normal(0, 0.01, (260, 3))
+    detection = underperforming.detect(CheckContext(dataset, pool, None, 0, silent))  # type: ignore[arg-type]
+    assert detection.findings == ()
+    assert detection.skipped.startswith("no signal")

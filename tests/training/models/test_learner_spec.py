@@ -8,10 +8,9 @@ import pytest
 import torch
 from sklearn.ensemble import RandomForestClassifier
 
-from dataaudit import attribute
 from dataaudit.attribution.problem import Problem
 from dataaudit.attribution.trust import trust
-from dataaudit.dataset import Dataset, Modality, silent
+from dataaudit.dataset import Dataset, silent
 from dataaudit.errors import InputError
 from dataaudit.training.learning import is_differentiable
 from dataaudit.training.models.learner_spec import learner_of
@@ -21,8 +20,8 @@ from dataaudit.training.models.own_module import OwnModule, load_checkpoint
 from dataaudit.training.models.rehearsal import rehearse
 from dataaudit.training.pool import quality, train_pool
 
+from ...fixtures import pool_scores
 from ...fixtures_tables import make
-from ...own_models import net
 
 HERE = "tests.own_models"
 
@@ -81,6 +80,10 @@ def test_what_cannot_be_used_is_refused_with_the_reason(spec: str, said: str) ->
     [
         (f"{HERE}:Silent", "output for 'table.csv#0' is not finite"),
         (f"{HERE}:Narrow", "expected logits of 3 classes for each of 16 samples, (16, 3), found (16, 1)"),
+        (
+            f"{HERE}:Probabilities",
+            "expected logits, found probabilities: outputs that are between 0 and 1 and sum to one",
+        ),
         (f"{HERE}:Broken", "training on a few samples failed: KeyError: 'no such column' (own_models.py, line"),
         (f"{HERE}:OnlyLabels", "expected a classifier with predict_proba or decision_function"),
         (f"{HERE}:Fixed", "shapes cannot be multiplied"),
@@ -159,7 +162,7 @@ def test_a_module_that_encodes_texts_itself_is_trained_and_attributed(tmp_path: 
     assert isinstance(learner, OwnModule)
     assert learner.tensors(dataset, np.array([3, 5])).shape == (2, 60)
     pool = train_pool(dataset, learner, tmp_path / "pool", 8, 0, silent)
-    assert attribute(pool).shape == (120, 40)
+    assert pool_scores(pool, tmp_path / "scores.h5").shape == (120, 40)
 
 
 def test_scores_of_a_learner_without_gradients_come_from_a_stand_in_and_are_measured_on_it(tmp_path: Path) -> None:
@@ -213,12 +216,6 @@ def test_checkpoints_of_all_common_forms_are_read_and_others_refused(table: Data
     refused("expected a state dict of tensors")
     path.write_bytes(b"hello")
     refused("not readable as a torch checkpoint")
-
-
-@pytest.mark.parametrize("modality", ["table", "text", "array"])
-def test_a_module_of_ones_own_is_attributed_on_a_dataset(modality: Modality) -> None:
-    dataset = make(modality, "classification", 60, 20)
-    assert attribute(net(dataset).eval(), dataset).shape == (60, 20)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,92 @@
+"""Score files: what can't be read or written is an error that names the path and says what to do."""
+
+import os
+import re
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from dataaudit import Attribution
+from dataaudit.attribution.store import writing
+from dataaudit.errors import InputError
+
+
+@pytest.fixture
+def scored(tmp_path: Path) -> Attribution:
+    path = tmp_path / "scores.h5"
+    with writing(path, ["a", "b", "c"], ["x", "y"]) as file:
+        file.add(0, np.arange(6, dtype=np.float32).reshape(3, 2))
+        file.finish(None, np.zeros((0, 2), np.float32), {"slope": 2.0, "identity": {"backend": "own"}})
+    return Attribution.load(path)
+
+
+def test_paths_are_text_or_paths(scored: Attribution, tmp_path: Path) -> None:
+    for path in (tmp_path / "one.h5", str(tmp_path / "two.h5"), scored.path):
+        scored.save(path)
+        np.testing.assert_array_equal(Attribution.load(path).scores(), scored.scores())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.h5", "scores.h5", "two.h5"]
+
+
+def test_what_is_no_score_file_is_said_with_what_to_do(scored: Attribution, tmp_path: Path) -> None:
+    whole, cut, text = scored.path.read_bytes(), tmp_path / "cut.h5", tmp_path / "scores.csv"
+    text.write_text("id,score\n")
+    for path, said in (
+        (tmp_path, "found a folder; name the file in it, such as"),
+        (tmp_path / "none.h5", "found nothing there; check the path"),
+        (tmp_path / "no folder" / "scores.h5", "found nothing there; check the path"),
+        (text, "found a file that is not HDF5; name another"),
+        (text / "scores.h5", "found nothing there; check the path"),
+    ):
+        with pytest.raises(InputError, match=f"^{re.escape(str(path))}: expected a file of scores.*{said}"):
+            Attribution.load(path)
+        with pytest.raises(InputError, match=re.escape(str(path))):
+            Attribution.load(str(path))
+    for length in (0, 100, len(whole) // 2, len(whole) - 1):
+        cut.write_bytes(whole[:length])
+        with pytest.raises(InputError, match=r"cut\.h5: expected a file of scores.*save the scores again"):
+            Attribution.load(cut)
+
+
+@pytest.mark.parametrize("part", ["held_out", "train_ids", "scores", "provenance"])
+def test_hdf5_of_another_layout_names_what_it_lacks(scored: Attribution, part: str) -> None:
+    with h5py.File(scored.path, "a") as file:
+        del (file.attrs if part == "provenance" else file)[part]
+    with pytest.raises(InputError, match=rf"scores\.h5: expected scores of layout .* without {part}; save them again"):
+        Attribution.load(scored.path)
+
+
+def test_a_place_that_cannot_be_written_is_said_and_left_as_it_is(scored: Attribution, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("kept")
+    with pytest.raises(InputError, match=rf"^{re.escape(str(tmp_path))}: expected the path of a file, found a folder"):
+        scored.save(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="pipe: expected the path of a file, found a device or pipe"):
+        scored.save(tmp_path / "pipe")
+    for path in (tmp_path / "no folder" / "scores.h5", file / "scores.h5", tmp_path / ("long" * 80), "no\0name"):
+        with pytest.raises(
+            InputError, match=rf"^{re.escape(str(path))}: scores can't be saved there: .*; name a file in"
+        ):
+            scored.save(str(path))
+    assert file.read_text() == "kept"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "pipe", "scores.h5"]
+
+
+def test_permissions_are_said(scored: Attribution, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*arguments: object) -> None:
+        raise PermissionError(13, "Permission denied", "scores.h5")
+
+    monkeypatch.setattr("dataaudit.attribution.store.shutil.copyfile", denied)
+    with pytest.raises(InputError, match=r"out\.h5: scores can't be saved there: .*Permission denied.*can be written"):
+        scored.save(tmp_path / "out.h5")
+    monkeypatch.setattr("dataaudit.attribution.store.h5py.File", denied)
+    with pytest.raises(InputError, match=r"scores\.h5: .*may not be read: .*; change its permissions"):
+        Attribution.load(scored.path)
+
+
+def test_scores_whose_file_went_away_say_so(scored: Attribution) -> None:
+    scored.path.unlink()
+    with pytest.raises(InputError, match=r"scores\.h5: .*found nothing there"):
+        scored.scores()
