@@ -137,7 +137,30 @@ class NearestMean:
         return 0.0
 
 
-class LeaveOneOut:
+class KnownScores:
+    """Stands in for an attribution: of these scores (n_train, n_target)."""
+
+    self_influence = None
+
+    def __init__(self, scores: NDArray[np.float32]) -> None:
+        self._scores = scores
+        self.shape = scores.shape
+
+    def scores(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
+        return self._scores[:, start:stop]
+
+    def blocks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        yield 0, self._scores
+
+    def at(self, train: NDArray[np.int64], target: NDArray[np.int64]) -> NDArray[np.float32]:
+        return self._scores[train, target]
+
+    def sums_over_targets(self, weights: NDArray[np.floating] | None = None) -> NDArray[np.float32]:
+        weights = np.ones(self.shape[1]) if weights is None else weights
+        return np.asarray(self._scores @ weights, np.float32)
+
+
+class LeaveOneOut(KnownScores):
     """Stands in for an attribution: what leaving each training sample out does to the margins, seen by doing it."""
 
     def __init__(self, dataset: Dataset, learner: NearestMean, labels: NDArray[np.int64] | None = None) -> None:
@@ -148,15 +171,8 @@ class LeaveOneOut:
             return log_odds(learner.outputs(learner.fit(dataset, rows, 0), dataset, target)[None], labels)[0]
 
         whole = margins(train)
-        self._scores = np.stack([whole - margins(np.delete(train, i)) for i in range(len(train))])
-        self.shape = self._scores.shape
+        super().__init__(np.stack([whole - margins(np.delete(train, i)) for i in range(len(train))]))
         self.provenance = {"ridge": 1.0, "slope": 1.0}
-
-    def scores(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
-        return self._scores[:, start:stop]
-
-    def blocks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        yield 0, self._scores
 
 
 def pool_scores(

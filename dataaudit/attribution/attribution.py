@@ -100,12 +100,14 @@ class Attribution:
             raise InputError(f"weights: expected rows of {self.shape[0]} training samples, found {weights.shape}")
         return store.weighted_sums(self.path, weights) * np.float32(self.provenance["slope"])
 
-    def sums_over_targets(self) -> NDArray[np.float32]:
-        """(n_train,) each training sample's summed score over all targets."""
-        total = np.zeros(self.shape[0], np.float32)
-        for _, block in self.blocks():
-            total += block.sum(1)
-        return total
+    def sums_over_targets(self, weights: NDArray[np.floating] | None = None) -> NDArray[np.float32]:
+        """(n_train,) each training sample's summed score over all targets, each times its weight (n_target,)."""
+        weights = np.ones(self.shape[1]) if weights is None else weights
+        return store.sums_over_targets(self.path, weights.astype(np.float32)) * np.float32(self.provenance["slope"])
+
+    def at(self, train: NDArray[np.int64], target: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Single scores (m,), by positions (m,) of training samples and targets."""
+        return store.read_elements(self.path, train, target) * np.float32(self.provenance["slope"])
 
 
 def identity(backend: str, settings: Mapping[str, Any], problem: Problem) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from ..dataset import Track
 from . import store
 from .attribution import Attribution
 from .problem import Problem
-from .regularisation import BLOCK, Scorer, Strengths, choose_strength, leave_out
+from .products import Products
+from .regularisation import BLOCK, Scorer, Strengths, choose_strength, combined_by, leave_out
 from .trust import choosing_subsets
 
 
@@ -32,7 +33,7 @@ def score_ensemble(
     """Write the mean scores of `scorer(m)` over the problem's models m to `path`.
 
     Without `strengths` nothing is chosen. Scores are stored as a matrix, or as its factors where those are smaller;
-    neither is ever in memory at once.
+    the matrix is never in memory at once.
     """
     train, target, runs, n_models = problem.train, problem.target, problem.runs, len(problem.models)
     contrasts = torch.zeros(0, len(train))
@@ -55,24 +56,25 @@ def score_ensemble(
     with store.writing(path, train.ids, target.ids) as file:
         for number in track(range(n_models), "attributing", n_models):
             model_scorer = scorer(number)
-            width = len(train) if model_scorer.left is None else model_scorer.left.shape[1]
-            factored = width * n_models * (len(train) + len(target)) < len(train) * len(target)
-            combined = contrasts if model_scorer.left is None else contrasts @ model_scorer.left
-            solved = torch.empty(len(target), width if factored else 0)
+            left = model_scorer.left
+            factors = None
+            if isinstance(left, Products):
+                factors = file.products(left.by_output.numpy(), left.inputs.numpy())
+            elif left is not None and left.shape[1] * n_models * (len(train) + len(target)) < len(train) * len(target):
+                factors = file.factors(left.numpy())
+            combined = combined_by(contrasts, model_scorer)
             for start in range(0, len(target), BLOCK):
                 stop = min(start + BLOCK, len(target))
                 right = model_scorer.solve(strength, model_scorer.targets(start, stop))
                 predictions[number, :, start:stop] = (combined @ right.T).numpy()
-                if factored:
-                    solved[start:stop] = right / n_models
+                if factors is not None:
+                    factors[start:stop] = (right / n_models).numpy()
                 else:
-                    block = right.T if model_scorer.left is None else model_scorer.left @ right.T
+                    block = left @ right.T if isinstance(left, Tensor) else right.T
                     file.add(start, (block / n_models).numpy())
-            if factored and model_scorer.left is not None:
-                file.add_factors(model_scorer.left.numpy(), solved.numpy())
             self_influences.append(model_scorer.self_influence(strength) if problem.self_influence else None)
             notes.append(model_scorer.notes)
-            del model_scorer
+            del model_scorer, left
         held_out, slope = np.zeros((0, len(target)), np.float32), 1.0
         if runs is not None:
             held_out = leave_out(runs, problem.run_of, predictions)

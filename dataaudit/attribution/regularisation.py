@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..dataset import Track
 from .problem import Problem, Runs
+from .products import Products
 from .trust import choosing_subsets, gain, lds
 
 BLOCK = 1024
@@ -21,12 +22,14 @@ CHOOSING_MODELS = 4
 class Scorer(Protocol):
     """One model's scores, (n_train, n_target) = left @ solve(strength, targets).T.
 
-    left    (n_train, k); None stands for the identity, k = n_train
     notes   facts about these scores for the provenance, as plain data
     """
 
-    left: Tensor | None
     notes: Mapping[str, Any]
+
+    @property
+    def left(self) -> Tensor | Products | None:
+        """(n_train, k); None stands for the identity, k = n_train, Products for a factor too large to be made."""
 
     def targets(self, start: int, stop: int) -> Tensor:
         """(m, k') the part of these targets' scores that does not depend on the strength."""
@@ -65,7 +68,7 @@ def choose_strength(
     predictions = np.zeros((len(candidates), len(numbers), len(contrasts), n_target), np.float32)
     for number in track(numbers, f"choosing the {strengths.name}", len(numbers)):
         model_scorer = scorer(number)
-        combined = contrasts if model_scorer.left is None else contrasts @ model_scorer.left
+        combined = combined_by(contrasts, model_scorer)
         for start in range(0, n_target, BLOCK):
             stop = min(start + BLOCK, n_target)
             targets = model_scorer.targets(start, stop)
@@ -86,6 +89,13 @@ def choose_strength(
     best = max(quality, key=lambda candidate: quality[candidate])
     improvement, error = gain(actual, predicted[best], predicted[strengths.default])
     return (best if improvement > 2 * error else strengths.default), quality
+
+
+def combined_by(weights: Tensor, scorer: Scorer) -> Tensor:
+    """weights (m, n_train) @ the scorer's left factor, (m, k)."""
+    if isinstance(scorer.left, Products):
+        return scorer.left.sums(weights)
+    return weights if scorer.left is None else weights @ scorer.left
 
 
 def leave_out(runs: Runs, run_of: NDArray[np.int64], predictions: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,7 +1,8 @@
 """The HDF5 layout of attribution scores.
 
 /scores           float32 (n_train, n_target), chunked by target columns; or, where these are smaller, its factors:
-/left/0, 1, ...   float32 (n_train, k), and
+/left/0, 1, ...   float32 (n_train, k), or a group of by_output (n_train, c) and inputs (n_train, d), whose products are
+                  its rows, k = c d; and
 /right/0, 1, ...  float32 (n_target, k), scores being the sum of left @ right.T
 /self_influence   float32 (n_train,), absent where the backend has none
 /held_out         float32 (n_subsets, n_target), the backend's predictions for held-out subsets
@@ -27,6 +28,8 @@ VERSION = 1
 CHUNK_BYTES = 1 << 20
 BLOCK_BYTES = 64 << 20
 """What is read at a time."""
+PAIRS = 512
+"""Single scores that are computed from factors at a time."""
 
 
 class ScoreWriter:
@@ -44,11 +47,23 @@ class ScoreWriter:
         columns = slice(start, start + block.shape[1])
         self._file["scores"][:, columns] += block
 
-    def add_factors(self, left: NDArray[np.float32], right: NDArray[np.float32]) -> None:
-        """Add left (n_train, k) @ right (n_target, k).T to all scores."""
-        number = len(self._file["left"]) if "left" in self._file else 0
-        self._file[f"left/{number}"] = left
-        self._file[f"right/{number}"] = right
+    def factors(self, left: NDArray[np.float32]) -> h5py.Dataset:
+        """Add left (n_train, k) @ right.T to all scores; returns right (n_target, k), to be filled."""
+        self._file[f"left/{self._number}"] = left
+        return self._right(left.shape[1])
+
+    def products(self, by_output: NDArray[np.float32], inputs: NDArray[np.float32]) -> h5py.Dataset:
+        """The same for the products of by_output (n_train, c) and inputs (n_train, d), k = c d."""
+        left = self._file.create_group(f"left/{self._number}")
+        left["by_output"], left["inputs"] = by_output, inputs
+        return self._right(by_output.shape[1] * inputs.shape[1])
+
+    @property
+    def _number(self) -> int:
+        return len(self._file["right"]) if "right" in self._file else 0
+
+    def _right(self, width: int) -> h5py.Dataset:
+        return self._file.create_dataset(f"right/{self._number}", (len(self._file["target_ids"]), width), "f4")
 
     def finish(
         self, self_influence: NDArray[np.float32] | None, held_out: NDArray[np.float32], provenance: Mapping[str, Any]
@@ -161,9 +176,35 @@ def read_columns(path: Path, start: int, stop: int) -> NDArray[np.float32]:
             columns: NDArray[np.float32] = file["scores"][:, start:stop]
             return columns
         total = np.zeros((len(file["train_ids"]), stop - start), np.float32)
-        for rows, left, right in _factors(file):
-            total[rows] += left @ right[start:stop].T
+        for left, right in _factors(file):
+            solved = right[start:stop]
+            for rows in left.blocks(stop - start):
+                total[rows] += left.times(rows, solved)
         return total
+
+
+def read_elements(path: Path, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Scores (m,) of pairs of a training sample and a target, by their positions (m,)."""
+    with _reading(path) as file:
+        n, t = len(file["train_ids"]), len(file["target_ids"])
+        elements = np.zeros(len(rows), np.float32)
+        order = np.argsort(columns, kind="stable")
+        bounds = np.searchsorted(columns[order], np.arange(t + 1))
+        for number in [None] if "scores" in file else list(file["left"]):
+            source = file["scores"] if number is None else file["right"][number]
+            left = None if number is None else _left(file["left"][number])
+            for block in _slices(t, 4 * (n if left is None else source.shape[1])):
+                pairs = order[bounds[block.start] : bounds[block.stop]]
+                if not len(pairs):
+                    continue
+                at = columns[pairs] - block.start
+                if left is None:
+                    elements[pairs] += source[:, block][rows[pairs], at]
+                else:
+                    solved = source[block]
+                    for part in np.array_split(np.arange(len(pairs)), -(-len(pairs) // PAIRS)):
+                        elements[pairs[part]] += (left.take(rows[pairs[part]]) * solved[at[part]]).sum(1)
+        return elements
 
 
 def weighted_sums(path: Path, weights: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -175,17 +216,90 @@ def weighted_sums(path: Path, weights: NDArray[np.float32]) -> NDArray[np.float3
             for columns in _slices(scores.shape[1], 4 * scores.shape[0]):
                 total[:, columns] = weights @ scores[:, columns]
             return total
-        for rows, left, right in _factors(file):
-            total += (weights[:, rows] @ left) @ right[:].T
+        for left, right in _factors(file):
+            combined = sum(left.sums(rows, weights[:, rows]) for rows in left.blocks(1))
+            for columns in _slices(len(right), 4 * right.shape[1]):
+                total[:, columns] += combined @ right[columns].T
         return total
 
 
-def _factors(file: h5py.File) -> Iterator[tuple[slice, NDArray[np.float32], h5py.Dataset]]:
-    """Blocks of rows of each left factor, with their right one."""
+def sums_over_targets(path: Path, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """scores @ weights (n_target,), (n_train,)."""
+    with _reading(path) as file:
+        total = np.zeros(len(file["train_ids"]), np.float32)
+        if "scores" in file:
+            scores = file["scores"]
+            for columns in _slices(scores.shape[1], 4 * scores.shape[0]):
+                total += scores[:, columns] @ weights[columns]
+            return total
+        for left, right in _factors(file):
+            solved = np.zeros((1, right.shape[1]), np.float32)
+            for columns in _slices(len(right), 4 * right.shape[1]):
+                solved[0] += weights[columns] @ right[columns]
+            for rows in left.blocks(1):
+                total[rows] += left.times(rows, solved)[:, 0]
+        return total
+
+
+class _Whole:
+    """A left factor (n, k) as it is."""
+
+    def __init__(self, features: h5py.Dataset) -> None:
+        self._features = features
+
+    def blocks(self, width: int) -> Iterator[slice]:
+        """Rows that are read at a time for this many targets."""
+        return _slices(len(self._features), 4 * self._features.shape[1])
+
+    def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(m, k) of these rows."""
+        distinct, place = np.unique(rows, return_inverse=True)
+        features: NDArray[np.float32] = self._features[distinct][place]
+        return features
+
+    def times(self, rows: slice, solved: NDArray[np.float32]) -> NDArray[np.float32]:
+        """These rows @ solved (m, k).T."""
+        return np.asarray(self._features[rows] @ solved.T, np.float32)
+
+    def sums(self, rows: slice, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """weights (m, len(rows)) @ these rows."""
+        return np.asarray(weights @ self._features[rows], np.float32)
+
+
+class _OfProducts:
+    """A left factor (n, c d) of products, see `products.Products`; as `_Whole`."""
+
+    def __init__(self, parts: h5py.Group) -> None:
+        self._by_output: NDArray[np.float32] = parts["by_output"][:]
+        self._inputs = parts["inputs"]
+
+    def blocks(self, width: int) -> Iterator[slice]:
+        c, d = self._by_output.shape[1], self._inputs.shape[1]
+        return _slices(len(self._inputs), 4 * max(d, c * width))
+
+    def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        distinct, place = np.unique(rows, return_inverse=True)
+        products = self._by_output[rows][:, :, None] * self._inputs[distinct][place][:, None]
+        return np.asarray(products.reshape(len(rows), -1), np.float32)
+
+    def times(self, rows: slice, solved: NDArray[np.float32]) -> NDArray[np.float32]:
+        inputs, by_output = self._inputs[rows], self._by_output[rows]
+        along = (solved.reshape(-1, inputs.shape[1]) @ inputs.T).reshape(len(solved), by_output.shape[1], len(inputs))
+        return np.asarray((along * by_output.T).sum(1).T, np.float32)
+
+    def sums(self, rows: slice, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        inputs, by_output = self._inputs[rows], self._by_output[rows]
+        return np.stack([((weight[:, None] * by_output).T @ inputs).ravel() for weight in weights])
+
+
+def _left(stored: h5py.Dataset | h5py.Group) -> _Whole | _OfProducts:
+    return _OfProducts(stored) if isinstance(stored, h5py.Group) else _Whole(stored)
+
+
+def _factors(file: h5py.File) -> Iterator[tuple[_Whole | _OfProducts, h5py.Dataset]]:
+    """Each left factor with its right one."""
     for number in file["left"]:
-        left = file["left"][number]
-        for rows in _slices(len(left), 4 * left.shape[1]):
-            yield rows, left[rows], file["right"][number]
+        yield _left(file["left"][number]), file["right"][number]
 
 
 def _slices(length: int, bytes_each: int) -> Iterator[slice]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dataaudit import Attribution
+from dataaudit.attribution import store
 from dataaudit.attribution.store import writing
 from dataaudit.errors import InputError
 
@@ -90,3 +91,46 @@ def test_scores_whose_file_went_away_say_so(scored: Attribution) -> None:
     scored.path.unlink()
     with pytest.raises(InputError, match=r"scores\.h5: .*found nothing there"):
         scored.scores()
+
+
+N, T, C, D = 23, 17, 3, 4
+
+
+def layouts(folder: Path) -> tuple[np.ndarray, list[Attribution]]:
+    """Scores (N, T), and three files of them: whole, as two pairs of factors, and as products beside a factor."""
+    rng = np.random.default_rng(0)
+    by_output, inputs, other = (rng.normal(size=(N, width)).astype(np.float32) for width in (C, D, 2))
+    right, other_right = (rng.normal(size=(T, width)).astype(np.float32) for width in (C * D, 2))
+    left = (by_output[:, :, None] * inputs[:, None]).reshape(N, -1)
+    whole = left @ right.T + other @ other_right.T
+    scored = []
+    for name in ("whole", "factors", "products"):
+        with writing(folder / f"{name}.h5", [f"a{i}" for i in range(N)], [f"b{i}" for i in range(T)]) as file:
+            if name == "whole":
+                file.add(0, whole)
+            else:
+                file.factors(other)[:] = other_right
+                (file.factors(left) if name == "factors" else file.products(by_output, inputs))[:] = right
+            file.finish(None, np.zeros((0, T), np.float32), {"slope": 2.0, "identity": {"backend": "own"}})
+        scored.append(Attribution.load(folder / f"{name}.h5"))
+    return 2 * whole, scored
+
+
+@pytest.mark.parametrize("block", [1, 300, 1 << 20])
+def test_every_layout_gives_the_same_scores_whatever_is_read_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    scores, layouts_ = layouts(tmp_path)
+    monkeypatch.setattr(store, "BLOCK_BYTES", block)
+    monkeypatch.setattr(store, "PAIRS", 5)
+    rng = np.random.default_rng(1)
+    rows, columns = rng.integers(0, N, 60), rng.integers(0, T, 60)
+    by_train, by_target = rng.normal(size=(2, N)).astype(np.float32), rng.normal(size=T)
+    for scored in layouts_:
+        np.testing.assert_allclose(scored.scores(), scores, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(scored.scores(3, 9), scores[:, 3:9], rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(scored.at(rows, columns), scores[rows, columns], rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(scored.sums(by_train), by_train @ scores, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(scored.sums_over_targets(), scores.sum(1), rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(scored.sums_over_targets(by_target), scores @ by_target, rtol=1e-4, atol=1e-4)
+        assert scored.at(rows[:0], columns[:0]).shape == (0,)

@@ -32,6 +32,7 @@ from ..attribution import Attribution, identity
 from ..curvature.linear_curvature import PARAMETERS, LinearCurvature, loss_curvature, second_moment_basis
 from ..ensemble import score_ensemble
 from ..problem import Linear, Problem, Samples
+from ..products import Products
 
 PROBES = 16
 """Random vectors that the mean leverage is estimated with (Hutchinson 1990)."""
@@ -148,10 +149,13 @@ class _Scorer:
         self._curvature, self._gradients = fitted.curvature, fitted.gradients
         self._notes = {"weight": fitted.weight}
         self.notes: Mapping[str, Any] = self._notes
-        self.left: Tensor | None = None
+        self.left: Tensor | Products | None = None
         n, t, k = len(problem.train), len(problem.target), self._curvature.size
+        parts = Products(self._gradients.float(), design.train.float())
         if k * (n + t) < n * t:
             self.left = _products(self._gradients, design.train).float()
+        elif parts.size + k * t < n * t:
+            self.left = parts
 
     def targets(self, start: int, stop: int) -> Tensor:
         inputs, labels = self._problem.target.batch(np.arange(start, stop))

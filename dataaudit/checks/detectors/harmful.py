@@ -154,10 +154,7 @@ def _harm(context: CheckContext) -> NDArray[np.float64]:
         p_given = context.pool.probabilities[target, dataset.targets[target]]
         gains = p_given * (1 - p_given)
     weights = np.where(selecting, gains, 0.0) / max(1, selecting.sum())
-    harm = np.zeros(context.attribution.shape[0])
-    for start, block in context.attribution.blocks():
-        harm -= block @ weights[start : start + block.shape[1]]
-    return harm
+    return -context.attribution.sums_over_targets(weights).astype(np.float64)
 
 
 def _errors(dataset: Dataset, outputs: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -50,19 +50,17 @@ def influence_of_copies(context: CheckContext, pairs: Pairs, accepted: NDArray[n
         return CopyInfluence(score, deviations, rank, largest)
     scored = np.isin(pairs.query, target) & np.isin(pairs.base, train)
     columns, lines = np.searchsorted(target, pairs.query), np.searchsorted(train, pairs.base)
-    for start, block in context.attribution.blocks():
-        in_block = np.flatnonzero(scored & (columns >= start) & (columns < start + block.shape[1]))
-        score[in_block] = block[lines[in_block], columns[in_block] - start]
-        copies = in_block[accepted[in_block]]
-        for column in np.unique(columns[copies]):
-            scores = block[:, column - start]
-            median = np.median(scores)
-            outlying = (scores - median) / max(1.4826 * float(np.median(np.abs(scores - median))), 1e-12)
-            target_copies = copies[columns[copies] == column]
-            deviations[target_copies] = outlying[lines[target_copies]]
-            rank[target_copies] = [1 + (scores > value).sum() for value in scores[lines[target_copies]]]
-            largest[int(target[column])] = [
-                {"id": dataset.ids[train[i]], "influence": float(scores[i]), "influence_deviations": float(outlying[i])}
-                for i in np.argsort(-scores)[:N_INFLUENCERS]
-            ]
+    score[scored] = context.attribution.at(lines[scored], columns[scored])
+    copies = np.flatnonzero(scored & accepted)
+    for column in np.unique(columns[copies]).tolist():
+        scores = context.attribution.scores(column, column + 1)[:, 0]
+        median = np.median(scores)
+        outlying = (scores - median) / max(1.4826 * float(np.median(np.abs(scores - median))), 1e-12)
+        target_copies = copies[columns[copies] == column]
+        deviations[target_copies] = outlying[lines[target_copies]]
+        rank[target_copies] = [1 + (scores > value).sum() for value in scores[lines[target_copies]]]
+        largest[int(target[column])] = [
+            {"id": dataset.ids[train[i]], "influence": float(scores[i]), "influence_deviations": float(outlying[i])}
+            for i in np.argsort(-scores)[:N_INFLUENCERS]
+        ]
     return CopyInfluence(score, deviations, rank, largest)

@@ -1,11 +1,14 @@
 """Exact influence in linear models, against retraining."""
 
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -154,6 +157,25 @@ def test_neither_row_order_nor_block_size_matters(solver: str, monkeypatch: pyte
     one_by_one = attribute(problem_of("classification", 3), weight=0.4, tolerance=1e-6)
     np.testing.assert_allclose(one_by_one.scores, first.scores, rtol=1e-3, atol=1e-5)
     assert one_by_one.self_influence == pytest.approx(first.self_influence, rel=1e-3)
+
+
+def test_of_many_targets_the_parts_of_products_are_kept_and_give_the_same_scores(
+    solver: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "T", 150)
+    problem = problem_of("classification", 5)
+    every = LinearInfluence(weight=0.4, tolerance=1e-6).attribute(problem, tmp_path / "scores.h5", silent)
+    with h5py.File(every.path) as file:
+        assert set(file["left/0"]) == {"by_output", "inputs"}
+        assert "scores" not in file
+    samples = problem.target
+    for start in range(0, 150, 30):
+        rows = np.arange(start, start + 30)
+        inputs = partial(lambda rows, positions: samples.inputs(rows[positions]), rows)
+        part = Samples(samples.ids[start : start + 30], samples.labels[rows], inputs)
+        few = attribute(replace(problem, target=part), weight=0.4, tolerance=1e-6)
+        np.testing.assert_allclose(every.scores(start, start + 30), few.scores, rtol=1e-3, atol=1e-5)
+    assert every.self_influence == pytest.approx(few.self_influence, rel=1e-3)
 
 
 def test_where_work_runs_out_scores_are_near_and_say_how_near(monkeypatch: pytest.MonkeyPatch) -> None:

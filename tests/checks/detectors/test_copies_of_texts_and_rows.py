@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 
 from dataaudit.checks.detection import CheckContext, Detection
@@ -15,6 +14,7 @@ from dataaudit.dataset import DRAWN, Dataset, silent
 from dataaudit.findings import Severity
 
 from ...data.features.test_words import SPELLINGS
+from ...fixtures import KnownScores
 from ...written import dataset_of, docstrings, measured, sentences
 
 N_TRAIN, N_TEST = 400, 100
@@ -28,14 +28,12 @@ class NoPool:
         return 0
 
 
-class NoInfluence:
+class NoInfluence(KnownScores):
     """Stands in for an attribution: every score is zero."""
 
     def __init__(self, dataset: Dataset) -> None:
-        self.shape = len(dataset.rows("train")), len(dataset.rows(dataset.target_split))
-
-    def blocks(self) -> list[tuple[int, NDArray[np.float32]]]:
-        return [(0, np.zeros(self.shape, np.float32))]
+        shape = len(dataset.rows("train")), len(dataset.rows(dataset.target_split))
+        super().__init__(np.zeros(shape, np.float32))
 
 
 def context_of(dataset: Dataset) -> CheckContext:

@@ -13,7 +13,7 @@ from dataaudit.dataset import Dataset, silent
 from dataaudit.training.pool import train_pool
 from dataaudit.training.retraining import Retraining
 
-from ...fixtures import LeaveOneOut, MakeDataset, NearestMean, dataset_of
+from ...fixtures import KnownScores, LeaveOneOut, MakeDataset, NearestMean, dataset_of
 from ...fixtures_tables import make
 
 N_TRAIN = 200
@@ -112,7 +112,7 @@ class LeastSquares:
         return np.c_[np.asarray(dataset.inputs)[rows].astype(float), np.ones(len(rows))]
 
 
-class Measured:
+class Measured(KnownScores):
     """Stands in for an attribution of numbers: what leaving each training sample out does, seen by doing it."""
 
     def __init__(self, dataset: Dataset, learner: LeastSquares) -> None:
@@ -125,11 +125,7 @@ class Measured:
             )
             return learner.outputs(model, dataset, target)[:, 0]
 
-        self._scores = np.stack([predicted(train) - predicted(np.delete(train, i)) for i in range(len(train))])
-        self.shape = self._scores.shape
-
-    def blocks(self) -> list[tuple[int, NDArray[np.float32]]]:
-        return [(0, self._scores)]
+        super().__init__(np.stack([predicted(train) - predicted(np.delete(train, i)) for i in range(len(train))]))
 
 
 def examine_numbers(dataset: Dataset, folder: Path) -> Detection:

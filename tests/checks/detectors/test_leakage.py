@@ -16,20 +16,17 @@ from dataaudit.dataset import Dataset, silent
 from dataaudit.findings import Finding
 from dataaudit.training.pool import Pool
 
-from ...fixtures import dataset_of
+from ...fixtures import KnownScores, dataset_of
 from ..matching.test_near_duplicates import ALTERATIONS, textures
 
 N_TRAIN, N_TEST = 120, 40
 
 
-class NoInfluence:
+class NoInfluence(KnownScores):
     """Stands in for an attribution: every score is random."""
 
     def __init__(self, n_train: int = N_TRAIN) -> None:
-        self.n_train = n_train
-
-    def blocks(self) -> list[tuple[int, np.ndarray]]:
-        return [(0, np.random.default_rng(0).normal(size=(self.n_train, N_TEST)).astype("f4"))]
+        super().__init__(np.random.default_rng(0).normal(size=(n_train, N_TEST)).astype("f4"))
 
 
 class AnyPool:
@@ -159,7 +156,7 @@ def test_all_copies_of_one_sample_are_one_finding(clean: Dataset) -> None:
 
 
 def test_the_largest_influences_are_shown_with_where_the_copy_stands_among_them(clean: Dataset) -> None:
-    (_, scores), *_ = NoInfluence().blocks()
+    scores = NoInfluence().scores()
     detection = detect(plant(clean, {3: altered(clean.inputs[N_TRAIN + 7], "blur")}))
     (finding,) = detection.findings
     (copy,) = finding.evidence["copies"]

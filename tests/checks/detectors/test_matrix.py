@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from dataaudit import plugins
 from dataaudit.checks.detection import CheckContext
 from dataaudit.checks.labels.label_views import descriptors
 from dataaudit.dataset import Dataset, Modality, Task, silent
 
+from ...fixtures import KnownScores
 from ...fixtures_tables import make, targets_of
 
 WITHOUT_TRAINING = ["columns", "drift", "groups", "harmful", "image_quality", "imbalance", "integrity", "mislabeled",
@@ -47,19 +47,11 @@ class PoolOf:
         return self.runs
 
 
-class Nothing:
+class Nothing(KnownScores):
     """Stands in for an attribution that says nothing."""
 
-    self_influence = None
-
     def __init__(self, dataset: Dataset) -> None:
-        self.shape = len(dataset.rows("train")), len(dataset.rows("test"))
-
-    def sums_over_targets(self) -> NDArray[np.float32]:
-        return np.zeros(self.shape[0], np.float32)
-
-    def blocks(self) -> list[tuple[int, NDArray[np.float32]]]:
-        return [(0, np.zeros(self.shape, np.float32))]
+        super().__init__(np.zeros((len(dataset.rows("train")), len(dataset.rows("test"))), np.float32))
 
 
 def context_of(dataset: Dataset) -> CheckContext:
