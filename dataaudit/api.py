@@ -21,6 +21,7 @@ from .data.in_memory import ROOT
 from .dataset import silent
 from .progress import notebook_track, terminal_track
 from .reporting.notebook import AuditResult
+from .training.cluster import on_cluster
 from .training.objectives import PerSample
 
 
@@ -85,6 +86,7 @@ def audit(data: Any, **options: Unpack[Options]) -> AuditResult:
     in_memory = not isinstance(data, str | Path)
     config = configured(ROOT if in_memory else Path(data), data if in_memory else None, **options)
     track = notebook_track() or terminal_track(Console(stderr=True))
-    budget, dataset = pipeline.prepare(config, track)
-    config = budget.config
-    return AuditResult(pipeline.run(budget, dataset, track), config.directory, partial(cleaned, config))
+    with on_cluster(config.cluster, config.jobs):
+        budget, dataset = pipeline.prepare(config, track)
+        config = budget.config
+        return AuditResult(pipeline.run(budget, dataset, track), config.directory, partial(cleaned, config))

@@ -19,6 +19,7 @@ MIN_RUNS = 8
 MIN_VERIFY = 3
 MIN_ROWS = 50
 MIN_BUDGET = 10
+CLUSTER = re.compile(r"(dask|ray)(://[^\s:]\S*:\d+)?")
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class AuditConfig:
     output     where results go: beside the dataset by default, never inside it
     runs       models in the pool, at least 8
     jobs       training runs at a time; None for one a core
+    cluster    where models are trained, see `training.cluster`; None for here
     verify     trainings of every removal that findings are checked by; 0 for no training beyond the pool's
     brittle    predictions whose support is searched by retraining
     review     labels drawn for a reviewer, from whose answers the share of wrong ones follows
@@ -83,6 +85,7 @@ class AuditConfig:
     pred_probs: Any = None
     features: Any = None
     data: Any = None
+    cluster: Any = None
 
     def __post_init__(self) -> None:
         if self.data is None and not self.path.exists():
@@ -132,6 +135,10 @@ class AuditConfig:
             raise InputError("--retrain and --unsafe-checkpoints are about --checkpoint, and there is none")
         if self.jobs is not None and self.jobs < 1:
             raise InputError(f"--jobs {self.jobs}: expected one or more")
+        if isinstance(self.cluster, str) and not CLUSTER.fullmatch(self.cluster):
+            raise InputError(
+                f"--cluster {self.cluster}: expected dask://HOST:PORT, ray://HOST:PORT, or dask or ray for one here"
+            )
         try:
             output, dataset = self.directory.resolve(), self.path.resolve()
         except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a root folder, which has no name
@@ -180,6 +187,7 @@ class Options(TypedDict, total=False):
     seed: int | None
     runs: int | None
     jobs: int | None
+    cluster: Any
     verify: int | None
     brittle: int | None
     review: int | None

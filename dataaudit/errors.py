@@ -4,6 +4,7 @@ DataAuditError
 ├── InputError             the user can mend it: exit code 2
 │   ├── DatasetError       the dataset can't be audited as it is
 │   └── StaleError         work left by an earlier run belongs to other data, another recipe or another version
+├── ClusterError           the machines that train were lost
 └── NumericsError          a value that must be finite isn't: names the sample, the layer or the run
     └── SampleError        where only a sample's position is known, for callers to name it
 """
@@ -23,6 +24,10 @@ class DatasetError(InputError):
 
 class StaleError(InputError):
     """Results kept from an earlier run don't match what is asked for now."""
+
+
+class ClusterError(DataAuditError):
+    """The machines that train were lost; what they had finished is kept."""
 
 
 class NumericsError(DataAuditError):

@@ -14,7 +14,7 @@ from .fixtures_browser import browser
 __all__ = ["browser", "linear_pool", "make_dataset", "small_pool"]
 
 LONG = [
-    "comparison/test_command.py", "test_notebook.py", "commands/test_audit_outputs.py",
+    "comparison/test_command.py", "training/test_cluster.py", "test_notebook.py", "commands/test_audit_outputs.py",
     "commands/test_hostile_names.py", "test_docs.py", "test_architecture.py", "test_action.py",
     "checks/detectors/test_mislabeled.py",
     "checks/detectors/test_target_errors.py", "comparison/test_compare.py", "commands/test_resume.py",

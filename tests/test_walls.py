@@ -23,7 +23,7 @@ ROOMS: dict[str, str] = {
     "config": "",
     "data": "given in_memory in_memory_edits loading images features/* reading/frames reading/layout_file "
     "reading/line_numbers reading/pictures",
-    "training": "choice learning objectives pool training retraining models/learner_spec models/rehearsal",
+    "training": "choice cluster learning objectives pool training retraining models/learner_spec models/rehearsal",
     "attribution": "attribution problem own_models scoring trust heat_maps perturbations",
     "checks": "cost detection stages proof planting/labels",
     "reporting": "notebook description exhibits output page plots sanitizing terminal",
@@ -47,6 +47,8 @@ HEAVY = {
     "h5py": {"attribution/store", "data/reading/hdf5_files"},
     "jinja2": {"reporting/page"},
     "matplotlib": {"reporting/plots"},
+    "distributed": {"training/cluster"},
+    "ray": {"training/cluster"},
     "click": {"commands", "cli"},
     "rich": {"api", "commands", "progress"},
 }

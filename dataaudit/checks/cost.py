@@ -11,6 +11,7 @@ from ..attribution.scoring import operations
 from ..config import MIN_ROWS, MIN_RUNS, MIN_VERIFY, AuditConfig
 from ..dataset import Dataset
 from ..progress import Clock, duration
+from ..training.cluster import at_a_time
 from ..training.learning import Linear, is_differentiable, is_linear, is_seedless
 from ..training.models.learner_spec import learner_for, learner_of
 from ..training.models.rehearsal import checkpointed, rehearse
@@ -37,7 +38,7 @@ estimate gets wrong."""
 
 @dataclass(frozen=True)
 class Costs:
-    """About how many seconds the parts of an audit take on this machine, with all of its cores.
+    """About how many seconds the parts of an audit take on this machine, or the cluster that is in use.
 
     rows            training rows that the figures are of
     reading         what comes before models: features, and the checks of the data
@@ -90,6 +91,7 @@ def costs(config: AuditConfig, dataset: Dataset, trains: bool, tested: tuple[str
     Raises InputError if a learner or a checkpoint that the user named does not fit the data.
     """
     rows, cores = len(dataset.rows("train")), config.workers
+    at_once = at_a_time(cores)
     of_data = Costs(rows, len(dataset) * ROW[dataset.modality], END)
     if not trains and not config.checkpoints:
         return of_data
@@ -104,17 +106,17 @@ def costs(config: AuditConfig, dataset: Dataset, trains: bool, tested: tuple[str
         of_data,
         reading=of_data.reading + seconds,
         judging=END + (rows + targets) * LABEL[dataset.modality],
-        half=learner.seconds_per_run(dataset, rows // 2) / cores,
-        full=learner.seconds_per_run(dataset, rows) / cores,
+        half=learner.seconds_per_run(dataset, rows // 2) / at_once,
+        full=learner.seconds_per_run(dataset, rows) / at_once,
         tested=tested,
         seedless=is_seedless(learner),
     )
     products = operations(rows, targets, is_linear(learner)) / FLOPS / cores
     if is_linear(learner):
-        return replace(of_models, scores=FITS * of_models.full * cores + products)
+        return replace(of_models, scores=FITS * of_models.full * at_once + products)
     trained = 0.0
     if not is_differentiable(learner):  # models of another learner give the gradients
-        trained = learner_of(None, dataset.modality).seconds_per_run(dataset, rows // 2) / cores
+        trained = learner_of(None, dataset.modality).seconds_per_run(dataset, rows // 2) / at_once
     return replace(of_models, scores_per_run=trained + GRADIENTS * (trained or of_models.half) + products)
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from .. import plugins
 from ..config import AuditConfig
 from ..dataset import Dataset, Task
+from ..errors import ClusterError
 from ..findings import Finding, Pair, fingerprint
 from ..result import Check
 from ..training.pool import Pool
@@ -249,6 +250,8 @@ def _step(state: CheckState, step: Callable[[CheckState], CheckState]) -> CheckS
     start = time.perf_counter()
     try:
         state = step(state)
+    except ClusterError:  # the next check would train there, too
+        raise
     except Exception as error:
         state = replace(state, detection=None, reason=f"{type(error).__name__}: {error}")
     return replace(state, seconds=round(state.seconds + time.perf_counter() - start, 2))

@@ -43,6 +43,7 @@ TEMPLATE = """\
 # seed = 0            # of splits, subsets and training
 # runs = 24           # models to train on random halves, at least 8
 # jobs = 2            # training runs in parallel; one per core by default
+# cluster = "dask://10.0.0.1:8786"   # Dask or Ray cluster that models are trained on; this machine by default
 # verify = 4          # trainings per removal in the retraining tests; 0 trains nothing beyond the pool
 # brittle = 2         # predictions whose support set is searched; a table brittle sets a limit of that check instead
 # review = 60         # labels drawn for a reviewer, see `dataaudit review`

@@ -23,6 +23,11 @@ FILE = click.Path(path_type=Path)
 @click.option("--runs", type=int, help="Models to train on random halves, at least 8. Default: 24.")
 @click.option("--jobs", type=int, help="Training runs in parallel. Default: one per core.")
 @click.option(
+    "--cluster",
+    metavar="dask://HOST:PORT|ray://HOST:PORT|dask|ray",
+    help="Where models are trained; dask or ray alone start a cluster on this machine. Default: here.",
+)
+@click.option(
     "--verify",
     type=int,
     help="Trainings per removal in the retraining tests, at least 3; 0 trains nothing beyond the pool. Default: 4.",
@@ -82,12 +87,14 @@ def run(dataset: Path, dry_run: bool, **options: Any) -> None:
     config = configured(dataset, **options)
     track = terminal_track(Console(stderr=True))
     from .. import pipeline  # imports torch, which `--help` can do without
+    from ..training.cluster import on_cluster
 
-    budget, data = pipeline.prepare(config, track, dry_run)
-    layout = terminal.layout(data, budget.costs.of(budget.config))
-    click.echo(layout, err=not dry_run)
-    if dry_run:
-        return
-    audit = pipeline.run(budget, data, track)
+    with on_cluster(config.cluster, config.jobs):
+        budget, data = pipeline.prepare(config, track, dry_run)
+        layout = terminal.layout(data, budget.costs.of(budget.config))
+        click.echo(layout, err=not dry_run)
+        if dry_run:
+            return
+        audit = pipeline.run(budget, data, track)
     click.echo(terminal.summary(audit, str(budget.config.directory / "report.html")))
     sys.exit(audit.verdict.exit_code)

@@ -1,8 +1,7 @@
 """Training on known subsets of the rows, many times: where every model of an audit comes from.
 
-Runs go through joblib, so `joblib.parallel_config` decides where they are executed (processes here, Dask or Ray
-elsewhere); only the calling process writes files, each under a temporary name first, and interrupted
-work is resumed.
+Runs go through joblib, which executes them in processes here or on a cluster, see `cluster`; only the calling process
+writes files, each under a temporary name first, and interrupted work is resumed.
 """
 
 import hashlib
@@ -14,21 +13,23 @@ from dataclasses import dataclass
 from functools import cache
 from multiprocessing import current_process
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed, effective_n_jobs
-from joblib.parallel import get_active_backend
+from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 from numpy.typing import NDArray
 
 from ..dataset import Dataset, Track
 from ..errors import InputError, NumericsError, StaleError
 from ..versions import VERSION
+from .cluster import trainings
 from .learning import LearningAlgorithm, is_differentiable
 
 MANIFEST = "manifest.json"
+_ALONE = Lock()
+"""Two trainings in threads of one worker would draw from the same random numbers."""
 
 
 @dataclass(frozen=True)
@@ -61,25 +62,25 @@ def train_runs(
 
     Raises StaleError, before training, if what the directory holds was made from other data, by another recipe, seed or
     version; NumericsError if a model's output is not finite, naming the run and the sample; InputError if outputs don't
-    fit the data.
+    fit the data; ClusterError if the cluster is lost.
     """
     claim(dataset, learner, directory, seed)
     missing = [plan for plan in plans if not _path(directory, plan.name).exists()]
-    tasks = [delayed(_train)(learner, dataset, plan, keep_models) for plan in missing]
-    for name, result in track(_done(tasks), "training models", len(missing)):
-        _write(_path(directory, name), result)
+    with trainings(dataset) as (parallel, sent):
+        tasks = [delayed(_train)(learner, sent, plan, keep_models) for plan in missing]
+        for name, result in track(_done(parallel, tasks), "training models", len(missing)):
+            _write(_path(directory, name), result)
     return len(plans) - len(missing)
 
 
-def _done(tasks: Sequence[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The results of these tasks, each as it is ready; where the backend can't, as Ray's, a round of all workers' at a
-    time."""
-    if get_active_backend()[0].supports_return_generator:
-        yield from Parallel(return_as="generator_unordered")(tasks)
+def _done(parallel: Parallel, tasks: Sequence[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The results of these tasks, each as it is ready; where the backend can't, a round of all workers' at a time."""
+    if parallel.return_generator:
+        yield from parallel(tasks)
         return
-    workers = effective_n_jobs(None)
+    workers = effective_n_jobs(parallel.n_jobs)
     for start in range(0, len(tasks), workers):
-        yield from Parallel()(tasks[start : start + workers])
+        yield from parallel(tasks[start : start + workers])
 
 
 def claim(dataset: Dataset, learner: LearningAlgorithm, directory: Path, seed: int) -> None:
@@ -102,6 +103,11 @@ def read_states(directory: Path, name: str) -> list[dict[str, Any]]:
 
 def _train(learner: LearningAlgorithm, dataset: Dataset, plan: Plan, keep_models: bool) -> tuple[str, dict[str, Any]]:
     _end_with_parent()
+    with _ALONE, parallel_config(backend="sequential"):
+        return plan.name, _trained(learner, dataset, plan, keep_models)
+
+
+def _trained(learner: LearningAlgorithm, dataset: Dataset, plan: Plan, keep_models: bool) -> dict[str, Any]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # runs share the cores, and the result must not depend on how many there are
     try:
@@ -117,7 +123,7 @@ def _train(learner: LearningAlgorithm, dataset: Dataset, plan: Plan, keep_models
         outputs = require_outputs(learner.outputs(model, dataset, all_rows), dataset, all_rows, plan.name)
     finally:
         torch.set_num_threads(threads)
-    return plan.name, {"states": states, "outputs": torch.from_numpy(outputs)}
+    return {"states": states, "outputs": torch.from_numpy(outputs)}
 
 
 def require_outputs(raw_outputs: Any, dataset: Dataset, rows: NDArray[np.int64], where: str) -> NDArray[np.float32]:

@@ -31,15 +31,15 @@ OPTIONS: dict[str, type[Any]] = {
     "output": str, "seed": int, "runs": int, "jobs": int, "verify": int, "brittle": int, "review": int,
     "label": str, "task": str, "learner": str, "rows": int, "samples": bool, "baseline": str, "header": bool,
     "encoding": str, "group": str, "checks": list, "skip": list, "pred_probs": str, "features": str,
-    "budget": str,
+    "budget": str, "cluster": str,
 }  # fmt: skip
 POLICY: dict[str, type[Any]] = {"fail_on": str, "min_trust_lds": float}
 LIMITS: dict[str, type[Any]] = {"fail_on": str, "max_fraction": float, "max_findings": int}
 SEVERITY = "severity"
 """The table of severities by how copies agree, within the limits of a check in OF_COPIES."""
 OF_KEY = {agreement.replace(" ", "_"): agreement for agreement in AGREEMENTS}
-TRUSTED = ("output", "jobs", "learner", "baseline", "pred_probs", "features")
-"""Options that a dataset's own file may not set: paths, and code to run."""
+TRUSTED = ("output", "jobs", "cluster", "learner", "baseline", "pred_probs", "features")
+"""Options that a dataset's own file may not set: paths, machines, and code to run."""
 SEVERITIES = tuple(str(severity) for severity in Severity)
 WORDS = {
     str: "words in quotes",

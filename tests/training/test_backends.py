@@ -1,5 +1,6 @@
 """Trainings go wherever joblib's active backend takes them; what is threaded stays here."""
 
+import time
 from collections.abc import Iterator
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -8,15 +9,18 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
+import torch
 from joblib.parallel import ThreadingBackend
+from numpy.typing import NDArray
 from PIL import Image
+from torch import nn
 
 from dataaudit.data.loading import read_dataset
-from dataaudit.dataset import ReadOptions, silent
+from dataaudit.dataset import Dataset, ReadOptions, silent
 from dataaudit.training.pool import train_pool
 from dataaudit.training.training import _done
 
-from ..fixtures import MakeDataset, SmallLearner
+from ..fixtures import MakeDataset, NearestMean, SmallLearner
 
 
 class Elsewhere(ThreadingBackend):
@@ -52,10 +56,27 @@ def test_a_backend_without_generators_trains_the_same_models(make_dataset: MakeD
     np.testing.assert_array_equal(here.outputs, there.outputs)
 
 
+class Random(NearestMean):
+    """Draws from the process's random numbers, slowly."""
+
+    def trajectory(self, dataset: Dataset, rows: NDArray[np.int64], seed: int) -> Iterator[nn.Module]:
+        torch.manual_seed(seed)
+        time.sleep(0.02)
+        yield self.build(dataset).eval()
+
+
+def test_trainings_in_threads_of_one_process_are_the_same_models(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    dataset, learner = make_dataset(), Random()
+    here = train_pool(dataset, learner, tmp_path / "here", 8, 0, silent)
+    with joblib.parallel_config(backend="threading", n_jobs=4):
+        there = train_pool(dataset, learner, tmp_path / "there", 8, 0, silent)
+    np.testing.assert_array_equal(here.outputs, there.outputs)
+
+
 def test_a_round_has_as_many_trainings_as_the_configuration_allows(elsewhere: None) -> None:
     done: list[int] = []
     with joblib.parallel_config(backend="elsewhere", n_jobs=7):
-        next(_done([joblib.delayed(done.append)(number) for number in range(30)]))
+        next(_done(joblib.Parallel(), [joblib.delayed(done.append)(number) for number in range(30)]))
     assert len(done) == 7
 
 
