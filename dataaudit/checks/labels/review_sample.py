@@ -2,7 +2,7 @@
 
 Labels are put into strata by how likely they are wrong. Strata get decisions by Neyman's allocation (1934) on the
 shares expected there, shrunk towards a few wrong labels everywhere: most where they tell most, some from what is
-believed clean.
+believed clean, and some of the very likeliest, where the list of label errors ends.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,9 @@ CUTS: dict[int, tuple[float, ...]] = {
 """Where strata end, as shares of a split's labels, the likeliest wrong first; by the number of strata."""
 FEWEST = 3
 """Labels of a stratum that are drawn at least, if there are so many."""
+FIRST, OF_FIRST = 200, 0.1
+"""Labels in the first of five strata at most, the next ones being a stratum of their own; and the share of the sample
+that comes from it at least, as these answers tell how far the list of label errors may go."""
 FOR_A_STRATUM, FOR_A_SPLIT = 6, 12
 """Decisions that a stratum, and a split, is worth."""
 SHRINKAGE = 0.03
@@ -44,22 +47,30 @@ def review_sample(wrong: NDArray[np.float64], splits: NDArray[np.str_], count: i
     for rows, wanted in zip(of_splits, counts / counts.sum() * count, strict=True):
         judged = np.nan_to_num(wrong[rows], nan=0.5)
         ordered = rows[np.argsort(-judged, kind="stable")]
-        cuts = CUTS[int(np.clip(wanted // FOR_A_STRATUM, 1, 5))]
-        parts = [part for part in np.split(ordered, [round(cut * len(rows)) for cut in cuts]) if len(part)]
+        cuts = [round(cut * len(rows)) for cut in CUTS[int(np.clip(wanted // FOR_A_STRATUM, 1, 5))]]
+        is_fine = len(cuts) == len(CUTS[5])
+        if is_fine and cuts[0] > FIRST:
+            cuts = [FIRST, *cuts]
+        parts = [part for part in np.split(ordered, cuts) if len(part)]
         expected = np.array([np.nan_to_num(wrong[part], nan=0.5).mean() for part in parts])
-        for part, drawn in zip(parts, _allocated(parts, expected, round(wanted)), strict=True):
+        fewest = np.array(
+            [max(FEWEST, round(OF_FIRST * wanted)) if is_fine and not place else FEWEST for place in range(len(parts))]
+        )
+        for part, drawn in zip(parts, _allocated(parts, expected, fewest, round(wanted)), strict=True):
             strata.append((str(splits[rows[0]]), part, drawn))
     return tuple(
         Stratum(split, len(part), np.sort(rng.choice(part, drawn, replace=False))) for split, part, drawn in strata
     )
 
 
-def _allocated(parts: list[NDArray[np.int64]], expected: NDArray[np.float64], count: int) -> list[int]:
+def _allocated(
+    parts: list[NDArray[np.int64]], expected: NDArray[np.float64], fewest: NDArray[np.int64], count: int
+) -> list[int]:
     """Rows to draw of each part, `count` in all as far as there are so many."""
     sizes = np.array([len(part) for part in parts])
     share = (expected + SHRINKAGE) / (1 + 2 * SHRINKAGE)
     weight = sizes * np.sqrt(share * (1 - share))
-    drawn = np.minimum(sizes, FEWEST)
+    drawn = np.minimum(sizes, fewest)
     while drawn.sum() < min(count, sizes.sum()):
         # The part whose next row lowers the variance of the estimate most.
         gain = np.where(drawn < sizes, weight / np.sqrt(drawn * (drawn + 1.0)), -1)
