@@ -17,8 +17,8 @@ CUTS: dict[int, tuple[float, ...]] = {
 FEWEST = 3
 """Labels of a stratum that are drawn at least, if there are so many."""
 FIRST, OF_FIRST = 200, 0.1
-"""Labels in the first of five strata at most, the next ones being a stratum of their own; and the share of the sample
-that comes from it at least, as these answers tell how far the list of label errors may go."""
+"""Of many labels, those in a stratum of their own before five others; and the share of the sample that comes from it at
+least: two in a hundred of them are far more than may be listed, so these answers tell where the list ends."""
 FOR_A_STRATUM, FOR_A_SPLIT = 6, 12
 """Decisions that a stratum, and a split, is worth."""
 SHRINKAGE = 0.03
@@ -48,14 +48,12 @@ def review_sample(wrong: NDArray[np.float64], splits: NDArray[np.str_], count: i
         judged = np.nan_to_num(wrong[rows], nan=0.5)
         ordered = rows[np.argsort(-judged, kind="stable")]
         cuts = [round(cut * len(rows)) for cut in CUTS[int(np.clip(wanted // FOR_A_STRATUM, 1, 5))]]
-        is_fine = len(cuts) == len(CUTS[5])
-        if is_fine and cuts[0] > FIRST:
-            cuts = [FIRST, *cuts]
+        is_cut = len(cuts) == len(CUTS[5]) and cuts[0] > FIRST
+        cuts = [FIRST, *cuts] if is_cut else cuts
         parts = [part for part in np.split(ordered, cuts) if len(part)]
         expected = np.array([np.nan_to_num(wrong[part], nan=0.5).mean() for part in parts])
-        fewest = np.array(
-            [max(FEWEST, round(OF_FIRST * wanted)) if is_fine and not place else FEWEST for place in range(len(parts))]
-        )
+        of_first = max(FEWEST, round(OF_FIRST * wanted)) if is_cut else FEWEST
+        fewest = np.array([of_first, *[FEWEST] * (len(parts) - 1)])
         for part, drawn in zip(parts, _allocated(parts, expected, fewest, round(wanted)), strict=True):
             strata.append((str(splits[rows[0]]), part, drawn))
     return tuple(
