@@ -25,21 +25,27 @@ from ..training.pool import Pool, train_pool
 from .attribution import Attribution
 from .backends.linear import SELF_WORK, WORK
 from .backends.trak import FEATURE_BYTES, Trak
+from .curvature.linear_curvature import PARAMETERS
 from .problem import Problem
 
+CG_STEPS = 12
+"""Steps of conjugate gradients that exact scores usually take; their self-influence takes half as many."""
 STATES = 2
 """Snapshots of each of the pool's nets."""
 FEW_MODELS = 6
 """Models that influences on single samples, beside the audit's own scores, are averaged over."""
 
 
-def operations(n_train: int, n_target: int, exact: bool) -> float:
-    """About how many floating-point operations scores take, beside passes through models: exact ones in all, others for
-    every run of the pool."""
-    if exact:
-        return WORK + SELF_WORK
-    dimensions = min(Trak().dimensions, FEATURE_BYTES // (4 * n_train))
-    return STATES * 2 * n_train * dimensions * (min(n_train, dimensions) + n_target)
+def operations(n_train: int, n_target: int, parameters: int | None) -> float:
+    """About how many floating-point operations scores take, beside passes through models: those of every run of the
+    pool, or exact ones in all where there is one model of so many parameters."""
+    if parameters is None:
+        dimensions = min(Trak().dimensions, FEATURE_BYTES // (4 * n_train))
+        return STATES * 2 * n_train * dimensions * (min(n_train, dimensions) + n_target)
+    if parameters <= PARAMETERS:
+        return parameters**2 * (n_train + parameters + 2 * (n_train + n_target))
+    step = 4.0 * n_train * parameters  # of conjugate gradients
+    return min(WORK, CG_STEPS * step * n_target) + min(SELF_WORK, CG_STEPS / 2 * step * n_train)
 
 
 def problem_factory(config: AuditConfig, pool: Pool, track: Track) -> Callable[..., Problem]:

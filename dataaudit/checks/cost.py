@@ -95,10 +95,11 @@ def costs(config: AuditConfig, dataset: Dataset, trains: bool, tested: tuple[str
     of_data = Costs(rows, len(dataset) * ROW[dataset.modality], END)
     if not trains and not config.checkpoints:
         return of_data
-    learner, seconds = learner_for(config.learner, dataset), 0.0
+    learner, seconds, parameters = learner_for(config.learner, dataset), 0.0, None
     targets = len(dataset.rows(dataset.target_split))
     if is_linear(learner):
-        dataset, seconds = _sample_with_vectors(dataset, learner)
+        dataset, seconds, width = _sample_with_vectors(dataset, learner)
+        parameters = max(1, len(dataset.class_names)) * (width + 1)
     if config.learner is not None:
         rehearse(learner, dataset, config.learner)
     checkpointed(dataset, learner, config.learner, config.checkpoints, config.unsafe_checkpoints)
@@ -111,8 +112,8 @@ def costs(config: AuditConfig, dataset: Dataset, trains: bool, tested: tuple[str
         tested=tested,
         seedless=is_seedless(learner),
     )
-    products = operations(rows, targets, is_linear(learner)) / FLOPS / cores
-    if is_linear(learner):
+    products = operations(rows, targets, parameters) / FLOPS / cores
+    if parameters is not None:
         return replace(of_models, scores=FITS * of_models.full * at_once + products)
     trained = 0.0
     if not is_differentiable(learner):  # models of another learner give the gradients
@@ -120,13 +121,13 @@ def costs(config: AuditConfig, dataset: Dataset, trains: bool, tested: tuple[str
     return replace(of_models, scores_per_run=trained + GRADIENTS * (trained or of_models.half) + products)
 
 
-def _sample_with_vectors(dataset: Dataset, learner: Linear) -> tuple[Dataset, float]:
-    """Some training rows, and about how long what the learner is linear in takes of all rows."""
+def _sample_with_vectors(dataset: Dataset, learner: Linear) -> tuple[Dataset, float, int]:
+    """Some training rows; about how long what the learner is linear in takes of all rows, and how wide it is."""
     train = dataset.rows("train")
     sample = dataset.part(train[np.linspace(0, len(train) - 1, min(TIMED, len(train))).astype(np.int64)])
     start = time.perf_counter()
-    learner.tensors(sample, np.arange(len(sample)))
-    return sample, (time.perf_counter() - start) / len(sample) * len(dataset)
+    width = learner.tensors(sample, np.arange(len(sample))).shape[1]
+    return sample, (time.perf_counter() - start) / len(sample) * len(dataset), width
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,7 @@ class LinearLearner:
 
     def seconds_per_run(self, dataset: Dataset, n_rows: int) -> float:
         rows = dataset.rows("train")[:2000]
+        self.fit(dataset, rows[:: max(1, len(rows) // 50)], 0)  # what is derived or loaded once
         start = time.perf_counter()
         self.fit(dataset, rows, 0)
         return (time.perf_counter() - start) / len(rows) * n_rows
