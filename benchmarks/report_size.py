@@ -37,7 +37,7 @@ def made_up() -> Audit:
     names = [f"kind_{number}" for number in range(KINDS)]
     rng = np.random.default_rng(0)
     left, exhibits = EXHIBIT_BYTES, {}
-    for id in shown_samples(findings):
+    for id in shown_samples(findings, ()):
         noise = Image.fromarray(rng.integers(0, 256, (PICTURE_EDGE, PICTURE_EDGE, 3), dtype=np.uint8))
         exhibits[id] = Exhibit(picture=picture_uri(noise, PICTURE_EDGE))
         left -= exhibits[id].size
