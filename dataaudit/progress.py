@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from .dataset import Item, Track, silent
+from .dataset import Item, Track
 
-REDRAWN = 0.5
-"""Seconds between two pictures of a bar in a notebook."""
+REDRAWN, LONG = 0.5, 5.0
+"""Seconds between two pictures of a bar in a notebook, and from which work is worth a line in a log."""
 
 
 def terminal_track(console: Console) -> Track:
-    """A Track that draws a bar on `console` if that is a terminal."""
+    """A Track that draws a bar on `console` if that is a terminal, and else writes lines about what takes long."""
     if not console.is_terminal:
-        return silent
+        return _written_to(console)
 
     def track(items: Iterable[Item], label: str, total: int) -> Iterator[Item]:
         columns = (
@@ -33,6 +33,25 @@ def terminal_track(console: Console) -> Track:
         )
         with Progress(*columns, console=console, transient=True) as progress:
             yield from progress.track(items, total=total, description=label)
+
+    return track
+
+
+def _written_to(console: Console) -> Track:
+    """For logs: a line once work has gone on for a while, with how long it may take, and one at its end."""
+
+    def track(items: Iterable[Item], label: str, total: int) -> Iterator[Item]:
+        start, is_said = time.monotonic(), False
+        for done, item in enumerate(items, 1):
+            yield item
+            seconds = time.monotonic() - start
+            if not is_said and seconds > LONG and done < total:
+                left = duration(seconds / done * (total - done))
+                console.print(f"{label}: {done:,} of {total:,}, about {left} left", markup=False, highlight=False)
+                is_said = True
+        if is_said:
+            seconds = time.monotonic() - start
+            console.print(f"{label}: {total:,} in {seconds:,.0f} seconds", markup=False, highlight=False)
 
     return track
 
