@@ -8,6 +8,7 @@ import click
 
 from .commands.apply import apply
 from .commands.baseline import baseline
+from .commands.card import card
 from .commands.compare import compare
 from .commands.completion import completion
 from .commands.diff import diff
@@ -28,7 +29,7 @@ def cli() -> None:
     """Audit a labelled dataset by measuring what each training sample does to the model."""
 
 
-for command in (run, review, apply, baseline, compare, diff, evaluate, explain, init, completion):
+for command in (run, review, card, apply, baseline, compare, diff, evaluate, explain, init, completion):
     cli.add_command(command)
 
 

@@ -1,10 +1,13 @@
 """The record of a cleaning: what was changed, by whose decision, and what was not."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
+from ..errors import InputError
 from ..verdict.decisions import Decision, Decisions
 from .plan import Plan, Step
 
@@ -54,6 +57,20 @@ def record(decisions: Decisions, plan: Plan, outcome: Outcome, version: str) -> 
         "overridden_by_removal": [_step_document(step) for step in plan.overridden],
         "changed_nothing": [_decision_document(decision) | {"decision": decision.decision} for decision in plan.idle],
     }
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """A record as `dataaudit apply` wrote it. Raises InputError for anything else, or one of another version."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError, RecursionError) as error:
+        raise InputError(f"{path}: expected the NAME.changes.json of `dataaudit apply`: {error}") from error
+    keys = {"schema_version", "dataset", "signature", "counts", "verified", "changes"}
+    if not isinstance(document, dict) or not keys <= document.keys() or document["schema_version"] != SCHEMA_VERSION:
+        raise InputError(
+            f"{path}: expected the NAME.changes.json of `dataaudit apply`, of schema_version {SCHEMA_VERSION}"
+        )
+    return document
 
 
 def _new_id(step: Step, outcome: Outcome) -> str | None:

@@ -1,0 +1,1 @@
+"""A data card: what an audit measured of a dataset, and the questions that only its owner can answer."""
