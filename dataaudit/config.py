@@ -32,7 +32,7 @@ class AuditConfig:
     jobs       training runs at a time; None for one a core
     cluster    where models are trained, see `training.cluster`; None for here
     verify     trainings of every removal that findings are checked by; 0 for no training beyond the pool's
-    brittle    predictions whose support is searched by retraining
+    brittle    predictions whose support is searched by retraining; None for as many as the learner is quick for
     review     labels drawn for a reviewer, from whose answers the share of wrong ones follows
     policy     what the verdict is judged by
     baseline   file of accepted findings, which do not fail the verdict
@@ -63,7 +63,7 @@ class AuditConfig:
     runs: int = 24
     jobs: int | None = None
     verify: int = 4
-    brittle: int = 2
+    brittle: int | None = None
     review: int = 60
     policy: Policy = field(default_factory=Policy)
     baseline: Path | None = None
@@ -100,7 +100,7 @@ class AuditConfig:
             raise InputError(
                 f"--verify {self.verify}: expected 0, or at least {MIN_VERIFY}, so that the seeds' noise is seen"
             )
-        if self.brittle < 0:
+        if self.brittle is not None and self.brittle < 0:
             raise InputError(f"--brittle {self.brittle}: expected zero or more")
         if self.review < 0:
             raise InputError(f"--review {self.review}: expected zero or more")

@@ -117,7 +117,7 @@ def run(budget: Budget, dataset: Dataset, track: Track) -> Audit:
         needs_models = stages.need_models(chosen, dataset)
         if needs_models and config.pooled:
             claim(dataset, learnt.pool.learner, directory / "pool", config.seed)
-        context = CheckContext(dataset, learnt.pool, None, config.seed, track, None, config.brittle, config.review)
+        context = CheckContext(dataset, learnt.pool, None, config.seed, track, review=config.review)
         states = stages.run_detectors(context, chosen)
         if config.checkpoints or needs_models:
             output.export(assembled(budget, learnt, states), directory)
@@ -129,7 +129,8 @@ def run(budget: Budget, dataset: Dataset, track: Track) -> Audit:
             learner = learnt.pool.learner
             times = 1 if is_seedless(learner) else budget.config.verify
             retraining = Retraining(dataset, learner, folder, config.seed, times, track)
-            states = stages.verify_claims(states, retraining, budget.config.brittle, budget.affords)
+            predictions = budget.costs.predictions(budget.config)
+            states = stages.verify_claims(states, retraining, predictions, budget.affords)
     audit = assembled(budget, learnt, states)
     output.export(audit, directory)
     return audit

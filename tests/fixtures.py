@@ -50,6 +50,13 @@ def blobs_of(
     return dataset_of(inputs, targets, n_train, root)
 
 
+def noisy_blobs_of(root: Path, n_train: int, n_test: int) -> Dataset:
+    """Blobs that linear models tell apart most of the time: how sure they are of a prediction varies."""
+    inputs, targets = blobs(n_train + n_test, 0)
+    noise = np.random.default_rng(1).normal(0, 120, inputs.shape)
+    return dataset_of((inputs + noise).clip(0, 255).astype(np.uint8), targets, n_train, root)
+
+
 def dataset_of(inputs: NDArray[np.uint8], targets: NDArray[np.int64], n_train: int, root: Path) -> Dataset:
     n = len(inputs)
     return Dataset(

@@ -29,6 +29,11 @@ GRADIENTS, FLOPS = 0.65, 4e10
 """What the gradients of a run of a net cost, in trainings of it, and floating-point operations a second of one core."""
 FITS = 4
 """Trainings on all rows that exact influence takes."""
+PREDICTIONS, SEEDLESS_PREDICTIONS = 2, 20
+"""Whose support is searched where the user doesn't say: of nets, and of learners without seeds, which are quicker and
+need no training twice."""
+QUICK_ROWS = 10_000
+"""Training rows beyond which these are fewer, in proportion."""
 TIMED = 500
 """Rows that features are timed on."""
 FIRST_SHARE = 0.6
@@ -78,8 +83,16 @@ class Costs:
         """Of the retraining tests of these checks."""
         times, searching = (1, 1) if self.seedless else (config.verify, len(SEARCH_TIMES))
         detectors = [plugins.get("detectors", name) for name in checks]
-        of_checks = sum(trainings(detector, times, searching, config.brittle) for detector in detectors)
+        predictions = self.predictions(config)
+        of_checks = sum(trainings(detector, times, searching, predictions) for detector in detectors)
         return (times + searching + of_checks) * self.full
+
+    def predictions(self, config: AuditConfig) -> int:
+        """How many have their support searched."""
+        if config.brittle is not None:
+            return config.brittle
+        many = round(SEEDLESS_PREDICTIONS * min(1.0, QUICK_ROWS / self.rows))
+        return max(many, PREDICTIONS) if self.seedless else PREDICTIONS
 
 
 def costs(config: AuditConfig, dataset: Dataset, trains: bool, tested: tuple[str, ...]) -> Costs:
@@ -201,7 +214,7 @@ class Budget:
                 if done.verify
                 else "retraining tests"
             )
-        elif done.brittle < asked.brittle:
+        elif done.brittle == 0 != asked.brittle:
             parts.append("support sets of predictions")
         return (f"The budget of {duration(asked.budget or 0)} left out {', '.join(parts)}.",) if parts else ()
 

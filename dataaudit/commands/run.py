@@ -32,7 +32,9 @@ FILE = click.Path(path_type=Path)
     type=int,
     help="Trainings per removal in the retraining tests, at least 3; 0 trains nothing beyond the pool. Default: 4.",
 )
-@click.option("--brittle", type=int, help="Predictions whose support set is searched. Default: 2.")
+@click.option(
+    "--brittle", type=int, help="Predictions whose support set is searched. Default: 20 of linear learners, 2 of nets."
+)
 @click.option("--review", type=int, help="Labels drawn for a reviewer, see `dataaudit review`. Default: 60.")
 @click.option("--label", help="Column, field or array with the targets. Default: the usual names.")
 @click.option("--task", type=click.Choice(TASKS), help="What the targets are. Default: what their values say.")

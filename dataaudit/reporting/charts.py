@@ -15,6 +15,7 @@ DISTRIBUTIONS = (
     ("mean_influence", "Mean influence of a training sample", "on the audited predictions, in units of the margin",
      ((0.0, "none"),), True),
     ("self_influence", "Self-influence of a training sample", "the larger, the less the others explain it", (), True),
+    ("support_estimate", "Estimated support of a prediction", "training samples whose removal would flip it", (), True),
     ("outlier_score", "Outlier score", "robust deviations", (), True),
 )  # fmt: skip
 """(column of samples.csv, title, label of the x axis, marks, whether the y axis is logarithmic)."""
@@ -43,7 +44,7 @@ def of_planted(planted: Sequence[Planted]) -> Iterator[Chart]:
 
 
 def of_kind(audit: Audit, kind: str) -> Iterator[Chart]:
-    """Of the check that makes this kind: predicted and actual drops in margin, and the sizes of support sets."""
+    """Of the check that makes this kind: drops in margin, predicted and actual, sizes of support sets, and shares."""
     check, _ = audit.kinds.get(kind, (kind, ""))
     figures = next((ran.figures for ran in audit.checks if ran.name == check), {})
     if "counterfactual" not in figures or len(figures["counterfactual"]["predicted"]) < 2:
@@ -60,6 +61,15 @@ def of_kind(audit: Audit, kind: str) -> Iterator[Chart]:
     caption = "Predictions by size of their support set"
     title = f"{caption}: " + ", ".join(f"{label}: {count}" for label, count in zip(labels, counts, strict=True))
     yield Chart(caption, bars(f"chart-{kind}-supports", title, labels, counts, "training samples removed (>: no flip)"))
+    yield from _of_shares(kind, figures.get("shares", ()))
+
+
+def _of_shares(kind: str, deciding: Sequence[Mapping[str, Any]]) -> Iterator[Chart]:
+    """Of predictions drawn at random, those that few training samples decide."""
+    if deciding:
+        rows = [(f"{one['share']:.1%} ({one['most']:,})", one["flip"], one["drawn"]) for one in deciding]
+        caption = "Predictions drawn at random that flip without at most so many training samples"
+        yield Chart(caption, shares(f"chart-{kind}-shares", caption, rows))
 
 
 def of_margins(name: str, margins: Mapping[str, Any]) -> str:

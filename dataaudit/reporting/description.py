@@ -61,7 +61,8 @@ def describe_learner(config: AuditConfig, pool: Pool, gradients_of: str | None) 
 def reproduction(config: AuditConfig, versions: Mapping[str, str], device: str) -> dict[str, Any]:
     options = [
         ("--label", config.label), ("--task", config.task), ("--group", config.group), ("--encoding", config.encoding),
-        ("--learner", config.learner), *(("--checkpoint", as_text(str(path))) for path in config.checkpoints),
+        ("--brittle", None if config.brittle is None else str(config.brittle)), ("--learner", config.learner),
+        *(("--checkpoint", as_text(str(path))) for path in config.checkpoints),
     ]  # fmt: skip
     options += [
         ("--checks", ",".join(config.checks) or None), ("--skip", ",".join(config.skip) or None),
@@ -74,7 +75,7 @@ def reproduction(config: AuditConfig, versions: Mapping[str, str], device: str) 
     chosen += ["--no-samples"] * (not config.samples)
     return {
         "arguments": ["run", as_text(str(config.path)), "--seed", str(config.seed), "--runs", str(config.runs),
-                      "--verify", str(config.verify), "--brittle", str(config.brittle), "--review", str(config.review),
+                      "--verify", str(config.verify), "--review", str(config.review),
                       "--rows", str(config.rows), *chosen, *_policy_flags(config)],
         "settings": [as_text(str(path)) for path in config.settings],
         "versions": dict(versions),

@@ -31,7 +31,7 @@ def budget_of(seconds: float | None, **options: object) -> Budget:
 
 
 def numbers(budget: Budget) -> tuple[int, int, int]:
-    return budget.config.runs, budget.config.verify, budget.config.brittle
+    return budget.config.runs, budget.config.verify, budget.costs.predictions(budget.config)
 
 
 def test_the_parts_of_an_audit_add_up() -> None:
@@ -63,6 +63,14 @@ def test_the_parts_of_an_audit_add_up() -> None:
 )
 def test_less_and_less_is_done_the_shorter_the_time(seconds: float | None, expected: tuple[int, int, int]) -> None:
     assert numbers(budget_of(seconds).fitted()) == expected
+
+
+def test_fewer_supports_are_searched_of_many_rows_and_of_nets() -> None:
+    config = AuditConfig(Path())
+    sizes = (1_000, 20_000, 1_000_000)
+    assert [replace(COSTS, rows=rows).predictions(config) for rows in sizes] == [2, 2, 2]
+    assert [replace(COSTS, rows=rows, seedless=True).predictions(config) for rows in sizes] == [20, 10, 2]
+    assert replace(COSTS, seedless=True).predictions(replace(config, brittle=0)) == 0
 
 
 def test_no_more_is_done_than_was_asked_for() -> None:
@@ -102,7 +110,7 @@ def test_what_was_left_out_is_said_with_what_all_of_it_takes() -> None:
     assert said == "The budget of 60 seconds left out 5,000 of 10,000 training rows, support sets of predictions."
     (said,) = budget_of(20).fitted().left_out()
     assert said == "The budget of 20 seconds left out 16 of 24 models, retraining tests."
-    assert budget_of(20).fitted().in_words() == f"{said} All of it takes about 3 minutes."
+    assert budget_of(20).fitted().in_words() == f"{said} All of it takes about 2 minutes."
 
 
 @pytest.mark.parametrize(("words", "seconds"), [("90s", 90), ("20m", 1200), ("1h30m", 5400), ("1.5h", 5400), (75, 75)])

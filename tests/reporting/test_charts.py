@@ -1,5 +1,7 @@
 """The charts of the report draw what the audit holds."""
 
+from typing import Any
+
 from dataaudit.reporting.charts import distributions, of_kind, of_margins, of_planted, of_trust
 from dataaudit.reporting.summary import summarize
 from dataaudit.result import Check
@@ -28,13 +30,22 @@ def test_only_figures_that_are_there_are_drawn() -> None:
 def test_supports_are_counted_by_size_with_those_that_held() -> None:
     found = (("confirmed", 2), ("confirmed", 70), ("not confirmed", 5), ("not found", None))
     supports = [{"id": status, "size": size, "status": status} for status, size in found]
-    figures = {"counterfactual": {"predicted": [1.0, 2.0], "actual": [1.0, 2.0]}, "supports": supports, "most": 80}
+    figures: dict[str, Any] = {
+        "counterfactual": {"predicted": [1.0, 2.0], "actual": [1.0, 2.0]},
+        "supports": supports,
+        "most": 80,
+    }
     check = Check("brittle", "ran", 4, 5, 2, figures=figures)
     drops, sizes = of_kind(audit_of([], checks=(check,), kinds={"brittle": ("brittle", "Hanging")}), "brittle")
     assert drops.caption.endswith("Pearson +1.00")
     assert "≤ 3: 1" in sizes.svg
     assert "≤ 80: 1" in sizes.svg
     assert "&gt; 80: 2" in sizes.svg
+    figures["shares"] = [{"share": 0.005, "most": 10, "flip": 1, "drawn": 20, "interval": (0.01, 0.24)}]
+    *_, drawn = of_kind(audit_of([], checks=(check,), kinds={"brittle": ("brittle", "Hanging")}), "brittle")
+    assert drawn.caption.startswith("Predictions drawn at random")
+    for words in ("0.5% (10)", "1 of 20"):
+        assert words in drawn.svg
 
 
 def test_margins_show_search_confirmation_and_control() -> None:

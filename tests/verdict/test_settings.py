@@ -210,6 +210,6 @@ def test_the_written_template_holds_every_setting_at_its_default(here: Path) -> 
     assert {*settings.options, *settings.policy} >= {*OPTIONS, *POLICY}
     assert {name for own in settings.policy.values() if isinstance(own, dict) for name in own} == {*LIMITS, SEVERITY}
     default = AuditConfig(Path("photos"))
-    for name in ("seed", "runs", "verify", "brittle", "rows", "samples"):
+    for name in ("seed", "runs", "verify", "rows", "samples"):
         assert settings.options[name] == getattr(default, name)
     assert settings.resolve_policy().fail_on == default.policy.fail_on

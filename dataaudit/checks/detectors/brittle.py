@@ -1,22 +1,27 @@
 """Brittle predictions: predictions that flip when a small support set of training samples is removed.
 
 ## What it finds
-Predictions that flip when a small set of training samples is removed, and this support set.
+How many training samples every prediction hangs on, estimated; for some of them, predictions that do flip when a small
+set of training samples is removed, and this support set.
 
 ## Why it matters
 A prediction that a handful of samples decide changes when one of them is relabelled, withdrawn or poisoned.
 
 ## How it is checked
-Predictions are drawn at random from those that are the same in at least nine of ten trainings. Training samples are
-removed in the order of their influence on the prediction (TRAK scores, scaled by what retraining showed).
+Examined are predictions that are the same in at least nine of ten trainings. Where the given label is predicted, the
+least number of training samples whose removal flips the prediction is estimated from their influence on it, scaled by
+what retraining showed: `support_estimate` in samples.csv, blank above 4 % of the training samples.
 
-Retraining test: how many have to go is found by bisection, retraining at each step, and confirmed under fresh seeds. At
-least three in four trainings without them must flip, significantly more than after random removals of at least as many
-samples of every class (Fisher's exact test, Benjamini-Hochberg over the predictions examined at 5 %). A set that is not
-confirmed is tried once more, half as large again, under other fresh seeds. A learner without seeds, as the linear ones
-are, is trained once: its margin must lie below those after random removals (Student's prediction interval). The size is
-an upper bound: a smaller set may exist. "Not found" up to the largest size tried (4 % of the training samples) is no
-proof of robustness. Predictions of models that do not beat the class frequencies are not examined.
+Retraining test: half of the predictions examined are those with the smallest estimates, half are drawn at random from
+all stable ones: these give the share of predictions that at most 0.5 %, 1 % and 2 % of the training samples decide,
+with its 95 % interval (Wilson). Training samples are removed in the order of their influence. How many have to go is
+found by bisection, retraining at each step, and confirmed under fresh seeds. At least three in four trainings without
+them must flip, significantly more than after random removals of at least as many samples of every class (Fisher's exact
+test, Benjamini-Hochberg over the predictions examined at 5 %). A set that is not confirmed is tried once more, half as
+large again, under other fresh seeds. A learner without seeds, as the linear ones are, is trained once: its margin must
+lie below those after random removals (Student's prediction interval). The size is an upper bound: a smaller set may
+exist, so more predictions may hang on that few samples. "Not found" up to the largest size tried (4 % of the training
+samples) is no proof of robustness. Predictions of models that do not beat the class frequencies are not examined.
 
 ## What to do
 Look at the support set. Fix duplicates, outliers and label errors in it; otherwise collect more data of this kind.
@@ -24,7 +29,7 @@ Look at the support set. Fix duplicates, outliers and label errors in it; otherw
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,9 +38,10 @@ from ...findings import Finding, Severity, Verification, fingerprint
 from ...training.pool import lead_over_best_other
 from ...training.retraining import SEARCH_TIMES, Retraining
 from ..detection import CheckContext, Detection
+from ..fragility import Falls, estimates_in_words, predicted_fall, predicted_falls, shares, shares_in_words
 from ..proof import accepted_by_fdr, below_random, effect_over_seeds, more_often
 from ..signal import signal
-from ..support import ROUNDS, Question, search
+from ..support import FIRST_SHARE, SAFETY, TYPICAL_ROUNDS, Question, search, typical_share
 
 KINDS = {"brittle": "Brittle predictions (support sets)"}
 TASKS = ("classification",)
@@ -65,54 +71,68 @@ _Leads = Callable[[Sequence[tuple[NDArray[np.int64], int]]], NDArray[np.float32]
 
 @dataclass(frozen=True)
 class _Target:
-    """A prediction: its dataset row, the class predicted, and training rows by falling influence, with their scores."""
+    """A prediction: its dataset row, the class predicted, and training rows by falling influence, with their scores.
+
+    support   sum of all positive scores on it
+    """
 
     row: int
     predicted: int
     order: NDArray[np.int64]
     scores: NDArray[np.float32]
+    support: float
 
 
 def detect(context: CheckContext) -> Detection:
-    """See the module: everything is done by `verify`."""
+    """Estimates alone, from the pool's runs: what they are worth, `verify` shows."""
     total = len(context.dataset.rows(context.dataset.target_split))
-    reason = context.once(signal).reason or "support sets are searched by retraining, which was not done"
-    return Detection((), 0, total, skipped=reason)
+    if reason := context.once(signal).reason:
+        return Detection((), 0, total, skipped=reason)
+    rows, predicted, stable = context.once(_predictions)
+    needed = _estimates(context, lead_over_best_other(context.pool.outputs[:, rows], predicted).mean(0), FIRST_SHARE)
+    notes = (*_estimate_notes(context, needed), "no support set was searched by retraining")
+    return Detection((), int(stable.sum()), total, columns=_columns(context, needed), notes=notes)
 
 
 def trainings(times: int, searching: int, predictions: int) -> int:
-    """See `detection.trainings`: the search, one or two attempts at a confirmation, and random removals."""
-    return predictions * (ROUNDS * searching + 2 * times) + (max(LEAST_RANDOM, 2 * times) if predictions else 0)
+    """See `detection.trainings`: the search, a confirmation where seeds differ, and random removals."""
+    confirming = 0 if times == 1 else times
+    random = max(LEAST_RANDOM, 2 * times) if predictions else 0
+    return predictions * (TYPICAL_ROUNDS * searching + confirming) + random
 
 
 def verify(context: CheckContext, detection: Detection, retraining: Retraining) -> Detection:
     """See the module."""
-    if not context.predictions or context.once(signal).reason:
+    if not context.predictions or detection.skipped:
         return detection
-    targets, stable = _choose_targets(context)
+    nothing, target_rows = np.zeros(0, np.int64), context.dataset.rows(context.dataset.target_split)
+    predicted = context.once(_predictions)[1]
+    outputs = retraining.runs([(nothing, time) for time in (*range(retraining.times), *SEARCH_TIMES)], target_rows)
+    full = lead_over_best_other(outputs, predicted)
+    stable = context.once(_predictions)[2] & ((full > 0).mean(0) >= STABLE)
+    drawn, fragile = _choose(context, stable, _estimates(context, full.mean(0), FIRST_SHARE))
+    targets = _targets(context, np.sort(np.concatenate([drawn, fragile])))
     if not targets:
-        return Detection((), 0, detection.total, notes=(f"none of {detection.total} predictions is stable",))
+        return replace(detection, examined=0, notes=(f"none of {detection.total} predictions is stable",))
     rows = np.array([target.row for target in targets])
-    predicted = np.array([target.predicted for target in targets])
+    of_targets = np.searchsorted(target_rows, rows)
 
     def leads(runs: Sequence[tuple[NDArray[np.int64], int]]) -> NDArray[np.float32]:
-        return lead_over_best_other(retraining.runs(runs, rows), predicted)
+        return lead_over_best_other(retraining.runs(runs, rows), predicted[of_targets])
 
-    nothing = np.zeros(0, np.int64)
-    full = leads([(nothing, time) for time in (*range(retraining.times), *SEARCH_TIMES)])
-    examined = np.flatnonzero((full > 0).mean(0) >= STABLE)
-    questions = [Question(float(full[:, i].mean()), np.cumsum(targets[i].scores)) for i in examined]
+    safety = 0.0 if retraining.times == 1 else SAFETY
+    questions = [
+        Question(float(lead), predicted_fall(target.scores, target.support), safety)
+        for target, lead in zip(targets, full.mean(0)[of_targets], strict=True)
+    ]
 
     def outcomes(trials: Sequence[tuple[int, int]]) -> NDArray[np.float32]:
-        runs = [(targets[examined[q]].order[:k], time) for q, k in trials for time in SEARCH_TIMES]
+        runs = [(targets[i].order[:k], time) for i, k in trials for time in SEARCH_TIMES]
         results = leads(runs).reshape(len(trials), len(SEARCH_TIMES), len(targets))
-        return np.stack([results[number, :, examined[q]] for number, (q, _) in enumerate(trials)])
+        return np.stack([results[number, :, i] for number, (i, _) in enumerate(trials)])
 
-    if len(examined):
-        search(questions, outcomes)
-    pending = {
-        int(examined[q]): question.flipping for q, question in enumerate(questions) if question.flipping is not None
-    }
+    search(questions, outcomes)
+    pending = {i: question.flipping for i, question in enumerate(questions) if question.flipping is not None}
     sets: dict[int, NDArray[np.int64]] = {}
     before: dict[int, NDArray[np.float32]] = {}
     without: dict[int, NDArray[np.float32]] = {}
@@ -130,54 +150,94 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
             if (without[i] < 0).mean() < FLIPPING and k < len(targets[i].order)
         }
     random = _random_removals(context, sets, leads, max(LEAST_RANDOM, 2 * retraining.times))
-    p_values = np.array([_p_value(without[i], random[i][1]) for i in sets])
+    p_values = np.array([_p_value(without[i], random[i][1]) if i in sets else 1.0 for i in range(len(targets))])
     accepted, q_values = accepted_by_fdr(p_values, FALSE_DISCOVERY_RATE)
-    findings, status = [], dict.fromkeys(map(int, examined), "not found")
-    for number, i in enumerate(sets):
-        flips = float((without[i] < 0).mean())
-        status[i] = "confirmed" if accepted[number] and flips >= FLIPPING else "not confirmed"
+    findings, status = [], dict.fromkeys(range(len(targets)), "not found")
+    for i in sets:
+        status[i] = "confirmed" if accepted[i] and (without[i] < 0).mean() >= FLIPPING else "not confirmed"
         if status[i] == "confirmed":
-            searched = questions[int(np.searchsorted(examined, i))]
             findings.append(
-                _finding(context, targets[i], searched, sets[i], before[i], without[i], random[i],
-                         float(q_values[number]))
+                _finding(context, targets[i], questions[i], sets[i], before[i], without[i], random[i],
+                         float(q_values[i]))
             )  # fmt: skip
+    typical = typical_share([question for question, i in zip(questions, of_targets, strict=True) if i in drawn])
+    needed = _estimates(context, full.mean(0), typical)
+    found = np.full(len(target_rows), np.inf)
+    found[of_targets] = [len(sets[i]) if state == "confirmed" else np.inf for i, state in status.items()]
+    deciding = shares(found[drawn], context.attribution.shape[0])
     changes = [change for question in questions for change in question.changes]
     figures = {
-        "counterfactual": {"predicted": [p for p, _ in changes], "actual": [a for _, a in changes],
+        "counterfactual": {"predicted": [typical * p for p, _ in changes], "actual": [a for _, a in changes],
                            "correlation": _correlation(changes)},
         "supports": [
             {"id": context.dataset.ids[targets[i].row], "size": len(sets[i]) if i in sets else None, "status": state}
             for i, state in status.items()
         ],
         "most": _max_removed(context),
+        "shares": [vars(share) for share in deciding],
     }  # fmt: skip
-    notes = _notes(context, stable, list(status.values()))
-    return Detection(tuple(findings), len(examined), detection.total, notes=notes, figures=figures)
+    notes = (
+        *_notes(context, int(stable.sum()), list(status.values()), len(drawn)),
+        *shares_in_words(deciding),
+        *_estimate_notes(context, needed),
+    )
+    return Detection(
+        tuple(findings), len(targets), detection.total, _columns(context, needed), notes=notes, figures=figures
+    )
 
 
-def _choose_targets(context: CheckContext) -> tuple[list[_Target], int]:
-    """Predictions to examine, drawn at random among the stable ones, and the number of stable ones."""
+def _predictions(context: CheckContext) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Dataset rows of the audited split, the classes predicted, and which predictions are stable and can be examined.
+
+    Attribution covers the margins of the given labels; those of other predicted labels are computed on demand.
+    """
     dataset, pool = context.dataset, context.pool
-    train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
-    predicted = pool.probabilities[target].argmax(1)
-    # Attribution covers the margins of the given labels; those of other predicted labels are computed on demand.
-    has_scores = (predicted == dataset.targets[target]) | (context.influences is not None)
-    stable = np.flatnonzero(((pool.outputs[:, target].argmax(2) == predicted).mean(0) >= STABLE) & has_scores)
-    drawn = np.sort(np.random.default_rng(context.seed).permutation(stable)[: context.predictions])
-    max_removed = _max_removed(context)
-    scores = {int(i): context.attribution.scores(int(i), int(i) + 1)[:, 0] for i in drawn}
-    wrong = [int(i) for i in drawn if predicted[i] != dataset.targets[target[i]]]
+    rows = dataset.rows(dataset.target_split)
+    predicted = pool.probabilities[rows].argmax(1)
+    has_scores = (predicted == dataset.targets[rows]) | (context.influences is not None)
+    stable = (pool.outputs[:, rows].argmax(2) == predicted).mean(0) >= STABLE
+    return rows, predicted, stable & has_scores
+
+
+def _falls(context: CheckContext) -> Falls:
+    return predicted_falls(context.attribution, _max_removed(context))
+
+
+def _estimates(context: CheckContext, leads: NDArray[np.floating], scale: float) -> NDArray[np.float64]:
+    """(n_target,) training samples whose removal flips each stable, right prediction; nan for others, and beyond the
+    largest size."""
+    rows, predicted, stable = context.once(_predictions)
+    covered = stable & (predicted == context.dataset.targets[rows])
+    return context.once(_falls).needed(np.where(covered, leads, np.nan), scale)
+
+
+def _choose(
+    context: CheckContext, stable: NDArray[np.bool_], needed: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Targets to examine: drawn at random from the stable ones, and those of the others with the smallest estimates."""
+    order = np.random.default_rng(context.seed).permutation(np.flatnonzero(stable))
+    drawn, others = np.split(order, [context.predictions // 2])
+    ranked = others[np.argsort(needed[others], kind="stable")]  # nan last
+    return drawn, ranked[: context.predictions - len(drawn)]
+
+
+def _targets(context: CheckContext, chosen: NDArray[np.int64]) -> list[_Target]:
+    """With their scores; without those that no training sample supports."""
+    dataset, train = context.dataset, context.dataset.rows("train")
+    rows, predicted, _ = context.once(_predictions)
+    scores = {int(i): context.attribution.scores(int(i), int(i) + 1)[:, 0] for i in chosen}
+    wrong = [int(i) for i in chosen if predicted[i] != dataset.targets[rows[i]]]
     if wrong and context.influences is not None:
-        predicted_scores = context.influences(target[wrong], predicted[wrong])
+        predicted_scores = context.influences(rows[wrong], predicted[wrong])
         scores.update({i: predicted_scores[:, column] for column, i in enumerate(wrong)})
     targets = []
     for i, influence in scores.items():
-        order = np.argsort(-influence, kind="stable")[:max_removed]
+        order = np.argsort(-influence, kind="stable")[: _max_removed(context)]
         order = order[influence[order] > 0]
         if len(order):
-            targets.append(_Target(int(target[i]), int(predicted[i]), train[order], influence[order]))
-    return targets, len(stable)
+            support = float(influence[influence > 0].sum(dtype=np.float64))
+            targets.append(_Target(int(rows[i]), int(predicted[i]), train[order], influence[order], support))
+    return targets
 
 
 def _p_value(without: NDArray[np.float32], random: NDArray[np.float32]) -> float:
@@ -296,7 +356,20 @@ def _correlation(changes: list[tuple[float, float]]) -> float | None:
     return float(np.corrcoef(predicted, actual)[0, 1]) if predicted.std() * actual.std() > 0 else None
 
 
-def _notes(context: CheckContext, stable: int, states: list[str]) -> tuple[str, ...]:
+def _columns(context: CheckContext, needed: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    column = np.full(len(context.dataset), np.nan)
+    column[context.dataset.rows(context.dataset.target_split)] = needed
+    return {"support_estimate": column}
+
+
+def _estimate_notes(context: CheckContext, needed: NDArray[np.float64]) -> tuple[str, ...]:
+    rows, predicted, stable = context.once(_predictions)
+    covered = np.flatnonzero(stable & (predicted == context.dataset.targets[rows]))
+    ids = [context.dataset.ids[row] for row in rows[covered]]
+    return estimates_in_words(ids, needed[covered], context.attribution.shape[0])
+
+
+def _notes(context: CheckContext, stable: int, states: list[str], drawn: int) -> tuple[str, ...]:
     total = len(context.dataset.rows(context.dataset.target_split))
     words = {
         "confirmed": "flip without their support set",
@@ -304,7 +377,8 @@ def _notes(context: CheckContext, stable: int, states: list[str]) -> tuple[str, 
         "not found": f"did not flip without the {_max_removed(context)} most influential training samples",
     }
     return (
-        f"{len(states)} of {stable} stable predictions examined, drawn at random; the other {total - stable} of "
-        f"{total} predictions are not the same in nine of ten trainings and were not examined",
+        f"{len(states)} of {stable} stable predictions examined, {drawn} drawn at random, the others with the smallest "
+        f"estimated support; the other {total - stable} of {total} predictions are not the same in nine of ten "
+        "trainings and were not examined",
         "; ".join(f"{states.count(state)} {text}" for state, text in words.items() if state in states),
     )

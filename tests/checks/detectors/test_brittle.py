@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ from torch import nn
 from dataaudit.checks.detection import CheckContext, Detection
 from dataaudit.checks.detectors import brittle
 from dataaudit.dataset import Dataset, silent
+from dataaudit.training.models.linear_learner import LinearLearner
 from dataaudit.training.pool import train_pool
 from dataaudit.training.retraining import Retraining
 
-from ...fixtures import LeaveOneOut, NearestMean, dataset_of
+from ...fixtures import LeaveOneOut, NearestMean, dataset_of, noisy_blobs_of, pool_scores
 
 N_TRAIN, HANGING, SAFE = 120, 4, 6
 EXTREME = {0, 2, 4}
@@ -120,7 +122,53 @@ def test_only_as_many_as_asked_are_examined_and_the_rest_is_said(dataset: Datase
     detection = examine(dataset, tmp_path, predictions=3)
     assert detection.examined == 3
     assert detection.notes[0].startswith("3 of 10 stable predictions examined")
-    assert examine(dataset, tmp_path, predictions=0).skipped
+    assert "3 drawn" not in detection.notes[0]
+    assert "1 drawn at random" in detection.notes[0]
+
+
+def test_without_retraining_there_are_estimates_and_no_findings(dataset: Dataset, tmp_path: Path) -> None:
+    detection = examine(dataset, tmp_path, predictions=0)
+    estimates = detection.columns["support_estimate"]
+    assert np.isnan(estimates[:N_TRAIN]).all()
+    assert (estimates[N_TRAIN : N_TRAIN + HANGING] <= 4).all()
+    assert np.isnan(estimates[N_TRAIN + HANGING :]).all()
+    assert not detection.skipped
+    assert not detection.findings
+    assert detection.notes[-1] == "no support set was searched by retraining"
+    assert detection.notes[0].count("(") == HANGING
+
+
+def test_the_smallest_estimates_are_examined_beside_those_drawn(dataset: Dataset, tmp_path: Path) -> None:
+    detection = examine(dataset, tmp_path, predictions=2 * HANGING)
+    assert len(detection.findings) == HANGING  # whichever are drawn, the rest of them are the smallest
+
+
+def test_nothing_is_said_of_models_without_a_signal(dataset: Dataset, tmp_path: Path) -> None:
+    targets = dataset.targets.copy()
+    targets[:N_TRAIN] = np.random.default_rng(1).permutation(targets[:N_TRAIN])
+    detection = examine(replace(dataset, targets=targets), tmp_path)
+    assert "no signal" in detection.skipped
+    assert not detection.columns
+    assert not detection.notes
+
+
+def test_the_interval_of_a_sample_contains_the_share_of_all_predictions(tmp_path: Path) -> None:
+    dataset, learner = noisy_blobs_of(tmp_path, 300, 60), LinearLearner()
+    pool = train_pool(dataset, learner, tmp_path / "pool", 8, 0, silent)
+    scores = pool_scores(pool, tmp_path / "scores.h5", "linear")
+    retraining = Retraining(dataset, learner, tmp_path / "retrained", 0, 1, silent)
+
+    def told(predictions: int) -> list[dict[str, Any]]:
+        context = CheckContext(dataset, pool, scores, 0, silent, predictions=predictions)
+        shares: list[dict[str, Any]] = brittle.verify(context, brittle.detect(context), retraining).figures["shares"]
+        return shares
+
+    sampled, everything = told(24), told(2 * 60)
+    assert sampled[0]["drawn"] == 12 < everything[0]["drawn"]
+    assert 0 < everything[-1]["flip"] < everything[-1]["drawn"]
+    for sample, whole in zip(sampled, everything, strict=True):
+        low, high = sample["interval"]
+        assert low <= whole["flip"] / whole["drawn"] <= high
 
 
 def test_a_wrong_prediction_is_asked_about_as_predicted(dataset: Dataset, tmp_path: Path) -> None:
