@@ -68,7 +68,7 @@ def prepare(config: AuditConfig, track: Track, dry_run: bool = False) -> tuple[B
         output.prepare(config.directory)
         config, reason = choice.chosen(config, dataset, track)
     measured = costs(config, dataset, trains, stages.tested(chosen, dataset))
-    budget = Budget(asked, config, measured, clock, measured.rows)
+    budget = Budget(asked, config, measured, clock, measured)
     if trains and choice.is_open(config, dataset) and dry_run:
         other = costs(replace(config, learner=choice.FEATURES), dataset, trains, measured.tested)
         reason = (

@@ -151,14 +151,14 @@ class Budget:
     config   what is done of it
     costs    of an audit of the rows at hand
     clock    has been running since before the data was read
-    rows     training rows there are, or that were asked for
+    whole    the same of all rows that were asked for
     """
 
     asked: AuditConfig
     config: AuditConfig
     costs: Costs
     clock: Clock
-    rows: int
+    whole: Costs
 
     @property
     def is_limited(self) -> bool:
@@ -204,8 +204,8 @@ class Budget:
         """What there was no time for, in a sentence if there is anything."""
         asked, done = self.asked, self.config
         parts = []
-        if self.costs.rows < self.rows:
-            parts.append(f"{self.rows - self.costs.rows:,} of {self.rows:,} training rows")
+        if self.costs.rows < self.whole.rows:
+            parts.append(f"{self.whole.rows - self.costs.rows:,} of {self.whole.rows:,} training rows")
         if done.runs < asked.runs:
             parts.append(f"{asked.runs - done.runs} of {asked.runs} models")
         if done.verify < asked.verify:
@@ -220,7 +220,7 @@ class Budget:
 
     def in_words(self) -> str:
         """What the budget left out, and about how long all of it takes; nothing where there is none."""
-        whole = duration(self.costs.of(self.asked) * self.rows / self.costs.rows)
+        whole = duration(self.whole.of(self.asked))
         return "".join(f"{sentence} All of it takes about {whole}." for sentence in self.left_out())
 
 

@@ -96,6 +96,8 @@ def run(dataset: Path, dry_run: bool, **options: Any) -> None:
         layout = terminal.layout(data, budget.costs.of(budget.config))
         click.echo(layout, err=not dry_run)
         if dry_run:
+            for sentence in budget.left_out():
+                click.echo(sentence.replace("left out", "leaves out"))
             return
         audit = pipeline.run(budget, data, track)
     click.echo(terminal.summary(audit, str(budget.config.directory / "report.html")))

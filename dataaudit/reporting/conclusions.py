@@ -7,6 +7,8 @@ from typing import Any
 from ..findings import Severity
 from ..result import Audit
 
+BUDGET = "The budget of"
+"""What the sentence of the limits begins with that says what was left out to keep one."""
 MOST_KINDS = 5
 """Kinds of findings that are named; the others are counted."""
 
@@ -22,11 +24,11 @@ def conclusions(audit: Audit) -> Iterator[str]:
 def _found(audit: Audit) -> str:
     counts = Counter(finding.kind for finding in audit.findings if finding.severity >= Severity.MEDIUM)
     minor = sum(finding.severity < Severity.MEDIUM for finding in audit.findings)
-    named = [f"{_title(audit, kind)} ({count:,})" for kind, count in counts.most_common(MOST_KINDS)]
+    named = [f"{_title(audit, kind)} ({count:,})" for kind, count in list(counts.items())[:MOST_KINDS]]
     if len(counts) > MOST_KINDS:
         named.append(f"{len(counts) - MOST_KINDS} other kinds")
-    words = f"Found: {', '.join(named)}" if named else "Nothing of medium severity or above was found"
-    return words + (f"; {minor:,} minor findings." if minor else ".")
+    words = f"Reported: {', '.join(named)}" if named else "Nothing of medium severity or above was found"
+    return words + (f"; {minor:,} minor finding{'s' * (minor > 1)}." if minor else ".")
 
 
 def _accuracy(audit: Audit) -> Iterator[str]:
@@ -38,11 +40,11 @@ def _accuracy(audit: Audit) -> Iterator[str]:
     leaked = {copy["test_id"] for one in audit.findings if one.kind == "leakage" for copy in one.evidence["copies"]}
     wrong = {finding.sample_ids[0] for finding in audit.findings if finding.kind == "mislabeled"}
     figures = [f"{_share_right(rows):.1%}"]
-    for noun, about, left_out in (("sample", "with a copy in training", leaked), ("label", "reported as wrong", wrong)):
+    for noun, about, left_out in (("sample", "with a copy in training", leaked), ("label", "that models doubt", wrong)):
         kept = [row for row in rows if row["id"] not in left_out]
         count = len(rows) - len(kept)
         if kept and count:
-            figures.append(f"{_share_right(kept):.1%} without {count:,} {noun}{'s' * (count > 1)} {about}")
+            figures.append(f"{_share_right(kept):.1%} without its {count:,} {noun}{'s' * (count > 1)} {about}")
     if len(figures) > 1:
         yield f"Accuracy measured on the {split} split: {', '.join(figures)}."
 
@@ -65,6 +67,7 @@ def _not_checked(audit: Audit) -> Iterator[str]:
     open_ = [check.name for check in audit.checks if check.status in ("error", "not run", "not asked")]
     if open_:
         yield f"Not checked: {', '.join(open_)}."
+    yield from (limit for limit in audit.limits if limit.startswith(BUDGET))
 
 
 def _title(audit: Audit, kind: str) -> str:

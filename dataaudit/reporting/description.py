@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ..config import AuditConfig
 from ..dataset import Dataset, UnreadableSample, as_text, options_document
@@ -28,11 +29,20 @@ def describe_dataset(config: AuditConfig, dataset: Dataset) -> dict[str, Any]:
         "classes": list(dataset.class_names),
         "counts": dataset.counts(),
         "target_quartiles": None if numbers is None else np.quantile(numbers, [0, 0.25, 0.5, 0.75, 1]).tolist(),
+        "missing_cells": _missing_cells(dataset),
         "unreadable": len(dataset.rejected),
         "ignored": [{"path": item.path, "reason": item.reason} for item in dataset.layout.ignored],
         "notes": list(dataset.layout.notes),
         "reading": options_document(config.read_options),
     }
+
+
+def _missing_cells(dataset: Dataset) -> dict[str, int]:
+    """Cells of a table without a value, by column; of columns that have any."""
+    if not isinstance(dataset.inputs, pd.DataFrame):
+        return {}
+    counts = dataset.inputs.isna().sum()
+    return {str(name): int(count) for name, count in counts.items() if count}
 
 
 def describe_learner(config: AuditConfig, pool: Pool, gradients_of: str | None) -> dict[str, Any]:

@@ -24,7 +24,9 @@ def _leakage(finding: Finding) -> str:
         f"{_change(levels[0], levels[1])}; without as many random samples it is {levels[2]:.0%}."
     )
     if finding.verification.status == "confirmed":
-        return happens
+        effect = finding.verification.effect or 0.0
+        is_small = f"{levels[0]:.0%}" == f"{levels[1]:.0%}"
+        return f"{happens} The margin behind it falls all the same, by {effect:.2f}." * is_small or happens
     return f"{happens} An effect on the models is not shown; a copy it is all the same."
 
 

@@ -1,4 +1,4 @@
-"""The labels drawn for a reviewer, as review.csv and the page ask about them: in an order that says nothing."""
+"""The labels drawn for a reviewer, as review.csv and the page ask about them: in random order."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence

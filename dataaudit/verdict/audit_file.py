@@ -17,7 +17,9 @@ def read_audit(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, OSError, RecursionError) as error:
-        raise InputError(f"{file}: expected the audit.json of `dataaudit run`: {error}") from error
+        beside = path.with_name(f"{path.name}-audit")
+        hint = f"; did you mean {beside}?" if (beside / "audit.json").is_file() else ""
+        raise InputError(f"{file}: expected the audit.json of `dataaudit run`: {error}{hint}") from error
     version = document.get("schema_version") if isinstance(document, dict) else None
     if version != SCHEMA_VERSION:
         raise InputError(

@@ -27,7 +27,7 @@ ARMS = 4 + 2 + 2 * 2 * 4
 
 def budget_of(seconds: float | None, **options: object) -> Budget:
     config = AuditConfig(Path(), budget=seconds, **options)  # type: ignore[arg-type]
-    return Budget(config, config, COSTS, Clock(seconds), COSTS.rows)
+    return Budget(config, config, COSTS, Clock(seconds), COSTS)
 
 
 def numbers(budget: Budget) -> tuple[int, int, int]:

@@ -21,9 +21,9 @@ def test_what_was_found_what_it_means_and_what_comes_first() -> None:
     checks = (Check("leakage", "ran", 5, 5, 2), Check("brittle", "error", 0, 5, 0, "broken"))
     audit = replace(audit_of(FINDINGS, samples=tuple(rows), checks=checks), explanations=EXPLANATIONS)
     assert list(conclusions(audit)) == [
-        "Found: train-test leakage (2), label errors (2).",
-        "Accuracy measured on the test split: 60.0%, 33.3% without 2 samples with a copy in training, 75.0% without 1 "
-        "label reported as wrong.",
+        "Reported: train-test leakage (2), label errors (2).",
+        "Accuracy measured on the test split: 60.0%, 33.3% without its 2 samples with a copy in training, 75.0% "
+        "without its 1 label that models doubt.",
         "First, train-test leakage: remove the copy from one of the splits.",
         "Not checked: brittle.",
     ]
@@ -31,6 +31,8 @@ def test_what_was_found_what_it_means_and_what_comes_first() -> None:
 
 def test_nothing_is_said_of_what_there_is_not() -> None:
     assert list(conclusions(audit_of([], samples=(row("t0"),)))) == ["Nothing of medium severity or above was found."]
+    limited = replace(audit_of([]), limits=("a limit", "The budget of 20 minutes left out 16 of 24 models."))
+    assert list(conclusions(limited))[-1] == limited.limits[1]
     minor = [replace(finding, severity=Severity.LOW) for finding in FINDINGS]
     assert next(conclusions(audit_of(minor))) == ("Nothing of medium severity or above was found; 4 minor findings.")
     kinds = [replace(finding, kind=f"kind_{i}") for i, finding in enumerate(FINDINGS * 2)]

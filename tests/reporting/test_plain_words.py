@@ -30,6 +30,7 @@ def test_what_a_copy_does_to_the_models() -> None:
         "Without the copy in training, the models' confidence in this sample's label falls from 93% to 81%; without as "
         "many random samples it is 92%."
     )
+    assert told(copy, "confirmed", (0.999, 0.998, 0.999)).endswith("The margin behind it falls all the same, by 1.00.")
     assert told(copy, "inconclusive", (0.934, 0.931, 0.92)) == (
         "Without the copy in training, the models' confidence in this sample's label stays at 93%; without as many "
         "random samples it is 92%. An effect on the models is not shown; a copy it is all the same."

@@ -12,6 +12,8 @@ from ...errors import DatasetError
 LABEL_NAMES = ("label", "labels", "target", "y", "class", "category")
 FEWEST_MARKS = 2
 """Columns of zeros and ones, from this many on, may be one for each label."""
+LISTED = 30
+"""Columns that an error names, beside the last."""
 
 
 def label_columns(
@@ -45,7 +47,10 @@ def label_column(columns: Sequence[str], requested: str | None, where: str, type
 
     Raises DatasetError that lists the columns.
     """
-    listed = ", ".join(map(repr, columns[:30])) + (f" and {len(columns) - 30} more" if len(columns) > 30 else "")
+    listed = ", ".join(map(repr, columns[:LISTED]))
+    if len(columns) > LISTED:  # the last one is often the label
+        between = len(columns) - LISTED - 1
+        listed += (f", {between} more" if between else "") + f" and {columns[-1]!r}"
     if requested is not None:
         if requested in columns:
             return requested

@@ -50,7 +50,7 @@ def _known(point: Point) -> bool:
 
 
 def _points(document: Mapping[str, Any], said: Told) -> tuple[Point, ...]:
-    gaps = measures.missing_values(document), measures.telling_gaps(document)
+    gaps = measures.missing_values(document), measures.stand_ins(document), measures.telling_gaps(document)
     errors = told.label_errors(said), measures.label_suspects(document)
     classes = measures.balance(document), measures.imbalance(document)
     return (

@@ -9,7 +9,7 @@ from .value import Given, Line, Measured, counted, findings, total, unknown
 QUOTED = 5
 """Findings of a sort that are quoted; audit.json has all."""
 STATUSES = {
-    "skipped": "the check does not apply",
+    "skipped": "the check was not made",
     "not asked": "the check was not asked for",
     "not run": "the check was not run",
     "error": "the check could not run",
@@ -67,9 +67,25 @@ def label_suspects(document: Mapping[str, Any]) -> Measured:
 
 
 def missing_values(document: Mapping[str, Any]) -> Measured:
-    """Columns with gaps; only tables have any."""
+    """Cells without a value, by column; only tables have any."""
+    dataset = document["dataset"]
+    if dataset["modality"] != "table":
+        return unknown("Missing values: there are no columns.")
+    if "missing_cells" not in dataset:
+        return unknown("Missing values: this audit is of a version that did not count them.")
+    missing = dataset["missing_cells"]
+    if not missing:
+        return Measured((f"Cells without a value: none in {total(document):,} rows.",))
+    columns = tuple[Line, ...]((Given(name), f": {count:,} of {total(document):,}") for name, count in missing.items())
+    return Measured(
+        (f"Cells without a value: {sum(missing.values()):,}, in {counted(len(missing), 'column')}.",), columns
+    )
+
+
+def stand_ins(document: Mapping[str, Any]) -> Measured:
+    """Columns that the check reports for what is missing, or for values that stand for missing ones."""
     kinds = ("empty_column", "sparse_column", "sentinel_value")
-    return _reported(document, "columns", "Columns whose values are missing or stand for missing ones", *kinds)
+    return _reported(document, "columns", "Columns that are empty, or whose values stand for missing ones", *kinds)
 
 
 def telling_gaps(document: Mapping[str, Any]) -> Measured:

@@ -68,8 +68,8 @@ def _composition(document: Mapping[str, Any], said: Told) -> Section:
     what = Measured((f"Kind of the instances: {dataset['modality']}; task: {dataset['task']}.",), read_as)
     facts = (
         measures.sizes, measures.balance, measures.imbalance, measures.unreadable, measures.absent,
-        measures.missing_values, measures.telling_gaps, measures.duplicates, measures.leaks, measures.groups,
-        measures.drift, measures.label_suspects,
+        measures.missing_values, measures.stand_ins, measures.telling_gaps, measures.duplicates, measures.leaks,
+        measures.groups,        measures.drift, measures.label_suspects,
     )  # fmt: skip
     return Section(
         "Composition",

@@ -1,4 +1,4 @@
-"""review.csv: the labels drawn for a reviewer, in an order that says nothing, with an empty column for the answers.
+"""review.csv: the labels drawn for a reviewer, in random order, with an empty column for the answers.
 
 Answers that a reviewer has written into it are never lost: those to labels that are drawn again stay, and a file with
 others is kept beside it.
