@@ -27,7 +27,7 @@ def write(audit: Audit, directory: Path) -> None:
 
 def _lines(audit: Audit, summary: Summary) -> Iterator[str]:
     yield f"## {SYMBOLS[summary.status]} {summary.status}: {code(summary.name, CELL)}"
-    yield from ("", " ".join(summary.conclusions))  # our own words and figures, nothing from the data
+    yield from _listed("", summary.conclusions, REASONS)
     yield from _listed("", summary.reasons, REASONS)
     yield from _listed("**Based on**", summary.basis, REASONS)
     yield from _rules(summary)
