@@ -75,7 +75,8 @@ def prepare(config: AuditConfig, track: Track, dry_run: bool = False) -> tuple[B
             "the learner is chosen on a sample of the images: a linear model on a pretrained net's features takes "
             f"about {duration(other.of(config))} in all, a small net what is estimated below"
         )
-    if (rows := budget.affordable_rows()) < budget.costs.rows:
+    rows = budget.affordable_rows() if dry_run else budget.rows_kept_in(config.directory)
+    if rows < budget.costs.rows:
         budget = budget.of_rows(rows)
         config = budget.config
         dataset = load(config, track)

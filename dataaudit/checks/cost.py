@@ -1,8 +1,10 @@
 """What an audit costs in time, estimated from a few training steps, and what of it fits into a budget."""
 
+import json
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from .. import plugins
 from ..attribution.scoring import operations
 from ..config import MIN_ROWS, MIN_RUNS, MIN_VERIFY, AuditConfig
 from ..dataset import Dataset
+from ..files import replacing
 from ..progress import Clock, duration
 from ..training.cluster import at_a_time
 from ..training.learning import Linear, is_differentiable, is_linear, is_seedless
@@ -34,6 +37,7 @@ PREDICTIONS, SEEDLESS_PREDICTIONS = 2, 20
 need no training twice."""
 QUICK_ROWS = 10_000
 """Training rows beyond which these are fewer, in proportion."""
+ROWS_FILE = "budget.json"
 TIMED = 500
 """Rows that features are timed on."""
 FIRST_SHARE = 0.6
@@ -183,6 +187,23 @@ class Budget:
         least = self.costs.of(replace(self.config, runs=MIN_RUNS, verify=0))
         share = FIRST_SHARE * max(self.clock.left, 0.0) / max(least, 1e-9)
         return max(MIN_ROWS, int(min(1.0, share) * self.costs.rows))
+
+    def rows_kept_in(self, directory: Path) -> int:
+        """The same, or as many as an interrupted audit there had within the same time: its models are of use.
+
+        The number is noted there if it is not that of all rows.
+        """
+        file, asked = directory / ROWS_FILE, {"budget": self.asked.budget, "of": self.costs.rows}
+        if file.is_file():
+            noted = json.loads(file.read_text(encoding="utf-8"))
+            if {**noted, **asked} == noted:
+                return int(noted["rows"])
+        rows = self.affordable_rows()
+        if rows < self.costs.rows:
+            directory.mkdir(parents=True, exist_ok=True)
+            with replacing(file) as text:
+                json.dump({**asked, "rows": rows}, text)
+        return rows
 
     def of_rows(self, rows: int) -> "Budget":
         """The same with a sample of so many training rows."""

@@ -104,6 +104,19 @@ def test_rows_are_given_up_where_not_even_models_are_affordable() -> None:
     assert replace(budget_of(13), clock=Clock(-5.0)).affordable_rows() == 50
 
 
+def test_an_interrupted_audit_goes_on_with_the_rows_it_had(tmp_path: Path) -> None:
+    folder = tmp_path / "audit"
+    assert budget_of(1000).rows_kept_in(folder) == 10_000
+    assert not folder.exists()
+    rows = budget_of(13).rows_kept_in(folder)
+    assert rows < 10_000
+    later = replace(budget_of(13), clock=Clock(5))
+    assert later.affordable_rows() < rows == later.rows_kept_in(folder)
+    assert budget_of(10).rows_kept_in(folder) < rows
+    more = replace(later, costs=replace(COSTS, rows=20_000))
+    assert more.rows_kept_in(folder) == pytest.approx(more.affordable_rows(), rel=0.01)
+
+
 def test_what_was_left_out_is_said_with_what_all_of_it_takes() -> None:
     assert budget_of(None).in_words() == budget_of(200).fitted().in_words() == ""
     (said,) = budget_of(60).of_rows(5_000).fitted().left_out()
