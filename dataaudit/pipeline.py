@@ -19,7 +19,8 @@ from .attribution.problem import Problem
 from .attribution.scoring import influences, kept_or_new_scores, problem_factory
 from .attribution.trust import trust
 from .checks import stages
-from .checks.cost import Budget, costs
+from .checks.budget import Budget
+from .checks.cost import costs
 from .checks.detection import CheckContext, explanation
 from .checks.stages import CheckState
 from .config import AuditConfig
@@ -64,12 +65,13 @@ def prepare(config: AuditConfig, track: Track, dry_run: bool = False) -> tuple[B
         config = replace(config, output=Path(f"data-audit-{dataset.fingerprint[:8]}"))
     chosen = stages.choose(config, dataset)
     trains = stages.need_models(chosen, dataset)
-    if trains and config.pooled and choice.is_open(config, dataset) and not dry_run:
+    is_open = trains and config.pooled and choice.is_open(config, dataset)
+    if is_open and not dry_run:
         output.prepare(config.directory)
         config, reason = choice.chosen(config, dataset, track)
     measured = costs(config, dataset, trains, stages.tested(chosen, dataset))
     budget = Budget(asked, config, measured, clock, measured)
-    if trains and choice.is_open(config, dataset) and dry_run:
+    if is_open and dry_run:
         other = costs(replace(config, learner=choice.FEATURES), dataset, trains, measured.tested)
         reason = (
             "the learner is chosen on a sample of the images: a linear model on a pretrained net's features takes "
@@ -216,13 +218,14 @@ def _audit(
         checks=checks,
         findings=findings,
         reproduce=description.reproduction(config, versions(), training_device()),
-        limits=(*LIMITS, *learnt.maps[1], *budget.left_out()),
+        limits=(*LIMITS, *learnt.maps[1]),
         cost=Cost(
             {**seconds, **{state.name: state.seconds for state in states}},
             peak_megabytes(),
             pool.resumed,
-            budget.in_words(),
+            budget.seconds_of_all if budget.is_limited else None,
         ),
+        left_out=budget.left_out(stages.untested(states)),
         samples=tuple(description.sample_rows(dataset, pool, stages.columns(states), findings)),
         pairs=stages.pairs(states),
         exhibits=exhibits(dataset, shown_samples(findings, checks)) if config.samples else {},

@@ -128,13 +128,13 @@ class HeatMap:
 class Cost:
     """Time and memory of the run. Not in audit.json, which is the same however often a run was interrupted.
 
-    budget   what a limit of time left out, and how long all of it takes, in words
+    seconds_of_all   about how long all that was asked for takes; None without a limit of time
     """
 
     seconds: Mapping[str, float]
     peak_megabytes: float
     resumed_runs: int
-    budget: str = ""
+    seconds_of_all: float | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,7 @@ class Audit:
     changes     since the baseline; None without one
     heat_maps   by id of finding, for a few of them
     lines       by id of a sample that findings name, the line of its file on which it begins; of rows of text files
+    left_out   what a limit of time left out, in a sentence if there is anything; with the limits in audit.json
     shows_samples   whether the report may show what is in the samples, beside their ids and labels
     """
 
@@ -167,6 +168,7 @@ class Audit:
     changes: Changes | None = None
     heat_maps: Mapping[str, HeatMap] = field(default_factory=dict)
     lines: Mapping[str, int] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
     shows_samples: bool = True
 
     def title(self, kind: str) -> str:
@@ -187,7 +189,7 @@ class Audit:
                 "findings": [finding_document(finding) for finding in self.findings],
                 "kinds": {kind: check for kind, (check, _) in self.kinds.items()},
                 "reproduce": self.reproduce,
-                "limits": self.limits,
+                "limits": (*self.limits, *self.left_out),
             }
         )
         return document

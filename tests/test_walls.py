@@ -25,7 +25,7 @@ ROOMS: dict[str, str] = {
     "reading/line_numbers reading/pictures",
     "training": "choice cluster learning objectives pool training retraining models/learner_spec models/rehearsal",
     "attribution": "attribution problem own_models scoring trust heat_maps perturbations",
-    "checks": "cost detection stages proof planting/labels",
+    "checks": "budget cost detection stages proof planting/labels",
     "reporting": "notebook description exhibits output page plots sanitizing terminal data_card/*",
     "evaluation": "evaluate report",
     "comparison": "compare pools report transforms",

@@ -18,11 +18,6 @@ class Products:
         """c d."""
         return self.by_output.shape[1] * self.inputs.shape[1]
 
-    @property
-    def size(self) -> int:
-        """Numbers that make it."""
-        return self.by_output.numel() + self.inputs.numel()
-
     def sums(self, weights: Tensor) -> Tensor:
         """weights (m, n) @ this factor, (m, c d)."""
         sums = [((weight[:, None] * self.by_output).T @ self.inputs).flatten() for weight in weights]

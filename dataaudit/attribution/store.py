@@ -185,26 +185,30 @@ def read_columns(path: Path, start: int, stop: int) -> NDArray[np.float32]:
 
 def read_elements(path: Path, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float32]:
     """Scores (m,) of pairs of a training sample and a target, by their positions (m,)."""
+    elements = np.zeros(len(rows), np.float32)
     with _reading(path) as file:
-        n, t = len(file["train_ids"]), len(file["target_ids"])
-        elements = np.zeros(len(rows), np.float32)
-        order = np.argsort(columns, kind="stable")
-        bounds = np.searchsorted(columns[order], np.arange(t + 1))
-        for number in [None] if "scores" in file else list(file["left"]):
-            source = file["scores"] if number is None else file["right"][number]
-            left = None if number is None else _left(file["left"][number])
-            for block in _slices(t, 4 * (n if left is None else source.shape[1])):
-                pairs = order[bounds[block.start] : bounds[block.stop]]
-                if not len(pairs):
-                    continue
-                at = columns[pairs] - block.start
-                if left is None:
-                    elements[pairs] += source[:, block][rows[pairs], at]
-                else:
-                    solved = source[block]
-                    for part in np.array_split(np.arange(len(pairs)), -(-len(pairs) // PAIRS)):
-                        elements[pairs[part]] += (left.take(rows[pairs[part]]) * solved[at[part]]).sum(1)
+        if "scores" in file:
+            scores = file["scores"]
+            for block, pairs in _pairs_by_block(columns, scores.shape[1], 4 * scores.shape[0]):
+                elements[pairs] = scores[:, block][rows[pairs], columns[pairs] - block.start]
+            return elements
+        for left, right in _factors(file):
+            for block, pairs in _pairs_by_block(columns, *right.shape):
+                solved = right[block]
+                for part in np.array_split(pairs, -(-len(pairs) // PAIRS)):
+                    elements[part] += (left.take(rows[part]) * solved[columns[part] - block.start]).sum(1)
         return elements
+
+
+def _pairs_by_block(
+    columns: NDArray[np.int64], length: int, bytes_each: int
+) -> Iterator[tuple[slice, NDArray[np.int64]]]:
+    """Blocks of columns, and the positions of the pairs in each that has any."""
+    order = np.argsort(columns, kind="stable")
+    for block in _slices(length, bytes_each):
+        pairs = order[slice(*np.searchsorted(columns[order], (block.start, block.stop)))]
+        if len(pairs):
+            yield block, pairs
 
 
 def weighted_sums(path: Path, weights: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -194,6 +194,11 @@ def _untested(state: CheckState) -> CheckState:
     return replace(state, detection=replace(detection, notes=(*detection.notes, NO_TIME)))
 
 
+def untested(states: list[CheckState]) -> list[str]:
+    """Checks whose retraining test there was no time for."""
+    return [state.name for state in states if NO_TIME in state.check.notes]
+
+
 def _verifiable(state: CheckState) -> bool:
     dataset = state.context.dataset
     verifying = hasattr(plugins.get("detectors", state.name), "verify")

@@ -97,7 +97,7 @@ def run(dataset: Path, dry_run: bool, **options: Any) -> None:
         click.echo(layout, err=not dry_run)
         if dry_run:
             for sentence in budget.left_out():
-                click.echo(sentence.replace("left out", "leaves out"))
+                click.echo(sentence)
             return
         audit = pipeline.run(budget, data, track)
     click.echo(terminal.summary(audit, str(budget.config.directory / "report.html")))

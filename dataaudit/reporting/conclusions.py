@@ -7,8 +7,6 @@ from typing import Any
 from ..findings import Severity
 from ..result import Audit
 
-BUDGET = "The budget of"
-"""What the sentence of the limits begins with that says what was left out to keep one."""
 MOST_KINDS = 5
 """Kinds of findings that are named; the others are counted."""
 
@@ -67,7 +65,7 @@ def _not_checked(audit: Audit) -> Iterator[str]:
     open_ = [check.name for check in audit.checks if check.status in ("error", "not run", "not asked")]
     if open_:
         yield f"Not checked: {', '.join(open_)}."
-    yield from (limit for limit in audit.limits if limit.startswith(BUDGET))
+    yield from audit.left_out
 
 
 def _title(audit: Audit, kind: str) -> str:

@@ -1,5 +1,6 @@
 """Findings as the cards of a page: how many are shown, and what of each."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -149,22 +150,24 @@ class Group:
 
 
 def chosen(findings: Iterable[Finding], budget: PageBudget) -> dict[str, list[Finding]]:
-    """The findings that are shown, by kind; the kind with the most severe finding first."""
-    by_kind: dict[str, list[Finding]] = {}
-    for finding in findings:
-        by_kind.setdefault(finding.kind, []).append(finding)
+    """The findings that have cards, by kind; the kind with the most severe finding first."""
+    by_kind = _by_kind(findings)
     most = min(budget.cards, _fair_share([len(found) for found in by_kind.values()], budget.all_cards))
     return {kind: found[:most] for kind, found in by_kind.items()}
 
 
-def in_brief(findings: Iterable[Finding], budget: PageBudget) -> dict[str, list[Finding]]:
-    """Those that follow the ones with cards, by kind."""
-    findings = list(findings)
-    ids = {finding.id for shown in chosen(findings, budget).values() for finding in shown}
-    rest: dict[str, list[Finding]] = {}
+def _by_kind(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    by_kind: dict[str, list[Finding]] = {}
     for finding in findings:
-        if finding.id not in ids:
-            rest.setdefault(finding.kind, []).append(finding)
+        by_kind.setdefault(finding.kind, []).append(finding)
+    return by_kind
+
+
+def in_brief(
+    findings: Iterable[Finding], shown: Mapping[str, list[Finding]], budget: PageBudget
+) -> dict[str, list[Finding]]:
+    """Those that follow the ones with cards, `shown`, by kind."""
+    rest = {kind: found[len(shown[kind]) :] for kind, found in _by_kind(findings).items()}
     most = _fair_share([len(found) for found in rest.values()], budget.rows)
     return {kind: found[:most] for kind, found in rest.items()}
 
@@ -173,9 +176,10 @@ def shown_samples(findings: Iterable[Finding], budget: PageBudget, checks: Itera
     """Ids of the samples on the page, each once: those drawn for review, of every kind's first card, and so on, and of
     the findings in brief."""
     findings = list(findings)
-    rounds = zip_longest(*chosen(findings, budget).values())
+    with_cards = chosen(findings, budget)
+    rounds = zip_longest(*with_cards.values())
     on_cards = (id for round_ in rounds for finding in round_ if finding for id in shown_ids(finding))
-    brief = (finding for of_kind in in_brief(findings, budget).values() for finding in of_kind)
+    brief = (finding for of_kind in in_brief(findings, with_cards, budget).values() for finding in of_kind)
     firsts = (finding.sample_ids[0] for finding in brief if finding.sample_ids)
     return list(dict.fromkeys((*drawn_ids(checks)[: budget.lines], *on_cards, *firsts)))
 
@@ -195,21 +199,20 @@ def groups(audit: Audit, budget: PageBudget) -> tuple[tuple[Group, ...], int]:
     """The findings as cards, and how many samples on the page did not fit the budget."""
     wanted = shown_samples(audit.findings, budget, audit.checks)
     exhibits = fitting(audit, wanted, budget)
-    totals: dict[str, int] = {}
-    for finding in audit.findings:
-        totals[finding.kind] = totals.get(finding.kind, 0) + 1
-    brief = in_brief(audit.findings, budget)
+    totals = Counter(finding.kind for finding in audit.findings)
+    with_cards = chosen(audit.findings, budget)
+    brief = in_brief(audit.findings, with_cards, budget)
     shown = tuple(
         Group(
             kind,
             audit.title(kind),
             totals[kind],
-            totals[kind] - len(found) - len(brief.get(kind, ())),
+            totals[kind] - len(found) - len(brief[kind]),
             tuple(_explanation(audit, kind)),
             tuple(_card(audit, finding, exhibits) for finding in found),
-            tuple(_row(audit, finding, exhibits) for finding in brief.get(kind, ())),
+            tuple(_row(audit, finding, exhibits) for finding in brief[kind]),
         )
-        for kind, found in chosen(audit.findings, budget).items()
+        for kind, found in with_cards.items()
     )
     readable = {row.get("id") for row in audit.samples}
     return shown, sum(id in readable and id not in exhibits for id in wanted)

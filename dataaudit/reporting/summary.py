@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..findings import Severity
+from ..progress import duration
 from ..result import Accepted, Audit, Check, Rule
 from .conclusions import conclusions
 
@@ -185,7 +186,7 @@ def summarize(audit: Audit) -> Summary:
         retraining=retraining,
         coverage=tuple(map(_coverage, audit.checks)),
         changes=changes,
-        limits=tuple(audit.limits),
+        limits=(*audit.limits, *audit.left_out),
         command="dataaudit " + shlex.join(audit.reproduce["arguments"]),
     )
 
@@ -202,7 +203,13 @@ def _cost(audit: Audit) -> str:
     seconds, resumed = sum(audit.cost.seconds.values()), audit.cost.resumed_runs
     words = f"{seconds:,.0f} seconds, at most {audit.cost.peak_megabytes:,.0f} MB in the main process"
     words += f"; {resumed} models reused from an earlier run" if resumed else ""
-    return f"{words}. {audit.cost.budget}" if audit.cost.budget else words
+    return f"{words}. {within_budget(audit)}" if audit.left_out else words
+
+
+def within_budget(audit: Audit) -> str:
+    """What a limit of time left out, and what would be needed for all; empty where nothing was left out."""
+    whole = duration(audit.cost.seconds_of_all or 0)
+    return "".join(f"{sentence} All of it takes about {whole}." for sentence in audit.left_out)
 
 
 def _basis(audit: Audit, trust: Trust | None, retraining: str, changes: Changed | None) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ..dataset import SPLITS, Dataset
 from ..progress import duration
 from ..result import Audit
-from .summary import Summary, counts_in_words, summarize
+from .summary import Summary, counts_in_words, summarize, within_budget
 
 MOST_LISTED = 12
 """Classes, and ignored paths of one reason, that are listed before the rest is counted."""
@@ -78,8 +78,8 @@ def _summary(audit: Audit, summary: Summary, report: str) -> Iterator[str]:
             yield f"  {summary.trust.warning}"
     if audit.cost.resumed_runs:
         yield f"models kept from an earlier run: {audit.cost.resumed_runs} of {audit.learner['models']}"
-    if audit.cost.budget:
-        yield f"budget: {audit.cost.budget}"
+    if audit.left_out:
+        yield f"budget: {within_budget(audit)}"
     yield f"report: {report}"
 
 

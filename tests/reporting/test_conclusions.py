@@ -31,8 +31,8 @@ def test_what_was_found_what_it_means_and_what_comes_first() -> None:
 
 def test_nothing_is_said_of_what_there_is_not() -> None:
     assert list(conclusions(audit_of([], samples=(row("t0"),)))) == ["Nothing of medium severity or above was found."]
-    limited = replace(audit_of([]), limits=("a limit", "The budget of 20 minutes left out 16 of 24 models."))
-    assert list(conclusions(limited))[-1] == limited.limits[1]
+    limited = replace(audit_of([]), left_out=("The budget of 20 minutes leaves out 16 of 24 models.",))
+    assert list(conclusions(limited))[-1] == limited.left_out[0]
     minor = [replace(finding, severity=Severity.LOW) for finding in FINDINGS]
     assert next(conclusions(audit_of(minor))) == ("Nothing of medium severity or above was found; 4 minor findings.")
     kinds = [replace(finding, kind=f"kind_{i}") for i, finding in enumerate(FINDINGS * 2)]

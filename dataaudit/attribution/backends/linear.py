@@ -151,11 +151,10 @@ class _Scorer:
         self.notes: Mapping[str, Any] = self._notes
         self.left: Tensor | Products | None = None
         n, t, k = len(problem.train), len(problem.target), self._curvature.size
-        parts = Products(self._gradients.float(), design.train.float())
         if k * (n + t) < n * t:
             self.left = _products(self._gradients, design.train).float()
-        elif parts.size + k * t < n * t:
-            self.left = parts
+        elif self._gradients.numel() + design.train.numel() + k * t < n * t:
+            self.left = Products(self._gradients.float(), design.train.float())
 
     def targets(self, start: int, stop: int) -> Tensor:
         inputs, labels = self._problem.target.batch(np.arange(start, stop))

@@ -69,7 +69,7 @@ def _composition(document: Mapping[str, Any], said: Told) -> Section:
     facts = (
         measures.sizes, measures.balance, measures.imbalance, measures.unreadable, measures.absent,
         measures.missing_values, measures.stand_ins, measures.telling_gaps, measures.duplicates, measures.leaks,
-        measures.groups,        measures.drift, measures.label_suspects,
+        measures.groups, measures.drift, measures.label_suspects,
     )  # fmt: skip
     return Section(
         "Composition",
