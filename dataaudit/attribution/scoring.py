@@ -44,10 +44,9 @@ def operations(n_train: int, n_target: int, parameters: int | None) -> float:
         return STATES * 2 * n_train * dimensions * (min(n_train, dimensions) + n_target)
     if parameters <= PARAMETERS:
         return parameters**2 * (n_train + parameters + 2 * (n_train + n_target))
-    step = (
-        4.0 * n_train * parameters
-    )  # of conjugate gradients; that the scores are read once as a whole costs half of one
-    return min(WORK, CG_STEPS * step * n_target) + min(SELF_WORK, CG_STEPS / 2 * step * n_train) + step / 2 * n_target
+    step = 4.0 * n_train * parameters  # of conjugate gradients
+    once = step / 2 * n_target  # all scores are read once, for supports
+    return min(WORK, CG_STEPS * step * n_target) + min(SELF_WORK, CG_STEPS / 2 * step * n_train) + once
 
 
 def problem_factory(config: AuditConfig, pool: Pool, track: Track) -> Callable[..., Problem]:
