@@ -124,8 +124,12 @@ def nominate(
 
 
 def _warped(images: Tensor, w: Warp) -> Tensor:
-    position = torch.tensor([[w.scale, w.scale, w.shift_x, w.shift_y]]).expand(len(images), 4)
-    return warp(images.flip(-1) if w.mirrored else images, position)[0]
+    return warp(images.flip(-1) if w.mirrored else images, _position(w).expand(len(images), -1))[0]
+
+
+def _position(w: Warp) -> Tensor:
+    """As registration has it, (1, 5)."""
+    return torch.tensor([[w.scale, w.scale, w.shift_x, w.shift_y, 0.0]])
 
 
 def _coarse(images: Tensor) -> Tensor:
@@ -141,9 +145,12 @@ def _update_top(top: Tensor, values: Tensor) -> None:
 
 
 def align(pixels: Tensor, candidates: WarpedCandidates, track: Track, label: str) -> Matches:
-    """Register every candidate with its query, and sort each query's candidates by the evidence."""
+    """Register every candidate with its query, and sort each query's candidates by the evidence.
+
+    What covers a part of one picture misleads registration: a pair's evidence is the better of before and after it.
+    """
     k = candidates.base.shape[1]
-    starts = torch.tensor([(w.scale, w.scale, w.shift_x, w.shift_y) for w in candidates.warps])
+    starts = torch.cat([_position(w) for w in candidates.warps])
     mirrors = torch.tensor([w.mirrored for w in candidates.warps])
     left, right = np.repeat(candidates.queries, k), candidates.base.flatten()
     warp_numbers = torch.from_numpy(candidates.warp.flatten())
@@ -153,11 +160,12 @@ def align(pixels: Tensor, candidates: WarpedCandidates, track: Track, label: str
         span = slice(start, start + PAIR_BLOCK)
         moving, fixed = pixels[left[span]], pixels[right[span]]
         moving = torch.where(mirrors[warp_numbers[span]][:, None, None, None], moving.flip(-1), moving)
-        aligned_warps = register(_coarse(moving), _coarse(fixed), starts[warp_numbers[span]], steps=8)
-        aligned_warps = register(moving, fixed, aligned_warps, steps=4)
-        block_similarity, block_evidence = likeness(moving, fixed, aligned_warps)
-        similarity.append(block_similarity)
-        evidence.append(block_evidence)
+        before = starts[warp_numbers[span]]
+        after = register(moving, fixed, register(_coarse(moving), _coarse(fixed), before, steps=8), steps=4)
+        alike, known = map(torch.stack, zip(*(likeness(moving, fixed, w) for w in (before, after)), strict=True))
+        best, which = known.max(0)
+        similarity.append(alike.gather(0, which[None])[0])
+        evidence.append(best)
     all_similarity, all_evidence = torch.cat(similarity).view(-1, k), torch.cat(evidence).view(-1, k)
     all_evidence, order = all_evidence.sort(dim=1, descending=True, stable=True)
     score = all_evidence + (all_evidence - all_evidence[:, k // 2 :].mean(1, keepdim=True))

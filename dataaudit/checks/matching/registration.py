@@ -1,13 +1,16 @@
 """Aligning one image with another and measuring the residual: the proof that two images show the same picture.
 
-Images are float32 (n, channels, height, width) in [0, 1]. A warp is (scale_x, scale_y, shift_x, shift_y) in the
-sampling grid's coordinates, where the image spans -1 to 1: scales below 1 zoom in.
+Images are float32 (n, channels, height, width) in [0, 1]. A warp is (scale_x, scale_y, shift_x, shift_y, turn) in the
+sampling grid's coordinates, where the image spans -1 to 1: scales below 1 zoom in, `turn` is the sine of a small
+rotation.
 """
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+SCALES, SHIFTS, TURNS = (0.6, 1.6), (-0.5, 0.5), (-0.25, 0.25)
+"""How far a warp may go."""
 MIN_OVERLAP = 0.4
 """Share of the picture that must be compared for an alignment to count."""
 COVERED, LEAVING_OUT = 0.15, 2.0
@@ -15,13 +18,14 @@ COVERED, LEAVING_OUT = 0.15, 2.0
 
 
 def warp(images: Tensor, warps: Tensor) -> tuple[Tensor, Tensor]:
-    """Images resampled under warps (n, 4), and masks (n, 1, height, width) of what came from inside them."""
+    """Images resampled under warps (n, 5), and masks (n, 1, height, width) of what came from inside them."""
     height, width = images.shape[2:]
-    x = warps[:, 0, None] * _centres(width) + warps[:, 2, None]
-    y = warps[:, 1, None] * _centres(height) + warps[:, 3, None]
-    grid = torch.stack([x[:, None, :].expand(-1, height, -1), y[:, :, None].expand(-1, -1, width)], -1)
-    inside = ((x.abs() <= 1)[:, None, None, :] & (y.abs() <= 1)[:, None, :, None]).to(images.dtype)
-    return functional.grid_sample(images, grid, "bilinear", "border", align_corners=False), inside
+    across, down = _centres(width), _centres(height)[:, None]
+    scale_x, scale_y, shift_x, shift_y, turn = warps[:, :, None, None].unbind(1)
+    x = scale_x * across + shift_x - turn * (height / width) * down
+    y = scale_y * down + shift_y + turn * (width / height) * across
+    inside = ((x.abs() <= 1) & (y.abs() <= 1))[:, None].to(images.dtype)
+    return functional.grid_sample(images, torch.stack([x, y], -1), "bilinear", "border", align_corners=False), inside
 
 
 def blur(images: Tensor, size: int = 3) -> Tensor:
@@ -45,7 +49,7 @@ def correlation(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
 
 
 def register(moving: Tensor, fixed: Tensor, start: Tensor, steps: int) -> Tensor:
-    """Warps (n, 4) of `moving` that best match `fixed` up to gain and offset, by damped Gauss-Newton from `start`.
+    """Warps (n, 5) of `moving` that best match `fixed` up to gain and offset, by damped Gauss-Newton from `start`.
 
     A step that does not raise the correlation is not taken, so the result is never worse than the start.
     """
@@ -57,7 +61,8 @@ def register(moving: Tensor, fixed: Tensor, start: Tensor, steps: int) -> Tensor
         diagonal = normal.diagonal(dim1=1, dim2=2)
         step = torch.linalg.solve(normal + torch.diag_embed(diagonal * damping[:, None] + 1e-6), gradient)
         proposal = warps - step.clamp(-0.15, 0.15)
-        proposal = torch.cat([proposal[:, :2].clamp(0.6, 1.6), proposal[:, 2:].clamp(-0.5, 0.5)], 1)
+        scale, shift, turn = proposal.split_with_sizes([2, 2, 1], 1)
+        proposal = torch.cat([scale.clamp(*SCALES), shift.clamp(*SHIFTS), turn.clamp(*TURNS)], 1)
         reached, new_normal, new_gradient = _linearised(stacked, fixed, proposal)
         better = reached > best
         warps = torch.where(better[:, None], proposal, warps)
@@ -139,7 +144,7 @@ def _linearised(stacked: Tensor, fixed: Tensor, warps: Tensor) -> tuple[Tensor, 
     """What a step from these warps needs of the moving images, which are stacked with their slopes.
 
     The correlation with the fixed images (n,), 0 for too little overlap; and of the residual of these after the best
-    gain, J^T J (n, 4, 4) and J^T r (n, 4), with J its derivative by the warp, the gain and the means held still.
+    gain, J^T J (n, 5, 5) and J^T r (n, 5), with J its derivative by the warp, the gain and the means held still.
     """
     channels, height, width = fixed.shape[1:]
     warped, mask = warp(stacked, warps)
@@ -149,8 +154,9 @@ def _linearised(stacked: Tensor, fixed: Tensor, warps: Tensor) -> tuple[Tensor, 
     tiny = 1e-6 * a[0].numel()
     reached = product / torch.sqrt((spread + tiny) * (b.square().sum((1, 2, 3)) + tiny))
     gain = product / (spread + 1e-6)
-    moved = torch.stack([along_x * _centres(width), along_y * _centres(height)[:, None], along_x, along_y], 1)
-    moved = moved.flatten(2)
+    across, down = _centres(width), _centres(height)[:, None]
+    turned = along_y * across * (width / height) - along_x * down * (height / width)
+    moved = torch.stack([along_x * across, along_y * down, along_x, along_y, turned], 1).flatten(2)
     normal = gain.square()[:, None, None] * (moved @ moved.transpose(1, 2))
     residual = (b - gain[:, None, None, None] * a).flatten(1)
     gradient = -gain[:, None] * (moved @ residual[:, :, None])[..., 0]

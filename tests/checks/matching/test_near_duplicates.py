@@ -23,18 +23,32 @@ def textures(n: int, channels: int = 1, seed: int = 0, edge: int = 28) -> Tensor
 
 
 def shift(x: Tensor) -> Tensor:
-    return warp(x, torch.tensor([[1.0, 1.0, 0.2, -0.15]]).expand(len(x), 4))[0]
+    return warp(x, torch.tensor([[1.0, 1.0, 0.2, -0.15, 0.0]]).expand(len(x), 5))[0]
 
 
 def crop(x: Tensor) -> Tensor:
-    return warp(x, torch.tensor([[0.85, 0.82, 0.05, -0.04]]).expand(len(x), 4))[0]
+    return warp(x, torch.tensor([[0.85, 0.82, 0.05, -0.04, 0.0]]).expand(len(x), 5))[0]
+
+
+def turn(x: Tensor) -> Tensor:
+    return warp(x, torch.tensor([[1.0, 1.0, 0.0, 0.0, 0.12]]).expand(len(x), 5))[0]
+
+
+def covered(x: Tensor) -> Tensor:
+    """A dark patch over a ninth of it."""
+    copy = x.clone()
+    edge = x.shape[-1] // 3
+    copy[..., 2 : 2 + edge, 2 : 2 + edge] = 0
+    return copy
 
 
 ALTERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "same": lambda x: x,
     "shift": shift,
     "crop": crop,
+    "turn": turn,
     "mirror": lambda x: x.flip(-1),
+    "covered": covered,
     "brightness": lambda x: 0.6 * x + 0.2,
     "blur": lambda x: blur(x),
     "noise": lambda x: x + 0.02 * torch.randn(x.shape, generator=torch.Generator().manual_seed(1)),
@@ -68,9 +82,9 @@ def test_a_row_never_matches_itself_and_order_does_not_matter() -> None:
 
 def test_registration_recovers_a_known_warp_and_never_worsens_the_start() -> None:
     fixed_from = textures(6)
-    truth = torch.tensor([[0.9, 0.95, 0.06, -0.05]]).expand(6, 4)
+    truth = torch.tensor([[0.9, 0.95, 0.06, -0.05, 0.08]]).expand(6, 5)
     fixed = warp(fixed_from, truth)[0] * 0.7 + 0.1
-    start = torch.tensor([[1.0, 1.0, 0.0, 0.0]]).expand(6, 4)
+    start = torch.tensor([[1.0, 1.0, 0.0, 0.0, 0.0]]).expand(6, 5)
     found = register(fixed_from, fixed, start, steps=15)
     torch.testing.assert_close(found, truth, atol=0.01, rtol=0)
     for warps in (start, found):
