@@ -133,6 +133,8 @@ def by_another_procedure(pixels: np.ndarray, sort: str, rng: np.random.Generator
         page = Image.new(picture.mode, picture.size, corner)
         page.paste(picture.resize((small, small), Image.Resampling.LANCZOS), ((edge - small) // 2, (edge - small) // 2))
         picture = page
+    elif sort == "turn":
+        picture = picture.rotate(way * rng.uniform(2, 8), Image.Resampling.BICUBIC, fillcolor=picture.getpixel((0, 0)))
     elif sort == "flip":
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     elif sort == "brightness":

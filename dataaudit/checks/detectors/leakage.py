@@ -4,8 +4,8 @@
 Test samples that are exact or near-duplicates of training samples, and validation samples that are duplicates of
 either. All copies of one sample are one finding.
 
-Near-duplicates of images are cropped, shifted, zoomed, mirrored, brightened, recoloured, blurred, re-encoded or partly
-covered. Those of texts differ in case or punctuation, have words moved, removed, added or replaced, are cut, or are
+Near-duplicates of images are cropped, shifted, zoomed, turned a little, mirrored, brightened, recoloured, blurred,
+re-encoded or partly covered. Those of texts differ in case or punctuation, have words moved, removed, added or replaced, are cut, or are
 part of a longer text. Those of rows and arrays are rounded, slightly noisy, or have some cells changed or missing.
 
 ## Why it matters
@@ -14,8 +14,9 @@ A model is rewarded for memorising such samples, so the measured performance doe
 ## How it is checked
 A fast search finds candidates. Each candidate is then aligned with the sample, and what the two share is scored.
 
-Images: candidates are found by oriented gradients and whitened pixels under many warps. One image is registered with
-the other, and the difference that remains counts.
+Images: candidates are found by oriented gradients and whitened pixels under many warps; where the extra `vision` is
+installed, half of them by the early feature maps of its pretrained net, which find more of those that are covered in
+part. One image is registered with the other, and the difference that remains counts.
 
 Texts: candidates are found by weighted words, word pairs and characters. The score counts the words that both texts
 have in the same order; rare words count most, phrases that many texts share next to nothing. Where the shared words are

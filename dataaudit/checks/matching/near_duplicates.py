@@ -1,13 +1,13 @@
 """Near-duplicate images: for each query the most similar base images, found under many warps and then registered.
 
-Candidates come from descriptors of the query shifted, zoomed and mirrored, corrected for hubs (CSLS, Lample et al.
-2018: a pair's similarity less the mean similarity of each one's own neighbourhood). Each candidate is then aligned
-with the query; its score is the evidence of the aligned pair plus its lead over the query's weaker candidates, so
-that pictures which resemble half the dataset do not pass for copies.
+Candidates come from descriptors of the query shifted, zoomed and mirrored, corrected for hubs, and half of them from
+early feature maps if there are such. Each candidate is then aligned with the query; its score is the evidence of the
+aligned pair plus its lead over the query's weaker candidates, so that pictures which resemble half the dataset do not
+pass for copies.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,12 +18,12 @@ from torch.nn import functional
 
 from ...data.features.images import WhitenedPixels, hog
 from ...dataset import Track
+from .early_maps import EarlyMaps
+from .hubs import Neighbourhoods
 from .matcher import N_CANDIDATES, Candidates, Matches
 from .registration import blur, likeness, register, warp
 
 CELLS = 5
-NEIGHBOURS = 10
-SHORTLIST = 48
 AXES = 160
 """Principal axes of the descriptors on which all pairs are compared, for speed; the shortlist is compared on all."""
 ITSELF = -9.0
@@ -93,9 +93,8 @@ def nominate(
     reference = torch.cat([describe(part) for part in torch.split(pixels[base], 4096)])
     axes = torch.linalg.eigh((reference.T @ reference).double()).eigenvectors[:, -AXES:].float()
     rough = reference @ axes
-    shortlist, neighbours = min(SHORTLIST, len(base)), min(NEIGHBOURS, len(base))
-    values, places, warp_numbers, hubness = [], [], [], []
-    base_nearest = torch.full((neighbours, len(base)), -2.0)
+    hoods = Neighbourhoods(len(base))
+    values, places, warp_numbers = [], [], []
     buffer = torch.empty(QUERY_BLOCK, len(base))
     spans = range(0, len(queries), QUERY_BLOCK)
     for start in track(spans, f"{label}: comparing", len(spans)):
@@ -105,21 +104,43 @@ def nominate(
         for descriptor in descriptors[1:]:
             torch.maximum(best, torch.mm(descriptor @ axes, rough.T, out=buffer[: len(rows)]), out=best)
         best[torch.from_numpy(rows[:, None] == base[None, :])] = ITSELF
-        approximate, place = best.topk(shortlist, 1)
+        approximate, place = hoods.shortlist(best)
         value, number = torch.einsum("wqd,qsd->wqs", descriptors, reference[place]).max(0)
         values.append(value.where(approximate > ITSELF, approximate))
         places.append(place)
         warp_numbers.append(number)
-        hubness.append(approximate[:, :neighbours].mean(1, keepdim=True))
-        _update_top(base_nearest, best)
-    value, place = torch.cat(values), torch.cat(places)
-    corrected, chosen = (value - (torch.cat(hubness) + base_nearest.mean(0)[place]) / 2).topk(min(count, shortlist), 1)
+    place = torch.cat(places)
+    corrected, chosen = hoods.corrected(torch.cat(values), place).topk(min(count, place.shape[1]), 1)
     return WarpedCandidates(
         queries=queries,
         base=base[place.gather(1, chosen).numpy()],
         warp=torch.cat(warp_numbers).gather(1, chosen).numpy(),
         nearness=corrected.numpy(),
         warps=warps,
+    )
+
+
+def with_map_candidates(
+    candidates: WarpedCandidates, maps: EarlyMaps, pixels: Tensor, base: NDArray[np.int64]
+) -> WarpedCandidates:
+    """The better half of the candidates, and then the nearest by early feature maps that are not among them.
+
+    A pair that the descriptors nominated, too, keeps their warp; others start unmoved. Nearness stays that of the
+    descriptors.
+    """
+    count = candidates.base.shape[1]
+    kept = count - count // 2
+    place, mirrored = maps.nearest(pixels, candidates.queries, base, count)
+    rows = base[place.numpy()]
+    same = rows[:, :, None] == candidates.base[:, None, :]
+    unmoved = [candidates.warps.index(Warp(1.0, 0.0, 0.0, flip)) for flip in (False, True)]
+    own_warp = np.take_along_axis(candidates.warp, same.argmax(2), 1)
+    numbers = np.where(same.any(2), own_warp, np.where(mirrored.numpy(), unmoved[1], unmoved[0]))
+    new_first = np.argsort(same[:, :, :kept].any(2), axis=1, kind="stable")[:, : count - kept]
+    return replace(
+        candidates,
+        base=np.hstack([candidates.base[:, :kept], np.take_along_axis(rows, new_first, 1)]),
+        warp=np.hstack([candidates.warp[:, :kept], np.take_along_axis(numbers, new_first, 1)]),
     )
 
 
@@ -136,12 +157,6 @@ def _coarse(images: Tensor) -> Tensor:
     """Blurred and half as large: a wider basin of attraction for less work."""
     height, width = images.shape[2:]
     return functional.adaptive_avg_pool2d(blur(images), (max(1, height // 2), max(1, width // 2)))
-
-
-def _update_top(top: Tensor, values: Tensor) -> None:
-    """Update the columns' k largest values so far, (k, n), in place with more values (m, n)."""
-    changed = torch.nonzero(values.amax(0) > top[-1])[:, 0]
-    top[:, changed] = torch.cat([top[:, changed], values[:, changed]]).topk(len(top), 0).values
 
 
 def align(pixels: Tensor, candidates: WarpedCandidates, track: Track, label: str) -> Matches:

@@ -1,7 +1,7 @@
 """Altered copies of images, such as leak between splits: for planting them where a detector should find them.
 
 Every alteration maps images float32 (n, channels, height, width) in [0, 1] to the same shape and range, each image with
-parameters of its own drawn from the generator. Rotations are left out: they are rare among real copies.
+parameters of its own drawn from the generator.
 """
 
 import io
@@ -34,6 +34,16 @@ def scale(images: Tensor, rng: np.random.Generator) -> Tensor:
     """Larger or smaller by 8 to 25 % about the centre; the edge is repeated."""
     factor = rng.uniform(1.08, 1.25, (len(images), 1)) ** rng.choice([-1, 1], (len(images), 1))
     return _resampled(images, np.repeat(factor, 2, 1), np.zeros((len(images), 2)))
+
+
+def turn(images: Tensor, rng: np.random.Generator) -> Tensor:
+    """Turned by 3 to 9 degrees about the centre; the edge is repeated."""
+    angle = torch.from_numpy(rng.uniform(3, 9, len(images)) * rng.choice([-1, 1], len(images))).float().deg2rad()
+    height, width = images.shape[2:]
+    matrix = torch.zeros(len(images), 2, 3)
+    matrix[:, 0, 0] = matrix[:, 1, 1] = angle.cos()
+    matrix[:, 0, 1], matrix[:, 1, 0] = -angle.sin() * height / width, angle.sin() * width / height
+    return _through(matrix, images)
 
 
 def flip(images: Tensor, rng: np.random.Generator) -> Tensor:
@@ -119,6 +129,7 @@ ALTERATIONS: Mapping[str, Alteration] = {
     "crop": crop,
     "shift": shift,
     "scale": scale,
+    "turn": turn,
     "flip": flip,
     "brightness": brightness,
     "contrast": contrast,
@@ -153,6 +164,11 @@ def _resampled(images: Tensor, scale: NDArray[np.float64], shift: NDArray[np.flo
     matrix = torch.zeros(len(images), 2, 3)
     matrix[:, 0, 0], matrix[:, 1, 1] = torch.from_numpy(scale).float().T
     matrix[:, :, 2] = torch.from_numpy(shift).float()
+    return _through(matrix, images)
+
+
+def _through(matrix: Tensor, images: Tensor) -> Tensor:
+    """Resampled under affine maps (n, 2, 3)."""
     grid = functional.affine_grid(matrix, list(images.shape), align_corners=False)
     return functional.grid_sample(images, grid, "bilinear", "border", align_corners=False)
 

@@ -27,6 +27,8 @@ STAGES = (
 """Blocks, kernel, stride of the first block, expansion, channels in and out."""
 TAPPED = (10, 15)
 """Blocks whose outputs, averaged over the picture, are features beside the head's."""
+EARLY = 2
+"""The last block before a picture's places blur into its contents."""
 EPSILON = 1e-3
 
 
@@ -114,6 +116,13 @@ class EfficientNetLite0(nn.Module):
             block.depthwise.fold(weights, f"{name}._depthwise_conv", f"{name}._bn1")
             block.project.fold(weights, f"{name}._project_conv", f"{name}._bn2")
         self.head.fold(weights, "_conv_head", "_bn1")
+
+    def early(self, pixels: Tensor) -> Tensor:
+        """(n, 3, edge, edge) pixels from 0 to 255 -> (n, 24, edge / 4, edge / 4) maps of an early block."""
+        x = functional.relu6(self.stem((pixels - MEAN) / DEVIATION))
+        for block in self.blocks[: EARLY + 1]:
+            x = block(x)
+        return x
 
     def forward(self, pixels: Tensor) -> Tensor:
         x = functional.relu6(self.stem((pixels - MEAN) / DEVIATION))

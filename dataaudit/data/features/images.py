@@ -30,21 +30,30 @@ def hog(pixels: Tensor, cells: int) -> Tensor:
     return functional.normalize((pooled / (energy.sqrt() + 0.02)).flatten(1))
 
 
+class Whitening:
+    """Unit-norm principal components, of equal variance, of values (n, d)."""
+
+    def __init__(self, values: Tensor, components: int) -> None:
+        self._mean = values.mean(0)
+        covariance = (values - self._mean).T @ (values - self._mean) / len(values)
+        variances, vectors = torch.linalg.eigh(covariance.double())
+        deviation = variances.flip(0)[:components].clamp(min=0).sqrt()
+        self._rotation = (vectors.flip(1)[:, :components] / (deviation + 1e-3 * deviation[0] + 1e-12)).float()
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """(n, components)."""
+        return functional.normalize((values - self._mean) @ self._rotation)
+
+
 class WhitenedPixels:
-    """Unit-norm principal components, of equal variance, of coarse pixels, each channel about its own mean."""
+    """Whitening of coarse pixels, each channel about its own mean."""
 
     def __init__(self, pixels: Tensor) -> None:
-        coarse = self._coarse(pixels)
-        self._mean = coarse.mean(0)
-        covariance = (coarse - self._mean).T @ (coarse - self._mean) / len(coarse)
-        values, vectors = torch.linalg.eigh(covariance.double())
-        values, vectors = values.flip(0)[:COMPONENTS].clamp(min=0), vectors.flip(1)[:, :COMPONENTS]
-        deviation = values.sqrt()
-        self._rotation = (vectors / (deviation + 1e-3 * deviation[0] + 1e-12)).float()
+        self._whitening = Whitening(self._coarse(pixels), COMPONENTS)
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """(n, components)."""
-        return functional.normalize((self._coarse(pixels) - self._mean) @ self._rotation)
+        return self._whitening(self._coarse(pixels))
 
     @staticmethod
     def _coarse(pixels: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ def test_overlays_cover_what_they_say() -> None:
 def test_grey_pictures_get_no_colour_cast_and_all_sorts_come_in_turn() -> None:
     assert {"colour cast", "two changes"} <= set(alterations(3))
     assert "colour cast" not in alterations(1)
-    images = (textures(24, 1) * 255).byte().numpy()
+    images = (textures(2 * len(alterations(1)) + 2, 1) * 255).byte().numpy()
     altered, sorts = altered_in_turn(images, np.random.default_rng(0))
     assert altered.shape == images.shape
     assert altered.dtype == np.uint8
