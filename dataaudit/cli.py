@@ -11,6 +11,7 @@ from .commands.baseline import baseline
 from .commands.card import card
 from .commands.compare import compare
 from .commands.completion import completion
+from .commands.decisions import decisions
 from .commands.diff import diff
 from .commands.evaluate import evaluate
 from .commands.explain import explain
@@ -29,7 +30,7 @@ def cli() -> None:
     """Audit a labelled dataset by measuring what each training sample does to the model."""
 
 
-for command in (run, review, card, apply, baseline, compare, diff, evaluate, explain, init, completion):
+for command in (run, review, decisions, card, apply, baseline, compare, diff, evaluate, explain, init, completion):
     cli.add_command(command)
 
 

@@ -1,18 +1,31 @@
 """The examples of pipelines do what they say on a finished audit."""
 
 import json
+import re
 import subprocess
+import sys
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import click
 import pytest
 import yaml
 
+import dataaudit
 from dataaudit import cli
+from dataaudit.errors import InputError
+from dataaudit.findings import Remedy
 from dataaudit.reporting.exports import metrics_json
+from dataaudit.verdict.decisions import read_decisions
 
+from . import fake_fiftyone
+from .cleaning.deciding import remedy
+from .commands.auditing import photos
 from .fixtures_audits import audit_of, found
+from .labelling.exporting import finding
 
 ROOT = Path(__file__).parents[1]
 DVC = ROOT / "examples/dvc"
@@ -61,6 +74,65 @@ def test_an_audit_becomes_a_run_in_mlflow(tmp_path: Path, monkeypatch: pytest.Mo
     assert run.data.params["dataset"] == f"data/{name}"
     assert run.data.tags["verdict"] == "FAIL"
     assert {path.name for path in (tmp_path / "runs").rglob("audit/*")} == set(example.ARTIFACTS)
+
+
+def test_tags_of_fiftyone_become_decisions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fiftyone", fake_fiftyone)
+    monkeypatch.syspath_prepend(ROOT)
+    example = import_module("examples.fiftyone_review")
+    root = photos(tmp_path / "photos")
+    dataaudit.audit(root, checks="integrity", output=tmp_path / "audit")
+    document = json.loads((tmp_path / "audit" / "audit.json").read_text())
+    cats = [f"train/cat/{number}.png" for number in range(4)]
+    mend = [[remedy("relabel", id, to="dog"), remedy("remove", id)] for id in cats]
+    pair = remedy("remove", cats[0])
+    document["findings"] = [
+        *(finding(f"mislabeled-{place}", id, remedies=mend[place]) for place, id in enumerate(cats)),
+        finding("duplicate-4", *cats[:2], remedies=[pair]),
+    ]
+    (tmp_path / "audit" / "audit.json").write_text(json.dumps(document))
+    dataset = example.show(tmp_path / "audit")
+    assert example.show(tmp_path / "audit") is dataset
+    labels = {Path(one.filepath).name: one.findings.classifications for one in dataset if "/train/cat/" in one.filepath}
+    assert [(label.label, label.suggested) for label in labels["0.png"]] == [("mislabeled", "dog"), ("duplicate", None)]
+    for number, tags in enumerate((["dog"], ["cat"], ["remove"])):
+        labels[f"{number}.png"][0].tags += tags
+    labels["1.png"][1].tags.append("accept")
+    example.write_decisions(tmp_path / "audit", tmp_path / "decisions.json")
+    made = [(one.finding, one.decision, one.remedy) for one in read_decisions(tmp_path / "decisions.json").decisions]
+    assert made == [
+        ("mislabeled-0", "accept", Remedy("relabel", (cats[0],), ("dog",))),
+        ("mislabeled-1", "reject", None),
+        ("mislabeled-2", "accept", Remedy("remove", (cats[2],))),
+        ("duplicate-4", "accept", Remedy("remove", (cats[0],))),
+    ]
+    labels["0.png"][1].tags.append("reject")
+    with pytest.raises(InputError, match=r"duplicate-4 is tagged accept and reject; keep one of them"):
+        example.write_decisions(tmp_path / "audit", tmp_path / "decisions.json")
+
+
+@pytest.mark.parametrize("name", ["wandb", "mlflow"])
+def test_a_few_lines_log_the_numbers_and_the_report(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lines of the guide, with a tracker that only keeps what it is given."""
+    logged: list[Any] = []
+    run = SimpleNamespace(log=logged.append)
+    tracker = SimpleNamespace(
+        init=lambda **_: nullcontext(run), Html=str, start_run=lambda **_: nullcontext(run),
+        log_metrics=logged.append, log_artifact=lambda path: logged.append({"report": path}),
+    )  # fmt: skip
+    monkeypatch.setitem(sys.modules, name, tracker)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos-audit").mkdir()
+    metrics_json.write(audit_of([found("leakage", "a")]), tmp_path / "photos-audit")
+    guide = (ROOT / "docs/guides/labelling-tools.md").read_text(encoding="utf-8")
+    (lines,) = [body for body in re.findall(r"```python\n(.*?)```", guide, re.DOTALL) if name in body]
+    assert len(lines.strip().splitlines()) <= 5
+    exec(lines, {})
+    numbers, report = logged
+    assert numbers["kind/leakage"] == numbers["findings"] == 1
+    assert numbers["trust/lds"] == 0.5
+    assert all(isinstance(float(value), float) for value in numbers.values())
+    assert report == {"report": "photos-audit/report.html"}
 
 
 def test_the_hook_of_pre_commit_is_valid_and_too_slow_for_every_commit() -> None:

@@ -27,7 +27,11 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("answers", type=EITHER, nargs=-1, metavar="[ANSWERS]...")
 @click.option("--decisions", type=FILE, help="What was decided about the data of AUDIT, and by whom.")
 @click.option("--changes", type=FILE, help="NAME.changes.json of the cleaning that made the data of AUDIT.")
-@click.option("--output", type=click.Path(path_type=Path), help="card.md or card.html. Default: card.md in the audit.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="card.md, card.html or card.json. Default: card.md in the audit.",
+)
 def card(
     audit: Path, answers: tuple[Path, ...], decisions: Path | None, changes: Path | None, output: Path | None
 ) -> None:
@@ -35,8 +39,10 @@ def card(
 
     ANSWERS, as for `dataaudit review`, give the share of wrong labels with its interval. The card follows Datasheets
     for Datasets and names the points of Article 10 of the EU AI Act; as Markdown it is a Hugging Face dataset card. It
-    is no legal advice. Exit codes: 0 written, 2 usage or input.
+    is no legal advice. As JSON it is a Croissant description with the responsible-AI fields that were measured, and
+    without blanks. Exit codes: 0 written, 2 usage or input.
     """
+    from ..reporting.data_card.croissant import OWNERS
     from ..reporting.data_card.sections import data_card
     from ..reporting.data_card.writing import write
 
@@ -44,6 +50,10 @@ def card(
     told = replace(_answered(audit, document, answers, decisions), record=_record(audit, document, changes))
     write(data_card(document, told), path)
     click.echo(f"card: {terminal.printable(str(path))}")
+    if path.suffix.lower() == ".json":
+        click.echo(
+            f"note: Croissant also requires {', '.join(OWNERS)}, which only the owner of the data knows: add them"
+        )
 
 
 def _answered(audit: Path, document: Mapping[str, Any], answers: tuple[Path, ...], path: Path | None) -> Told:

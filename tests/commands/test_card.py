@@ -121,8 +121,11 @@ def test_the_ending_says_the_form(audited: Path, tmp_path: Path) -> None:
     page = (tmp_path / "card.html").read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>")
     assert "<script" not in page
+    result = card(audited, "--output", tmp_path / "card.json")
+    assert "note: Croissant also requires url, license, creator" in result.output
+    assert json.loads((tmp_path / "card.json").read_text(encoding="utf-8"))["@type"] == "sc:Dataset"
     assert isinstance(card(audited, "--output", tmp_path / "card.pdf").exception, InputError)
-    assert [path.name for path in tmp_path.iterdir()] == ["card.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["card.html", "card.json"]
 
 
 def test_decisions_on_other_data_and_blank_answers_are_refused(audited: Path, tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def test_a_card_that_can_not_be_written_leaves_nothing(tmp_path: Path, monkeypat
         write(card, tmp_path / "card.md")
     assert [path.name for path in tmp_path.iterdir()] == ["card.md"]
     assert (tmp_path / "card.md").read_text() == "before"
-    with pytest.raises(InputError, match=r"ends in \.md or \.html, found '\.pdf'"):
+    with pytest.raises(InputError, match=r"ends in \.md, \.html or \.json, found '\.pdf'"):
         write(card, tmp_path / "card.pdf")
     with pytest.raises(InputError, match="can't be written there"):
         write(card, tmp_path / "nowhere" / "card.md")

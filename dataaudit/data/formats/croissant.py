@@ -29,7 +29,7 @@ LABEL_TYPES = ("cr:Label", "http://mlcommons.org/croissant/Label")
 
 
 def matches(path: Path) -> bool:
-    """A folder with a description that says it is of MLCommons' Croissant."""
+    """A folder with a description of records that says it is of MLCommons' Croissant; a data card describes none."""
     return _find_description(path) is not None
 
 
@@ -45,7 +45,7 @@ def _find_description(path: Path) -> tuple[Path, dict[str, Any]] | None:
             declared = json.dumps(
                 [document.get("@context"), document.get("conformsTo"), document.get("dct:conformsTo")]
             )
-            if "mlcommons.org/croissant" in declared.lower():
+            if "mlcommons.org/croissant" in declared.lower() and "recordSet" in document:
                 return file, document
     return None
 

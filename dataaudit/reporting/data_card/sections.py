@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import article10, hugging_face, measures, told
+from .croissant import croissant
 from .value import DataCard, Given, Line, Measured, Section, Table, Told
 
 MOST_CLASSES = 50
@@ -25,6 +26,7 @@ def data_card(document: Mapping[str, Any], said: Told) -> DataCard:
     return DataCard(
         name=document["dataset"]["name"],
         front=hugging_face.front_matter(document),
+        croissant=croissant(document, said),
         lead=_lead(document),
         sections=(
             _motivation(),

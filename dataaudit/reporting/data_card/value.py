@@ -55,12 +55,14 @@ class Section:
 class DataCard:
     """A whole card.
 
-    front   the lines of the YAML block that Hugging Face reads
-    lead    what the card is, and what it is not
+    front       the lines of the YAML block that Hugging Face reads
+    croissant   the description that Croissant's tools read
+    lead        what the card is, and what it is not
     """
 
     name: str
     front: tuple[str, ...]
+    croissant: Mapping[str, Any]
     lead: tuple[Line, ...]
     sections: tuple[Section, ...]
 

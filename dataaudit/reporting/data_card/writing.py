@@ -1,5 +1,6 @@
-"""A data card as a file: Markdown for a repository or a dataset's page, or one self-contained HTML page."""
+"""A data card as a file: Markdown for a repository or a dataset's page, one self-contained HTML page, or Croissant."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from ..page import page
 from ..sanitizing import short
 from .value import DataCard, Given, Line, Section, Table
 
-ENDINGS = (".md", ".html")
+ENDINGS = (".md", ".html", ".json")
 LONGEST = 400
 """Characters of one part of a line that comes from the data."""
 
@@ -22,9 +23,9 @@ def write(card: DataCard, path: Path) -> None:
 
     Raises InputError for any other ending, and where the file can't be written.
     """
-    forms = dict(zip(ENDINGS, (markdown, html), strict=True))
+    forms = dict(zip(ENDINGS, (markdown, html, json_ld), strict=True))
     if path.suffix.lower() not in forms:
-        raise InputError(f"--output {path}: expected a name that ends in {' or '.join(ENDINGS)}, found {path.suffix!r}")
+        raise InputError(f"--output {path}: expected a name that ends in .md, .html or .json, found {path.suffix!r}")
     text = forms[path.suffix.lower()](card)
     try:
         with replacing(path) as file:
@@ -41,6 +42,11 @@ def markdown(card: DataCard) -> str:
 def html(card: DataCard) -> str:
     """Without scripts and links to elsewhere."""
     return page("data_card.html", {"card": card, "inline": _inline, "name": short(card.name, 120)})
+
+
+def json_ld(card: DataCard) -> str:
+    """As Croissant's tools read it; only what was measured, without the questions."""
+    return json.dumps(card.croissant, indent=2, ensure_ascii=False) + "\n"
 
 
 def _markdown(card: DataCard) -> Iterator[str]:

@@ -46,6 +46,18 @@ def test_fields_are_the_columns_that_they_name(tmp_path: Path, name: str) -> Non
     assert dataset.sizes() == {"train": 40, "test": 10}
 
 
+def test_a_card_without_record_sets_does_not_describe_the_data_beside_it(tmp_path: Path) -> None:
+    for split, count in (("train", 20), ("test", 6)):
+        columns(count).to_csv(tmp_path / f"{split}.csv", index=False)
+    describe(tmp_path, [], [])
+    document = json.loads((tmp_path / "croissant.json").read_text())
+    del document["recordSet"]
+    (tmp_path / "croissant.json").write_text(json.dumps(document))
+    dataset = recognised(tmp_path)
+    assert dataset.layout.format != "croissant"
+    assert dataset.sizes() == {"train": 20, "test": 6}
+
+
 def test_record_sets_that_are_named_like_splits(tmp_path: Path) -> None:
     fields = {name: name for name in columns(2)}
     for split, count in (("train", 20), ("test", 6)):
