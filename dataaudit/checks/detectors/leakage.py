@@ -5,8 +5,9 @@ Test samples that are exact or near-duplicates of training samples, and validati
 either. All copies of one sample are one finding.
 
 Near-duplicates of images are cropped, shifted, zoomed, turned a little, mirrored, brightened, recoloured, blurred,
-re-encoded or partly covered. Those of texts differ in case or punctuation, have words moved, removed, added or replaced, are cut, or are
-part of a longer text. Those of rows and arrays are rounded, slightly noisy, or have some cells changed or missing.
+re-encoded or partly covered. Those of texts differ in case or punctuation, have words moved, removed, added or
+replaced, are cut, or are part of a longer text. Those of rows and arrays are rounded, slightly noisy, or have some
+cells changed or missing.
 
 ## Why it matters
 A model is rewarded for memorising such samples, so the measured performance does not carry over to new data.
