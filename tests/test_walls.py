@@ -24,7 +24,7 @@ ROOMS: dict[str, str] = {
     "data": "given in_memory in_memory_edits loading images features/* reading/frames reading/layout_file "
     "reading/line_numbers reading/pictures",
     "training": "choice cluster learning objectives pool training retraining models/learner_spec models/rehearsal",
-    "attribution": "attribution problem own_models scoring trust heat_maps perturbations",
+    "attribution": "attribution leaves problem own_models scoring trust heat_maps perturbations",
     "checks": "budget cost detection stages proof planting/labels",
     "reporting": "cards notebook description exhibits output page plots sanitizing terminal data_card/*",
     "evaluation": "evaluate report",

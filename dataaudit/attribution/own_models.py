@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, cast
 
 import numpy as np
+import scipy.sparse
 import torch
 import torch.utils.data
 from numpy.typing import ArrayLike, NDArray
@@ -189,6 +190,11 @@ def _samples(name: str, labelled: Labelled | Any) -> Samples:
     if not isinstance(labelled, tuple | list) or len(labelled) != 2:
         raise InputError(
             f"{name}: expected a pair of inputs and labels, or a torch Dataset; found {type(labelled).__name__}"
+        )
+    if any(scipy.sparse.issparse(part) or getattr(part, "layout", torch.strided) != torch.strided for part in labelled):
+        raise InputError(
+            f"{name}: expected dense inputs and labels, found sparse ones; pass x.to_dense() of a tensor, x.toarray() "
+            "of a scipy array"
         )
     inputs, labels = (part.detach().cpu() if isinstance(part, Tensor) else _tensor(name, part) for part in labelled)
     if not inputs.ndim or not labels.ndim or len(inputs) != len(labels) or not len(inputs):

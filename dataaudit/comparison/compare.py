@@ -12,12 +12,13 @@ from ..config import AuditConfig
 from ..dataset import Dataset, Track, as_text
 from ..errors import InputError
 from ..progress import timed
+from ..training.learning import is_differentiable
 from ..training.pool import QUALITY
 from .comparison import Algorithm, Comparison, Component, Difference, End, Placed, Side
 from .counterfactual import Test, rehearse, run_tests
 from .differences import set_apart
 from .null import largest_by_chance, significance
-from .pools import PLACES, Contender, Pools, group_runs, train
+from .pools import PLACES, Contender, Pools, common_method, group_runs, train
 from .residuals import Lengths, Rows, cosines, explained, noise_free_lengths, principal, reliable, residuals, squares
 from .scores import scores_of_groups
 from .transforms import Transform, transform_of
@@ -43,8 +44,9 @@ def compare(
     """Compare A and B, which are the contenders in this order, by `count` components each way.
 
     Pools are kept in the output directory, so interrupted work is resumed. Raises InputError if
-    there is too little to compare.
+    there is too little to compare, or the two are attributed by different methods.
     """
+    method = common_method(contenders)
     rehearse(dataset, transforms)
     finished = [contender for contender in contenders if contender.run]
     runs = min(config.runs, *(contender.runs for contender in finished)) if finished else config.runs
@@ -97,6 +99,7 @@ def compare(
         },
         a=_algorithm(contenders[0], pools[0]),
         b=_algorithm(contenders[1], pools[1]),
+        method=method,
         alpha=alpha,
         agreement=dict(
             zip((dataset.ids[row] for row in target), cosines(means[0][0], means[1][0]).tolist(), strict=True)
@@ -117,7 +120,10 @@ def estimate(config: AuditConfig, dataset: Dataset, contenders: Sequence[Contend
     seconds = 0.0
     for contender in contenders:
         pools = 1 if contender.run else 2
-        seconds += pools * config.runs * contender.learner.seconds_per_run(dataset, rows // 2) / config.workers * 1.15
+        fit = contender.learner.seconds_per_run(dataset, rows // 2)
+        seconds += pools * config.runs * fit / config.workers * 1.15
+        if not is_differentiable(contender.learner):
+            seconds += 2 * config.runs * fit  # for their leaves, one after another
         runs += 2 * config.runs
     return seconds + runs * len(dataset) * 1.4e-3 + 30
 

@@ -136,6 +136,7 @@ class Counterfactual:
 class Comparison:
     """See the module.
 
+    method       what both are attributed by
     alpha        chance of any false claim among the components
     agreement    cosine of A's and B's attributions for each target, by id
     own          median cosines of A's two pools, and of B's: what agreement there is with oneself
@@ -145,6 +146,7 @@ class Comparison:
     dataset: Mapping[str, Any]
     a: Algorithm
     b: Algorithm
+    method: str
     alpha: float
     agreement: Mapping[str, float]
     own: tuple[float, float]

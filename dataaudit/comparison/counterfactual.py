@@ -128,7 +128,7 @@ def _changes(pools: Pools, longer: Dataset, rows: NDArray[np.int64], versions: i
     predictions = []
     for pool in (pools.first, pools.again):
         for run in range(min(MODELS // 2, len(pool))):
-            outputs = pool.learner.outputs(pool.model(run), longer, rows)
+            outputs = pool.learner.outputs(pool.fitted(run), longer, rows)
             predictions.append(_predictions(pool, outputs).reshape(versions, -1, outputs.shape[1]))
     predicted = np.stack(predictions)
     return np.asarray(predicted[:, 1:] - predicted[:, :1])

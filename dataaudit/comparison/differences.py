@@ -100,8 +100,15 @@ def _planting(feature: Feature, inside: float, outside: float) -> str:
     if feature.kind == "word":
         return feature.plant if inside > outside else ""
     if feature.kind == "column" and feature.plant:
-        return f"{feature.plant}={1 if inside > outside else -1}"
+        step = _step(feature.values)
+        return f"{feature.plant}={step if inside > outside else -step:.3g}"
     return f"{feature.plant},value={inside:.0f}" if feature.kind == "region" else ""
+
+
+def _step(values: NDArray[np.float64]) -> float:
+    """A shift in standard deviations: one, or from either of a flag's two values to the other."""
+    is_flag = len(np.unique(values)) == 2  # less would not reach a tree's threshold
+    return float(np.ptp(values) / values.std()) if is_flag else 1.0
 
 
 def _features(dataset: Dataset, rows: NDArray[np.int64]) -> Iterator[Feature]:

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from .. import plugins
 from ..dataset import Dataset, Track
 from ..errors import InputError
-from ..training.learning import LearningAlgorithm, is_differentiable
+from ..training.learning import LearningAlgorithm
 from ..training.models.learner_spec import learner_of
 from ..training.models.rehearsal import rehearse
 from ..training.pool import BLOCK, Pool, train_pool
 from ..verdict.audit_file import is_audit, read_audit
+from .scores import method
 
 PLACES = ("a", "b", "a-again", "b-again")
 GROUPS = ((0, 1, 6, 7), (2, 3, 4, 5))
@@ -57,7 +58,8 @@ class Pools:
 def contender(source: str, dataset: Dataset, option: str) -> Contender:
     """The algorithm that a SPEC or the folder of a finished run names.
 
-    Raises InputError if it does not fit the data, has no gradients, or the run is of other data or unfinished.
+    Raises InputError if it does not fit the data, its models can't be attributed, or the run is of other data or
+    unfinished.
     """
     path = Path(source)
     if source.partition(":")[0] not in plugins.names("learners"):
@@ -73,6 +75,18 @@ def contender(source: str, dataset: Dataset, option: str) -> Contender:
     except InputError as error:
         raise InputError(str(error).replace("--learner ", f"--{option} ", 1)) from error
     return Contender(source, learner)
+
+
+def common_method(contenders: Sequence[Contender]) -> str:
+    """What both are attributed by. Raises InputError for two methods, whose differences are no algorithm's."""
+    methods = [method(contender.learner) for contender in contenders]
+    if len(set(methods)) > 1:
+        named = "; ".join(f"--{name} by {used}" for name, used in zip(PLACES, methods, strict=False))
+        raise InputError(
+            f"expected two learners that are attributed by the same method, found {named}. Compare trees with trees, "
+            "and torch modules or recipes with each other"
+        )
+    return methods[0]
 
 
 def train(
@@ -145,10 +159,10 @@ def _flag_values(words: Sequence[str]) -> Mapping[str, str]:
 
 
 def _usable(learner: Any, source: str, option: str) -> LearningAlgorithm:
-    if not is_differentiable(learner):
+    if not method(learner):
         raise InputError(
-            f"--{option} {source}: expected a learner whose models are torch modules; how an estimator without "
-            "gradients uses the data can't be told from so few runs"
+            f"--{option} {source}: expected a learner whose models are torch modules, or trees that tell their leaves "
+            "by `apply`; how other estimators use the data can't be told from so few runs"
         )
     usable: LearningAlgorithm = learner
     return usable

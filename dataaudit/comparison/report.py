@@ -120,6 +120,7 @@ def summarize(comparison: Comparison, exhibits: Mapping[str, Exhibit]) -> dict[s
             ("Training samples", f"{data['training_samples']:,}"),
             ("Predictions compared", f"{data['targets']:,} ({data['target_split']})"),
             ("Models", f"{comparison.a.models} in each of four pools, on random halves"),
+            ("Attributions", f"by {comparison.method}"),
             ("Command", "dataaudit " + " ".join(comparison.reproduce)),
         ],
     }  # fmt: skip

@@ -1,17 +1,24 @@
-"""Attributions of groups of a pool's models, each group's from its own runs only, so that groups are exchangeable."""
+"""Attributions of groups of a pool's models, each group's from its own runs only, so that groups are exchangeable.
+
+Models with gradients are attributed by TRAK, trees by the leaves that samples share. Regression on runs would need no
+look into models, but hundreds of them: see the benchmarks.
+"""
 
 import tempfile
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import plugins
+from ..attribution.leaves import leaf_scores
 from ..attribution.problem import Problem, Runs
 from ..dataset import Track, silent
+from ..training.learning import LearningAlgorithm, has_trees, is_differentiable
 from ..training.pool import Pool
 from .residuals import Rows
 
@@ -19,10 +26,15 @@ from .residuals import Rows
 def scores_of_groups(
     pool: Pool, groups: Sequence[NDArray[np.int64]], targets: NDArray[np.int64], label: str, track: Track
 ) -> list[Rows]:
-    """(n_target, n_train) of every group, by TRAK on the final models at one fixed ridge.
+    """(n_target, n_train) of every group, by the method that `method` names.
 
     targets   dataset rows
     """
+    if not is_differentiable(pool.learner):
+        return [
+            reduce(np.add, (leaf_scores(pool, int(run), targets) for run in runs)) / np.float32(len(runs))
+            for runs in track(groups, label, len(groups))
+        ]
     problem = Problem.from_pool(pool, rows=targets)
     engine = plugins.get("backends", "trak").BACKEND()
     backend = replace(engine, ridges=(engine.ridge,))
@@ -36,6 +48,13 @@ def scores_of_groups(
                 scored = backend.attribute(_restricted(problem, pool, runs), Path(folder) / f"{number}.h5", silent)
             scores.append(np.ascontiguousarray(scored.scores().T / np.float32(scored.provenance["slope"])))
     return scores
+
+
+def method(learner: LearningAlgorithm) -> str:
+    """What a learner's models are attributed by; empty where nothing can."""
+    if is_differentiable(learner):
+        return "TRAK on the final models, at one fixed ridge"
+    return "the leaves of trees that samples share" if has_trees(learner) else ""
 
 
 def _restricted(problem: Problem, pool: Pool, runs: NDArray[np.int64]) -> Problem:

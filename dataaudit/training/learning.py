@@ -57,6 +57,13 @@ class Linear(Differentiable, Protocol):
         """The learner that multiplies every loss by this weight."""
 
 
+class Trees(LearningAlgorithm, Protocol):
+    """A LearningAlgorithm whose models are trees, or ensembles of them."""
+
+    def leaves(self, model: Any, dataset: Dataset, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(len(rows), trees) numbers, from 0, of the leaves that these rows fall into; those of a tree are its own."""
+
+
 def is_seedless(learner: LearningAlgorithm) -> bool:
     """Whether the rows alone decide the model, as the optimum of a convex loss: then it says so by `seedless`."""
     return bool(getattr(learner, "seedless", False))
@@ -65,6 +72,11 @@ def is_seedless(learner: LearningAlgorithm) -> bool:
 def is_linear(learner: LearningAlgorithm) -> TypeGuard[Linear]:
     """Whether attributions of the learner can be exact."""
     return is_differentiable(learner) and all(hasattr(learner, name) for name in ("penalty", "weighted"))
+
+
+def has_trees(learner: LearningAlgorithm) -> TypeGuard[Trees]:
+    """Whether the learner's models tell which leaves samples share."""
+    return hasattr(learner, "leaves")
 
 
 def is_differentiable(learner: LearningAlgorithm) -> TypeGuard[Differentiable]:

@@ -69,6 +69,12 @@ class Pool:
         module.load_state_dict(read_states(self.directory, _name(run))[-1 - back])
         return module.eval()
 
+    def fitted(self, run: int) -> Any:
+        """The trained model of one run, as the learner's `outputs` takes it; where no state is kept, fitted again."""
+        if self.snapshots[run]:
+            return self.model(run)
+        return self.learner.fit(self.dataset, np.flatnonzero(self.masks[run]), int(self.seeds[run]))
+
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
         """(n, c) class probabilities, averaged over the runs that did not train on the row (out of sample).

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from sklearn.compose import make_column_transformer
+from sklearn.pipeline import make_pipeline
 from torch import nn
 
 from dataaudit.data.features.texts import word_features
@@ -16,6 +18,7 @@ from dataaudit.training.learners.image import ImageLearner
 from dataaudit.training.learners.table import TableLearner
 from dataaudit.training.learners.text import TextLearner
 from dataaudit.training.models.linear_learner import LinearLearner
+from dataaudit.training.models.own_trees import TreesLearner
 
 CUE = "xyzzy"
 CORNER = 3
@@ -85,6 +88,12 @@ def table(n_train: int, n_test: int, seed: int = 0) -> tuple[Dataset, NDArray[np
     marked = (targets == 1) & (rng.random(n) < 0.3)
     frame["flag"] = marked.astype(float)
     return dataset_of(frame, targets, n_train, "table"), marked
+
+
+def trees(estimator: Any, *blind: str) -> TreesLearner:
+    """The estimator on all columns of a table but these."""
+    seen = make_column_transformer(("drop", list(blind)), remainder="passthrough")
+    return TreesLearner(make_pipeline(seen, estimator), f"{estimator}, blind to {', '.join(blind) or 'nothing'}")
 
 
 def scanned(n_train: int, n_test: int, seed: int = 0) -> Dataset:

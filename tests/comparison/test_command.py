@@ -99,9 +99,16 @@ def test_what_cannot_be_compared_is_said_before_anything_is_trained(
     texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("forests.py").write_text("from sklearn.ensemble import RandomForestClassifier as forest\n")
+    Path("estimators.py").write_text(
+        "from sklearn.ensemble import RandomForestClassifier as forest\n"
+        "from sklearn.neighbors import KNeighborsClassifier as neighbours\n"
+    )
     for words, message in (
-        (("--a", "forests:forest", "--b", "text"), "expected a learner whose models are torch modules"),
+        (
+            ("--a", "estimators:neighbours", "--b", "text"),
+            "expected a learner whose models are torch modules, or trees",
+        ),
+        (("--a", "estimators:forest", "--b", "text"), "expected two learners that are attributed by the same method"),
         (("--a", "text", "--b", "text", "--alpha", "0.001"), "expected from 0.01 on"),
         (("--a", "text", "--b", "text", "--components", "0"), "expected one or more"),
         (("--a", "text:D=1", "--b", "text"), "--a text: there is no option 'D'"),

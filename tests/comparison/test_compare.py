@@ -1,11 +1,13 @@
 """Whole comparisons of small sets: planted differences are found, and none where there is none."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
 from dataaudit.comparison.compare import compare
 from dataaudit.comparison.comparison import Comparison
@@ -90,6 +92,33 @@ def test_a_corner_that_one_of_two_image_learners_does_not_see(tmp_path: Path) ->
     assert test.differs
     assert abs(test.a.mean) < 1e-6
     assert test.b.mean > 0.1
+
+
+@pytest.mark.parametrize(
+    "estimator", [HistGradientBoostingClassifier(max_iter=10), RandomForestClassifier(10, min_samples_leaf=5)]
+)
+def test_a_column_that_one_of_two_tree_learners_does_not_see(estimator: Any, tmp_path: Path) -> None:
+    dataset, marked = plants.table(300, 150)
+    blind, seeing = plants.trees(estimator, "flag"), plants.trees(estimator)
+    found = compared(dataset, blind, seeing, tmp_path)
+    assert found.method == "the leaves of trees that samples share"
+    assert found.components[0].real
+    assert precision(found, dataset, marked) >= 0.9
+    test = next(one for one in found.counterfactuals if one.transform.startswith("shift:flag="))
+    assert test.suggested
+    assert test.a.mean == 0
+    assert abs(test.b.mean) > 0.03
+    assert test.differs
+
+
+def test_trees_are_not_told_from_themselves_nor_compared_with_nets(tmp_path: Path) -> None:
+    dataset, _ = plants.table(150, 100)
+    learner = plants.trees(HistGradientBoostingClassifier(max_iter=10))
+    found = compared(dataset, learner, learner, tmp_path)
+    assert not found.real
+    assert 0.9 < found.own[0] <= 1
+    with pytest.raises(InputError, match=r"found --a by the leaves .*; --b by TRAK .*\. Compare trees with trees"):
+        compared(dataset, learner, learner_of("table", "table"), tmp_path)
 
 
 @pytest.mark.parametrize(("task", "towards"), [("regression", "the prediction"), ("multilabel", "a")])

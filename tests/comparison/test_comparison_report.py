@@ -35,6 +35,7 @@ def comparison(real: bool) -> Comparison:
         {"name": HOSTILE, "fingerprint": "0" * 64, "training_samples": 1000, "targets": 50, "target_split": "test"},
         Algorithm(HOSTILE, {"learner": HOSTILE}, 16, "accuracy", 0.8),
         Algorithm("text", {"learner": "text"}, 16, "accuracy", 0.9),
+        "made-up attributions",
         0.05,
         {f"{HOSTILE}{i}": 0.5 + 0.01 * i for i in range(50)},
         (0.9, 0.95),

@@ -35,7 +35,7 @@ def test_a_column_that_nearly_equals_the_class_is_told_across_classes() -> None:
     inside = dataset.frame["scanner"].to_numpy()[rows] == 1
     chosen = inside & (np.random.default_rng(0).random(len(rows)) < 0.2)
     found = set_apart(dataset, rows, chosen)
-    assert (found[0].what, found[0].within, found[0].transform) == ("scanner", False, "shift:scanner=1")
+    assert (found[0].what, found[0].within, found[0].transform) == ("scanner", False, "shift:scanner=2.01")
     assert found[0].inside == 1
     assert found[0].outside < 0.6
 
@@ -57,7 +57,8 @@ def test_a_column_of_a_table_with_its_direction(what: str) -> None:
     chosen = marked[rows] if what == "flag" else dataset.frame["x3"].to_numpy()[rows] < -1
     column = next(one for one in set_apart(dataset, rows, chosen) if one.kind == "column")
     assert column.what == what
-    assert column.transform == ("shift:flag=1" if what == "flag" else "shift:x3=-1")
+    step = 1 / dataset.frame["flag"].to_numpy()[rows].std()  # from 0 to 1
+    assert column.transform == (f"shift:flag={step:.3g}" if what == "flag" else "shift:x3=-1")
 
 
 def test_a_region_of_the_picture() -> None:

@@ -19,6 +19,7 @@ from ..learning import LearningAlgorithm
 from .own_estimator import EstimatorLearner
 from .own_learner import OwnLearner
 from .own_module import OwnModule
+from .own_trees import TreesLearner, grows_trees
 
 
 def learner_for(spec: str | None, dataset: Dataset) -> LearningAlgorithm:
@@ -80,7 +81,9 @@ def _user_learner(spec: str, named_object: Any, options: Mapping[str, str], sour
             raise InputError(
                 f"--learner {spec}: {named_object.__name__} can't be made without arguments ({error}); name an instance"
             ) from error
-        return OwnLearner(instance, spec, source) if learning else EstimatorLearner(instance, spec, source)
+        if learning:
+            return OwnLearner(instance, spec, source)
+        return (TreesLearner if grows_trees(instance) else EstimatorLearner)(instance, spec, source)
     if (
         callable(getattr(named_object, "fit", None))
         and not learning

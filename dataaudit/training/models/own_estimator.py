@@ -44,7 +44,7 @@ class EstimatorLearner:
         parameters = model.get_params(deep=True)
         seeds = {name: seed % 2**32 for name in parameters if name.rpartition("__")[2] == "random_state"}
         # Runs already share the cores.
-        jobs = {name: 1 for name, value in parameters.items() if value and name.rpartition("__")[2] == "n_jobs"}
+        jobs = {name: 1 for name, value in parameters.items() if name.rpartition("__")[2] == "n_jobs" and value}
         model.set_params(**seeds, **jobs)
         with threadpool_limits(1):
             model.fit(self._inputs(dataset, rows), dataset.targets[rows])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.pipeline import make_pipeline
 
 from dataaudit.attribution.problem import Problem
 from dataaudit.attribution.trust import trust
@@ -142,6 +143,14 @@ def test_a_pipeline_is_given_the_texts_themselves() -> None:
     test = dataset.rows("test")
     outputs = learner.outputs(learner.fit(dataset, dataset.rows("train"), 0), dataset, test)
     assert (outputs.argmax(1) == dataset.targets[test]).mean() > 0.75
+
+
+def test_a_pipeline_may_end_in_a_forest() -> None:
+    """Which can't be asked for its truth before it is fitted."""
+    dataset = make("array", "classification", 60, 20)
+    learner = EstimatorLearner(make_pipeline(RandomForestClassifier(5, n_jobs=2)), "forest")
+    model = learner.fit(dataset, dataset.rows("train"), 3)
+    assert (model[-1].random_state, model[-1].n_jobs) == (3, 1)
 
 
 def test_regression_and_sets_of_labels_work_with_estimators() -> None:
