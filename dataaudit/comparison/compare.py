@@ -19,6 +19,7 @@ from .counterfactual import Test, rehearse, run_tests
 from .differences import set_apart
 from .null import largest_by_chance, significance
 from .pools import PLACES, Contender, Pools, common_method, group_runs, train
+from .predictions import disagreement
 from .residuals import Lengths, Rows, cosines, explained, noise_free_lengths, principal, reliable, residuals, squares
 from .scores import scores_of_groups
 from .transforms import Transform, transform_of
@@ -100,6 +101,7 @@ def compare(
         a=_algorithm(contenders[0], pools[0]),
         b=_algorithm(contenders[1], pools[1]),
         method=method,
+        disagreement=disagreement(pools),
         alpha=alpha,
         agreement=dict(
             zip((dataset.ids[row] for row in target), cosines(means[0][0], means[1][0]).tolist(), strict=True)

@@ -133,10 +133,22 @@ class Counterfactual:
 
 
 @dataclass(frozen=True)
+class Disagreement:
+    """How often predictions differ: between A and B, and between two pools of each, which differ by seeds and halves.
+
+    Shares of predictions, of labels for sets; for numbers the mean difference in standard deviations of the target.
+    """
+
+    between: float
+    own: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class Comparison:
     """See the module.
 
     method       what both are attributed by
+    disagreement of all predictions of the audited split
     alpha        chance of any false claim among the components
     agreement    cosine of A's and B's attributions for each target, by id
     own          median cosines of A's two pools, and of B's: what agreement there is with oneself
@@ -147,6 +159,7 @@ class Comparison:
     a: Algorithm
     b: Algorithm
     method: str
+    disagreement: Disagreement
     alpha: float
     agreement: Mapping[str, float]
     own: tuple[float, float]

@@ -63,7 +63,7 @@ def as_data(comparison: Comparison) -> dict[str, Any]:
 
 def lines(comparison: Comparison) -> Iterator[str]:
     """What was found, for a terminal."""
-    yield conclusion(comparison)
+    yield from conclusions(comparison)
     for component in comparison.real[:COMPONENTS]:
         yield f"  {_name(component)}: p {_chance(component, comparison)}, variance {component.variance:.3g}"
         for title, end in zip(ENDS, component.ends, strict=True):
@@ -76,13 +76,47 @@ def lines(comparison: Comparison) -> Iterator[str]:
     yield from comparison.notes
 
 
-def conclusion(comparison: Comparison) -> str:
-    """The comparison in a sentence."""
+def conclusions(comparison: Comparison) -> list[str]:
+    """The comparison in sentences: how much the two differ in practice, and then how surely."""
+    return [_in_practice(comparison), *_of_tests(comparison.counterfactuals), _significance(comparison)]
+
+
+def _in_practice(comparison: Comparison) -> str:
+    between, (a, b) = comparison.disagreement.between, comparison.disagreement.own
+    split = comparison.dataset["target_split"]
+    if comparison.dataset["task"] == "regression":
+        return (
+            f"On the {split} split, A's and B's predictions are {between:.2f} standard deviations of the target apart "
+            f"on average; those of A trained twice {a:.2f}, of B {b:.2f}."
+        )
+    what = "labels" if comparison.dataset["task"] == "multilabel" else "predictions"
+    return (
+        f"A and B differ in {between:.1%} of the {what} on the {split} split; A trained twice differs from itself in "
+        f"{a:.1%}, B in {b:.1%}."
+    )
+
+
+def _of_tests(tests: Sequence[Counterfactual]) -> list[str]:
+    differing = [test for test in tests if test.differs]
+    if not tests:
+        return []
+    if not differing:
+        return [f"Changes of the inputs that were tried, {len(tests)}: none moves them differently."]
+    largest = max(differing, key=lambda test: abs(test.difference))
+    return [
+        f"Changes of the inputs that were tried, {len(tests)}: {len(differing)} moved them differently, most of all "
+        f"{short(largest.transform, 80)}: {_moved_output(largest)} by {largest.a.mean:+.3f} under A, "
+        f"{largest.b.mean:+.3f} under B."
+    ]
+
+
+def _significance(comparison: Comparison) -> str:
     if not comparison.real:
         median, (a, b) = np.median(list(comparison.agreement.values())), comparison.own
         return (
-            "No significant difference was found. This does not prove that A and B are alike: their median cosine is "
-            f"{median:.3f}, with themselves {a:.3f} and {b:.3f}. More --runs or more data may show a difference."
+            "No significant difference in how they use the data was found. This does not prove that A and B are alike: "
+            f"their median cosine is {median:.3f}, with themselves {a:.3f} and {b:.3f}. More --runs or more data may "
+            "show a difference."
         )
     return (
         f"A and B use the data differently: {len(comparison.real)} of {len(comparison.components)} components are "
@@ -101,7 +135,7 @@ def summarize(comparison: Comparison, exhibits: Mapping[str, Exhibit]) -> dict[s
             (side, algorithm.given, f"{algorithm.measure} {algorithm.performance:.3f}", _recipe(algorithm))
             for side, algorithm in (("A", comparison.a), ("B", comparison.b))
         ],
-        "conclusion": conclusion(comparison),
+        "conclusions": conclusions(comparison),
         "real": bool(comparison.real),
         "median": f"{np.median(agreement):.3f}",
         "own": [f"{value:.3f}" for value in comparison.own],

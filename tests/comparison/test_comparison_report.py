@@ -11,6 +11,7 @@ from dataaudit.comparison.comparison import (
     Component,
     Counterfactual,
     Difference,
+    Disagreement,
     Effect,
     End,
     Placed,
@@ -32,10 +33,18 @@ def comparison(real: bool) -> Comparison:
     component = Component("B", 1, 0.02, 0.01 if real else 0.7, real, (0.01, 0.2), (end("up"), end("down")))
     test = Counterfactual(f"insert:{HOSTILE}", HOSTILE, 100, 0.975, effect, effect, 0.0, (-0.1, 0.1), True)
     return Comparison(
-        {"name": HOSTILE, "fingerprint": "0" * 64, "training_samples": 1000, "targets": 50, "target_split": "test"},
+        {
+            "name": HOSTILE,
+            "fingerprint": "0" * 64,
+            "task": "classification",
+            "training_samples": 1000,
+            "targets": 50,
+            "target_split": "test",
+        },
         Algorithm(HOSTILE, {"learner": HOSTILE}, 16, "accuracy", 0.8),
         Algorithm("text", {"learner": "text"}, 16, "accuracy", 0.9),
         "made-up attributions",
+        Disagreement(0.125, (0.03, 0.02)),
         0.05,
         {f"{HOSTILE}{i}": 0.5 + 0.01 * i for i in range(50)},
         (0.9, 0.95),
@@ -76,6 +85,8 @@ def test_the_page_shows_what_is_real_and_nothing_from_the_data_becomes_markup(tm
     page = read(write_comparison(found, {id: Exhibit(text=HOSTILE) for id in ids[1:]}, tmp_path))
     assert not {"img", "script"} & set(page.names)
     assert not any(name.startswith("on") for name in page.attributes)
+    assert "A and B differ in 12.5% of the predictions on the test split; A trained twice differs" in page.text
+    assert page.text.index("A and B differ in") < page.text.index("none moves them") < page.text.index("A and B use")
     assert "A and B use the data differently: 1 of 2 components are significant" in page.text
     assert page.text.count("not significant") == 1
     assert "B beyond A, component 1" in page.text
@@ -102,6 +113,21 @@ def test_the_page_shows_what_is_real_and_nothing_from_the_data_becomes_markup(tm
     assert "by +0.010 (no more than random changes, p = 0.5) under A, +0.400 under B" in told
 
 
+def test_what_moves_the_two_most_differently_is_told_first() -> None:
+    found = comparison(True)
+    apart = replace(found.counterfactuals[0], transform="blur", difference=0.3, interval=(0.1, 0.5))
+    farther = replace(apart, transform="tint", difference=-0.4, a=Effect(0.0, (0.0, 0.1), (), 0.5))
+    told = list(lines(replace(found, counterfactuals=(*found.counterfactuals, apart, farther))))
+    assert told[1] == (
+        f"Changes of the inputs that were tried, 3: 2 moved them differently, most of all tint: the probability of "
+        f"{told[1].partition('probability of ')[2].partition(' moves')[0]} moves by +0.000 under A, +0.400 under B."
+    )
+    numbers = replace(found, dataset={**found.dataset, "task": "regression"})
+    assert "0.12 standard deviations of the target apart on average; those of A trained twice 0.03" in next(
+        lines(numbers)
+    )
+
+
 def test_the_page_says_plainly_when_nothing_is_real(tmp_path: Path) -> None:
     found = comparison(False)
     assert shown_samples(found) == []
@@ -113,4 +139,4 @@ def test_the_page_says_plainly_when_nothing_is_real(tmp_path: Path) -> None:
     assert "nothing is claimed about any of them" in page.text
     assert "No transformation was tested" in page.text
     assert "What each learner relies on" not in page.text
-    assert next(iter(lines(found))).startswith("No significant difference was found")
+    assert list(lines(found))[1].startswith("No significant difference in how they use the data was found")
