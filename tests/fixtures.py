@@ -156,7 +156,7 @@ class KnownScores:
     def scores(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
         return self._scores[:, start:stop]
 
-    def blocks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    def blocks(self, negligible: float = 0.0) -> Iterator[tuple[int, NDArray[np.float32]]]:
         yield 0, self._scores
 
     def at(self, train: NDArray[np.int64], target: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -73,11 +73,15 @@ class Attribution:
             raise InputError(f"targets {start} to {stop} asked for, but there are {self.shape[1]}")
         return store.read_columns(self.path, start, stop) * np.float32(self.provenance["slope"])
 
-    def blocks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """(first target, scores (n_train, m)) for all targets, in blocks of at most 256 MiB."""
+    def blocks(self, negligible: float = 0.0) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """(first target, scores (n_train, m)) for all targets, in blocks of at most 256 MiB.
+
+        negligible   for estimates, of scores that are kept as products: see `store.read_columns`
+        """
         width = max(1, BLOCK_BYTES // (4 * max(1, self.shape[0])))
         for start in range(0, self.shape[1], width):
-            yield start, self.scores(start, min(start + width, self.shape[1]))
+            stop = min(start + width, self.shape[1])
+            yield start, store.read_columns(self.path, start, stop, negligible) * np.float32(self.provenance["slope"])
 
     def top(self, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Positions and scores, (n_target, k) each, of the training samples with the largest scores, best first."""

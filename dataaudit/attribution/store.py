@@ -169,8 +169,11 @@ def read_header(path: Path) -> Header:
         )
 
 
-def read_columns(path: Path, start: int, stop: int) -> NDArray[np.float32]:
-    """Scores (n_train, stop - start) of a range of targets."""
+def read_columns(path: Path, start: int, stop: int, negligible: float = 0.0) -> NDArray[np.float32]:
+    """Scores (n_train, stop - start) of a range of targets.
+
+    negligible   of products, parts by an output whose weight is at most this share of the largest are left out
+    """
     with _reading(path) as file:
         if "scores" in file:
             columns: NDArray[np.float32] = file["scores"][:, start:stop]
@@ -179,7 +182,7 @@ def read_columns(path: Path, start: int, stop: int) -> NDArray[np.float32]:
         for left, right in _factors(file):
             solved = right[start:stop]
             for rows in left.blocks(stop - start):
-                total[rows] += left.times(rows, solved)
+                total[rows] += left.times(rows, solved, negligible)
         return total
 
 
@@ -261,8 +264,8 @@ class _Whole:
         features: NDArray[np.float32] = self._features[distinct][place]
         return features
 
-    def times(self, rows: slice, solved: NDArray[np.float32]) -> NDArray[np.float32]:
-        """These rows @ solved (m, k).T."""
+    def times(self, rows: slice, solved: NDArray[np.float32], negligible: float = 0.0) -> NDArray[np.float32]:
+        """These rows @ solved (m, k).T, exactly."""
         return np.asarray(self._features[rows] @ solved.T, np.float32)
 
     def sums(self, rows: slice, weights: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -275,21 +278,25 @@ class _OfProducts:
 
     def __init__(self, parts: h5py.Group) -> None:
         self._by_output: NDArray[np.float32] = parts["by_output"][:]
+        self._largest = float(np.abs(self._by_output).max(initial=0.0))
         self._inputs = parts["inputs"]
 
     def blocks(self, width: int) -> Iterator[slice]:
-        c, d = self._by_output.shape[1], self._inputs.shape[1]
-        return _slices(len(self._inputs), 4 * max(d, c * width))
+        return _slices(len(self._inputs), 4 * max(self._inputs.shape[1], width))
 
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         distinct, place = np.unique(rows, return_inverse=True)
         products = self._by_output[rows][:, :, None] * self._inputs[distinct][place][:, None]
         return np.asarray(products.reshape(len(rows), -1), np.float32)
 
-    def times(self, rows: slice, solved: NDArray[np.float32]) -> NDArray[np.float32]:
+    def times(self, rows: slice, solved: NDArray[np.float32], negligible: float = 0.0) -> NDArray[np.float32]:
         inputs, by_output = self._inputs[rows], self._by_output[rows]
-        along = (solved.reshape(-1, inputs.shape[1]) @ inputs.T).reshape(len(solved), by_output.shape[1], len(inputs))
-        return np.asarray((along * by_output.T).sum(1).T, np.float32)
+        by_class = solved.reshape(len(solved), by_output.shape[1], -1).transpose(1, 0, 2)
+        times = np.zeros((len(inputs), len(solved)), np.float32)
+        for weights, along in zip(by_output.T, by_class, strict=True):
+            counting = np.flatnonzero(np.abs(weights) > negligible * self._largest)
+            times[counting] += weights[counting, None] * (inputs[counting] @ along.T)
+        return times
 
     def sums(self, rows: slice, weights: NDArray[np.float32]) -> NDArray[np.float32]:
         inputs, by_output = self._inputs[rows], self._by_output[rows]

@@ -24,6 +24,8 @@ from .proof import proportion_interval
 EXACT, STEP = 16, 1.1
 """Falls are kept for sizes up to EXACT, and beyond it for sizes this factor apart; between them they are interpolated.
 """
+NEGLIGIBLE = 1e-4
+"""Of the largest residual: what smaller ones contribute to scores moves a support by 0.2 %, and costs half the time."""
 MOST_OF_SUPPORT = 0.99
 """Of S / P: without any support the fall would be without bound."""
 
@@ -73,7 +75,7 @@ def predicted_falls(attribution: Attribution, most: int) -> Falls:
         sizes.append(size)
     grid = np.array([*sizes, most])
     falls = np.zeros((attribution.shape[1], len(grid)), np.float32)
-    for start, block in attribution.blocks():
+    for start, block in attribution.blocks(NEGLIGIBLE):
         positive = torch.from_numpy(block).clamp(min=0)
         largest, support = positive.topk(most, dim=0).values.numpy(), positive.sum(0, dtype=torch.float64).numpy()
         for column in range(block.shape[1]):

@@ -134,3 +134,18 @@ def test_every_layout_gives_the_same_scores_whatever_is_read_at_a_time(
         np.testing.assert_allclose(scored.sums_over_targets(), scores.sum(1), rtol=1e-4, atol=1e-4)
         np.testing.assert_allclose(scored.sums_over_targets(by_target), scores @ by_target, rtol=1e-4, atol=1e-4)
         assert scored.at(rows[:0], columns[:0]).shape == (0,)
+
+
+def test_estimates_leave_out_the_smallest_parts_of_products_and_exact_scores_nothing(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    by_output = (rng.normal(size=(40, C)) * 10.0 ** rng.uniform(-6, 0, (40, C))).astype(np.float32)
+    inputs, right = rng.normal(size=(40, D)).astype(np.float32), rng.normal(size=(T, C * D)).astype(np.float32)
+    with writing(tmp_path / "scores.h5", [f"a{i}" for i in range(40)], [f"b{i}" for i in range(T)]) as file:
+        file.products(by_output, inputs)[:] = right
+        file.finish(None, np.zeros((0, T), np.float32), {"slope": 2.0, "identity": {"backend": "own"}})
+    scored = Attribution.load(tmp_path / "scores.h5")
+    kept = np.where(np.abs(by_output) > 1e-2 * np.abs(by_output).max(), by_output, 0)
+    assert 0.2 < (kept == 0).mean() < 0.9
+    for parts, read in ((by_output, scored.scores()), (kept, next(scored.blocks(1e-2))[1])):
+        exact = 2 * (parts[:, :, None] * inputs[:, None]).reshape(40, -1) @ right.T
+        np.testing.assert_allclose(read, exact, rtol=1e-5, atol=1e-5)

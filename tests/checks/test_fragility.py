@@ -31,7 +31,7 @@ class InBlocks:
     def __init__(self, scores: NDArray[np.float32], width: int) -> None:
         self._scores, self._width, self.shape = scores, width, scores.shape
 
-    def blocks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    def blocks(self, negligible: float = 0.0) -> Iterator[tuple[int, NDArray[np.float32]]]:
         for start in range(0, self.shape[1], self._width):
             yield start, self._scores[:, start : start + self._width]
 
