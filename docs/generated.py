@@ -18,6 +18,7 @@ from dataaudit.reporting.notebook import AuditResult
 from dataaudit.verdict.reviewed import Review
 
 SCHEMA = Path(dataaudit.__file__).parent / "reporting" / "exports" / "audit.schema.json"
+PICTURES = Path(__file__).parent / "assets" / "checks"
 CODE = re.compile(r"(`[^`]*`)")
 FIELD = re.compile(r"(\w+(?:, \w+)*) {2,}(\S.*)")
 """A line of a docstring that says what a parameter or an attribute is."""
@@ -44,6 +45,8 @@ def _check(name: str, detector: typing.Any) -> str:
     title = sections.pop("summary").partition(":")
     parts = [f"# {escaped(title[0])}", escaped(title[2].strip()[:1].upper() + title[2].strip()[1:])]
     parts += [f"| | |\n| --- | --- |\n{_rows(facts.items())}"]
+    if (PICTURES / f"{name}.png").is_file():  # made by gallery.py
+        parts += [f"![A finding of this check](../assets/checks/{name}.png)"]
     parts += [f"## {heading}\n\n{escaped(text)}" for heading, text in sections.items()]
     return "\n\n".join(parts) + "\n"
 

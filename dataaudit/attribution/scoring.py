@@ -45,7 +45,7 @@ def operations(n_train: int, n_target: int, parameters: int | None) -> float:
     if parameters <= PARAMETERS:
         return parameters**2 * (n_train + parameters + 2 * (n_train + n_target))
     step = 4.0 * n_train * parameters  # of conjugate gradients
-    once = step / 2 * n_target  # all scores are read once, for supports
+    once = step / 4 * n_target  # all scores are read once, for supports, less what does not count
     return min(WORK, CG_STEPS * step * n_target) + min(SELF_WORK, CG_STEPS / 2 * step * n_train) + once
 
 
