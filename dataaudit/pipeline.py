@@ -32,6 +32,7 @@ from .progress import Clock, duration, peak_megabytes, timed
 from .reporting import description, output
 from .reporting.exhibits import PICTURE_EDGE, exhibits
 from .reporting.page import shown_samples
+from .reporting.recall import hardly_found
 from .result import Accepted, Audit, Cost, HeatMap
 from .training import choice
 from .training.learning import is_seedless
@@ -218,7 +219,7 @@ def _audit(
         checks=checks,
         findings=findings,
         reproduce=description.reproduction(config, versions(), training_device()),
-        limits=(*LIMITS, *learnt.maps[1]),
+        limits=(*LIMITS, *hardly_found(checks), *learnt.maps[1]),
         cost=Cost(
             {**seconds, **{state.name: state.seconds for state in states}},
             peak_megabytes(),

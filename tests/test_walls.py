@@ -26,7 +26,7 @@ ROOMS: dict[str, str] = {
     "training": "choice cluster learning objectives pool training retraining models/learner_spec models/rehearsal",
     "attribution": "attribution leaves problem own_models scoring trust heat_maps perturbations",
     "checks": "budget cost detection stages proof planting/labels",
-    "reporting": "cards notebook description exhibits output page plots sanitizing terminal data_card/*",
+    "reporting": "cards notebook description exhibits output page plots recall sanitizing terminal data_card/*",
     "evaluation": "evaluate report",
     "comparison": "compare pools report transforms",
     "pipeline": "",

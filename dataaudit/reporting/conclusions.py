@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..findings import Severity
+from ..findings import Finding, Severity
 from ..result import Audit
 
 MOST_KINDS = 5
@@ -19,14 +19,24 @@ def conclusions(audit: Audit) -> Iterator[str]:
     yield from _not_checked(audit)
 
 
+def _open(audit: Audit) -> list[Finding]:
+    """The findings that no baseline accepts."""
+    known = {} if audit.changes is None else audit.changes.known
+    return [finding for finding in audit.findings if finding.id not in known]
+
+
 def _found(audit: Audit) -> str:
-    counts = Counter(finding.kind for finding in audit.findings if finding.severity >= Severity.MEDIUM)
-    minor = sum(finding.severity < Severity.MEDIUM for finding in audit.findings)
+    findings = _open(audit)
+    counts = Counter(finding.kind for finding in findings if finding.severity >= Severity.MEDIUM)
+    minor = sum(finding.severity < Severity.MEDIUM for finding in findings)
     named = [f"{_title(audit, kind)} ({count:,})" for kind, count in list(counts.items())[:MOST_KINDS]]
     if len(counts) > MOST_KINDS:
         named.append(f"{len(counts) - MOST_KINDS} other kinds")
-    words = f"Reported: {', '.join(named)}" if named else "Nothing of medium severity or above was found"
-    return words + (f"; {minor:,} minor finding{'s' * (minor > 1)}." if minor else ".")
+    accepted = len(audit.findings) - len(findings)
+    nothing = f"Nothing {'new ' * bool(accepted)}of medium severity or above was found"
+    words = f"Reported: {', '.join(named)}" if named else nothing
+    words += f"; {minor:,} minor finding{'s' * (minor > 1)}" if minor else ""
+    return words + (f"; {accepted:,} accepted before." if accepted else ".")
 
 
 def _accuracy(audit: Audit) -> Iterator[str]:
@@ -52,13 +62,17 @@ def _share_right(rows: Sequence[Mapping[str, Any]]) -> float:
 
 
 def _first(audit: Audit) -> Iterator[str]:
-    """What to do about the gravest kind: the first sentence of what its check says."""
-    if audit.findings and audit.findings[0].severity >= Severity.MEDIUM:
-        kind = audit.findings[0].kind
-        check, _ = audit.kinds.get(kind, (kind, ""))
+    """What to do about attribution where it alone breaks a rule, else what the check of the gravest kind says first."""
+    broken = [rule.check for rule in audit.verdict.rules if rule.kept is False]
+    if broken == [""]:
+        yield "First, the attribution quality, which is below the policy's limit: try more --runs, or more data."
+        return
+    gravest = max(_open(audit), key=lambda finding: finding.severity, default=None)
+    if gravest is not None and gravest.severity >= Severity.MEDIUM:
+        check, _ = audit.kinds.get(gravest.kind, (gravest.kind, ""))
         advice = audit.explanations.get(check, {}).get("What to do", "").split(". ")[0].rstrip(".")
         if advice:
-            yield f"First, {_title(audit, kind)}: {advice[0].lower()}{advice[1:]}."
+            yield f"First, {_title(audit, gravest.kind)}: {advice[0].lower()}{advice[1:]}."
 
 
 def _not_checked(audit: Audit) -> Iterator[str]:

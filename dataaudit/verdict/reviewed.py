@@ -1,6 +1,6 @@
 """What the answers to an audit's review sample say of its labels: how many are wrong, which, and how many stay so."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from .recalibration import EXPECTED_FALSE, Share, recalibration, worth_a_look
 from .residual import residual_share
 from .review import ANSWERS, Answer, ReviewStratum, WrongShare, strata_of, wrong_share
 
+LABEL_ERRORS = ("mislabeled", "doubtful_label")
 COLUMNS = ("id", "split", "label", "other_label", "label_quality")
 """Of samples.csv."""
 
@@ -50,7 +51,7 @@ def review(
     audit       its folder
     answers     by sample id: "given", "suggested", "neither" or "unsure"; nothing where there is none yet
     precision   share of the labels reported that is to be wrong at least
-    decisions   decisions.json, as `dataaudit apply` takes it
+    decisions   decisions.json, as `dataaudit apply` takes it; labels whose finding it rejects are reported no more
 
     Raises InputError where the audit drew no labels or its samples.csv is missing, for a sample that was not drawn, any
     other answer, and decisions about other data.
@@ -63,13 +64,16 @@ def review(
     if not 0 < precision < 1:
         raise InputError(f"--precision {precision}: expected a share between 0 and 1")
     samples = _samples(Path(audit))
-    still_wrong = {}
+    still_wrong, cleared = {}, set[str]()
     if decisions is not None:
         decided = read_decisions(Path(decisions))
         if decided.fingerprint != document["dataset"]["fingerprint"]:
             raise InputError(f"{decisions}: expected decisions about the data of {audit}, found ones about other data")
         still_wrong = by_split(strata, lambda some: residual_share(some, answers, samples, decided.decisions))
-    labels, reported, next_ones = _judged(samples, answers, 1 - precision)
+        label_errors = {one["id"]: one["sample_ids"] for one in document["findings"] if one["kind"] in LABEL_ERRORS}
+        rejected = [one.finding for one in decided.decisions if one.decision == "reject"]
+        cleared = {id for finding in rejected for id in label_errors.get(finding, ())}
+    labels, reported, next_ones = _judged(samples, answers, cleared, 1 - precision)
     return Review(by_split(strata, lambda some: wrong_share(some, answers)), labels, reported, next_ones, still_wrong)
 
 
@@ -101,9 +105,12 @@ def _samples(audit: Path) -> pd.DataFrame:
 
 
 def _judged(
-    samples: pd.DataFrame, answers: Mapping[str, Answer], expected_false: float
+    samples: pd.DataFrame, answers: Mapping[str, Answer], cleared: Set[str], expected_false: float
 ) -> tuple[pd.DataFrame, Share, tuple[Share, ...]]:
-    """See `Review`: labels, reported, worth_a_look."""
+    """See `Review`: labels, reported, worth_a_look.
+
+    Labels that were cleared, since they looked wrong, say nothing of others: they don't take part in recalibration.
+    """
     quality = samples["label_quality"].to_numpy(float)
     with np.errstate(divide="ignore"):
         log_odds = np.log1p(-quality) - np.log(quality)
@@ -112,10 +119,11 @@ def _judged(
     wrong = known & (answer != "given")
     judged = known & np.isfinite(quality)
     posterior = recalibration(log_odds[judged], wrong[judged])
-    open_ = np.flatnonzero(~known & np.isfinite(quality))
+    is_cleared = ~known & samples.index.isin(cleared)
+    open_ = np.flatnonzero(~known & ~is_cleared & np.isfinite(quality))
     ranked = open_[np.argsort(-log_odds[open_], kind="stable")]
     count = posterior.count(log_odds[ranked], expected_false)
-    p = np.where(known, wrong, np.nan)
+    p = np.where(known | is_cleared, wrong, np.nan)
     p[ranked] = posterior.wrong(log_odds[ranked])
     reported = wrong.copy()
     reported[ranked[:count]] = True

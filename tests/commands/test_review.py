@@ -156,6 +156,29 @@ def test_what_stays_wrong_after_decisions(audited: Path, tmp_path: Path) -> None
         dataaudit.review(audited, said_by(audited), decisions=path)
 
 
+def test_labels_whose_finding_was_rejected_are_reported_no_more(audited: Path, tmp_path: Path) -> None:
+    document = read_audit(audited)
+    answers = said_by(audited)
+    findings = [
+        one for one in document["findings"] if one["kind"] == "mislabeled" and one["sample_ids"][0] not in answers
+    ]
+    assert len(findings) > 2
+    refused = [
+        decision(finding["remedies"][0], number) | {"finding": finding["id"], "decision": "reject", "remedy": None}
+        for number, finding in enumerate(findings[:2])
+    ]
+    path = tmp_path / "decisions.json"
+    path.write_text(json.dumps(deciding.document(document["dataset"]["fingerprint"], *refused)))
+    before, after = (dataaudit.review(audited, answers, **more) for more in ({}, {"decisions": path}))
+    rejected = {finding["sample_ids"][0] for finding in findings[:2]}
+    reported = [set(judged.labels["id"][judged.labels["reported"]]) for judged in (before, after)]
+    assert rejected <= reported[0]
+    assert not rejected & reported[1]
+    qualities = after.labels.set_index("id")["label_quality"]
+    assert (qualities[list(rejected)] == 1).all()
+    assert before.wrong == after.wrong
+
+
 def test_what_cannot_be_reviewed_is_refused(audited: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'nobody' is not in this audit's review sample"):
         dataaudit.review(audited, {"nobody": "given"})

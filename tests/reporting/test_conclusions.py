@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from dataaudit.findings import Severity
 from dataaudit.reporting.conclusions import conclusions
-from dataaudit.result import Check
+from dataaudit.result import Accepted, Changes, Check, Rule
 
 from ..fixtures_findings import audit_of, leak, wrong
 
@@ -37,3 +37,21 @@ def test_nothing_is_said_of_what_there_is_not() -> None:
     assert next(conclusions(audit_of(minor))) == ("Nothing of medium severity or above was found; 4 minor findings.")
     kinds = [replace(finding, kind=f"kind_{i}") for i, finding in enumerate(FINDINGS * 2)]
     assert next(conclusions(audit_of(kinds))).endswith("kind 4 (1), 3 other kinds.")
+
+
+def test_what_was_accepted_before_is_neither_named_nor_first() -> None:
+    audit = replace(audit_of(FINDINGS), explanations=EXPLANATIONS)
+    known = {one.id: Accepted(one.fingerprint, one.id, one.kind, "fine", "Ada", "", "") for one in audit.findings}
+    told = list(conclusions(replace(audit, changes=Changes("baseline.json", known, (), ()))))
+    assert told == ["Nothing new of medium severity or above was found; 4 accepted before."]
+    leaks = {id: one for id, one in known.items() if one.message != "mislabeled"}
+    told = list(conclusions(replace(audit, changes=Changes("baseline.json", leaks, (), ()))))
+    assert told[0] == "Reported: label errors (2); 2 accepted before."
+    assert not any("leakage: remove" in sentence for sentence in told)
+
+
+def test_a_rule_on_the_models_that_alone_is_broken_comes_first() -> None:
+    rules = Rule("", "LDS at least 0.40", "LDS 0.32", kept=False), Rule("leakage", "none", "none", kept=True)
+    audit = audit_of([])
+    told = list(conclusions(replace(audit, verdict=replace(audit.verdict, rules=rules))))
+    assert told[1].startswith("First, the attribution quality, which is below the policy's limit")

@@ -117,7 +117,7 @@ def test_sizes_have_the_names_of_hugging_face(samples: int, size: str) -> None:
 def test_figures_are_those_of_the_audit() -> None:
     card = markdown(data_card(named("shirt"), Told()))
     assert "- Audited: 8 samples (7 train, 1 test)." in card
-    assert "- Test and validation samples with a copy in another split: 1 of 5 (20.0%)." in card
+    assert "- Test and validation samples with a copy in another split: 1 of 5 (20.0%) found." in card
     assert "- 2 classes; in training `shirt` is the largest with 4 samples, `other` the smallest with 3." in card
     assert "| `shirt` | 4 | 1 |" in card
     assert "- Accuracy on the test split as it is: 80.0% ± 1.0% per model, 85.0% as an ensemble (8 models," in card

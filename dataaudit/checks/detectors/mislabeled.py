@@ -384,14 +384,15 @@ def _benefit_notes(
 
     outputs   logits (3, seeds, rows, c) after training on everything, without the suspects, without random samples
     """
-    labels, scope = dataset.targets[rows], f"the {len(rows):,} other {dataset.target_split} samples"
+    others = "other " * (len(rows) < len(dataset.rows(dataset.target_split)))
+    labels, scope = dataset.targets[rows], f"the {len(rows):,} {others}{dataset.target_split} samples"
     correct = (outputs.argmax(3) == labels) * 100.0
     loss = -log_softmax(outputs, axis=3)[:, :, np.arange(len(rows)), labels]
     for name, values, unit in (("accuracy", correct, " points"), ("mean log-loss", loss, "")):
         effect = effect_over_seeds_and_samples(values[1] - values[0])
         at_random = float((values[2] - values[0]).mean())
         yield (
-            f"removing the {removed} training samples reported changes {name} on {scope} by "
+            f"removing the {removed} training sample{'s' * (removed > 1)} reported changes {name} on {scope} by "
             f"{effect.mean:+.3f}{unit} (95 % {effect.low:+.3f} to {effect.high:+.3f}); removing as many random ones "
             f"of the same classes changes it by {at_random:+.3f}{unit}"
         )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...dataset import DRAWN, SAMPLED
+from ..recall import recall
 from .value import Given, Line, Measured, counted, findings, total, unknown
 
 QUOTED = 5
@@ -63,7 +64,8 @@ def label_suspects(document: Mapping[str, Any]) -> Measured:
     if reason := why_not(document, name):
         return unknown("Labels that models report as likely wrong: ", *reason)
     count = sum(1 for _ in findings(document, kind))
-    return Measured((f"Labels that models report as likely wrong: {_share(count, document, name)}.",))
+    found = f"Labels that models report as likely wrong: {_share(count, document, name)}."
+    return Measured((found,), _recall(document, name))
 
 
 def missing_values(document: Mapping[str, Any]) -> Measured:
@@ -128,7 +130,13 @@ def leaks(document: Mapping[str, Any]) -> Measured:
     copies = [copy for finding in findings(document, "leakage") for copy in finding["evidence"]["copies"]]
     count = len({copy["test_id"] for copy in copies})
     more = ((Given(finding["message"]),) for finding in findings(document, "unsampled_copies"))
-    return Measured((f"{title}{_share(count, document, 'leakage')}.",), tuple(more))
+    return Measured((f"{title}{_share(count, document, 'leakage')} found.",), (*_recall(document, "leakage"), *more))
+
+
+def _recall(document: Mapping[str, Any], name: str) -> tuple[Line, ...]:
+    """What a check found of faults that were planted to try it."""
+    check = next(check for check in document["checks"] if check["name"] == name)
+    return tuple((words,) for words in [recall(check["calibration"])] if words)
 
 
 def groups(document: Mapping[str, Any]) -> Measured:

@@ -45,7 +45,7 @@ def _rules(summary: Summary) -> Iterator[str]:
         yield from ("", "### Rules", "", "| rule | about | expected | found |", "| --- | --- | --- | --- |")
         rules = sorted(summary.rules, key=lambda rule: ORDER.index(rule.mark))
         for rule in rules[:RULES]:
-            cells = (cell(text) for text in (rule.check or "the audit", rule.expects, rule.found))
+            cells = (cell(text) for text in (rule.check or "attribution quality", rule.expects, rule.found))
             yield f"| {MARKS[rule.mark]} | {' | '.join(cells)} |"
         yield from _more(len(rules) - RULES)
 
