@@ -19,7 +19,6 @@ from .hubs import Neighbourhoods
 
 EDGE, CELLS, COMPONENTS = 64, 4, 192
 BATCH, QUERY_BLOCK = 64, 256
-ITSELF = -9.0
 
 
 @dataclass(frozen=True)
@@ -66,15 +65,13 @@ class EarlyMaps:
         of_base = self.maps[base].float()
         whitening = Whitening(of_base, COMPONENTS)
         reference = whitening(of_base).T
-        hoods = Neighbourhoods(len(base))
+        hoods = Neighbourhoods(base)
         values, places, mirrored = [], [], []
         for start in range(0, len(queries), QUERY_BLOCK):
             rows = queries[start : start + QUERY_BLOCK]
             plain = whitening(self.maps[rows].float()) @ reference
             flipped = whitening(self.describe(pixels[rows].flip(-1)).float()) @ reference
-            similar = torch.maximum(plain, flipped)
-            similar[torch.from_numpy(rows[:, None] == base[None, :])] = ITSELF
-            value, place = hoods.shortlist(similar)
+            value, place = hoods.shortlist(torch.maximum(plain, flipped), rows)
             values.append(value)
             places.append(place)
             mirrored.append((flipped > plain).gather(1, place))

@@ -19,14 +19,13 @@ from torch.nn import functional
 from ...data.features.images import WhitenedPixels, hog
 from ...dataset import Track
 from .early_maps import EarlyMaps
-from .hubs import Neighbourhoods
+from .hubs import ITSELF, Neighbourhoods
 from .matcher import N_CANDIDATES, Candidates, Matches
 from .registration import blur, likeness, register, warp
 
 CELLS = 5
 AXES = 160
 """Principal axes of the descriptors on which all pairs are compared, for speed; the shortlist is compared on all."""
-ITSELF = -9.0
 QUERY_BLOCK, PAIR_BLOCK = 256, 512
 MATCHING_EDGE = 32
 """Larger images are matched at this size."""
@@ -93,7 +92,7 @@ def nominate(
     reference = torch.cat([describe(part) for part in torch.split(pixels[base], 4096)])
     axes = torch.linalg.eigh((reference.T @ reference).double()).eigenvectors[:, -AXES:].float()
     rough = reference @ axes
-    hoods = Neighbourhoods(len(base))
+    hoods = Neighbourhoods(base)
     values, places, warp_numbers = [], [], []
     buffer = torch.empty(QUERY_BLOCK, len(base))
     spans = range(0, len(queries), QUERY_BLOCK)
@@ -103,8 +102,7 @@ def nominate(
         best = descriptors[0] @ axes @ rough.T
         for descriptor in descriptors[1:]:
             torch.maximum(best, torch.mm(descriptor @ axes, rough.T, out=buffer[: len(rows)]), out=best)
-        best[torch.from_numpy(rows[:, None] == base[None, :])] = ITSELF
-        approximate, place = hoods.shortlist(best)
+        approximate, place = hoods.shortlist(best, rows)
         value, number = torch.einsum("wqd,qsd->wqs", descriptors, reference[place]).max(0)
         values.append(value.where(approximate > ITSELF, approximate))
         places.append(place)

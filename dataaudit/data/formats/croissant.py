@@ -25,11 +25,15 @@ NAMES = ("croissant.json", "metadata.json")
 MOST_BYTES = 16 << 20
 """Of a description; a larger JSON file is none."""
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+DESCRIBED = {"recordset", "distribution"}
 LABEL_TYPES = ("cr:Label", "http://mlcommons.org/croissant/Label")
 
 
 def matches(path: Path) -> bool:
-    """A folder with a description of records that says it is of MLCommons' Croissant; a data card describes none."""
+    """A folder with a description of records or files that says it is of MLCommons' Croissant.
+
+    A data card describes neither, and is none.
+    """
     return _find_description(path) is not None
 
 
@@ -45,9 +49,14 @@ def _find_description(path: Path) -> tuple[Path, dict[str, Any]] | None:
             declared = json.dumps(
                 [document.get("@context"), document.get("conformsTo"), document.get("dct:conformsTo")]
             )
-            if "mlcommons.org/croissant" in declared.lower() and "recordSet" in document:
+            if "mlcommons.org/croissant" in declared.lower() and DESCRIBED & _local_names(document):
                 return file, document
     return None
+
+
+def _local_names(document: Mapping[str, Any]) -> set[str]:
+    """Its keys without prefixes, as in cr:recordSet, and in small letters."""
+    return {key.rpartition(":")[2].rpartition("/")[2].lower() for key in document}
 
 
 def load(path: Path, reading: ReadOptions, track: Track) -> Dataset:

@@ -51,11 +51,19 @@ def test_a_card_without_record_sets_does_not_describe_the_data_beside_it(tmp_pat
         columns(count).to_csv(tmp_path / f"{split}.csv", index=False)
     describe(tmp_path, [], [])
     document = json.loads((tmp_path / "croissant.json").read_text())
-    del document["recordSet"]
+    del document["recordSet"], document["distribution"]
     (tmp_path / "croissant.json").write_text(json.dumps(document))
     dataset = recognised(tmp_path)
     assert dataset.layout.format != "croissant"
     assert dataset.sizes() == {"train": 20, "test": 6}
+
+
+@pytest.mark.parametrize("key", ["distribution", "cr:recordSet"])
+def test_a_description_without_records_that_can_be_read_is_refused_not_passed_over(tmp_path: Path, key: str) -> None:
+    columns(20).to_csv(tmp_path / "train.csv", index=False)
+    (tmp_path / "croissant.json").write_text(json.dumps({"@context": CONTEXT, "name": "a", key: []}))
+    with pytest.raises(DatasetError, match="recordSet"):
+        recognised(tmp_path)
 
 
 def test_record_sets_that_are_named_like_splits(tmp_path: Path) -> None:
