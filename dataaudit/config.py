@@ -29,6 +29,7 @@ class AuditConfig:
     path       the dataset
     output     where results go: beside the dataset by default, never inside it
     runs       models in the pool, at least 8
+    as_needed  whether fewer will do, see `Pool.is_settled`
     jobs       training runs at a time; None for one a core
     cluster    where models are trained, see `training.cluster`; None for here
     verify     trainings of every removal that findings are checked by; 0 for no training beyond the pool's
@@ -86,6 +87,7 @@ class AuditConfig:
     features: Any = None
     data: Any = None
     cluster: Any = None
+    as_needed: bool = True
 
     def __post_init__(self) -> None:
         if self.data is None and not self.path.exists():
@@ -248,7 +250,8 @@ def configured(path: Path, data: Any = None, **options: Unpack[Options]) -> Audi
     chosen = {**settings.options, **given}
     if isinstance(budget := chosen.get("budget"), str):
         chosen["budget"] = _seconds(budget)
-    return AuditConfig(path, data=data, policy=policy, settings=settings.files, **chosen)
+    as_needed = "runs" not in chosen
+    return AuditConfig(path, data=data, policy=policy, settings=settings.files, as_needed=as_needed, **chosen)
 
 
 def _seconds(duration: str) -> float:

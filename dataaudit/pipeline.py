@@ -37,7 +37,7 @@ from .result import Accepted, Audit, Cost, HeatMap
 from .training import choice
 from .training.learning import is_seedless
 from .training.models.learner_spec import learner_for
-from .training.pool import BLOCK, Pool, train_pool
+from .training.pool import BLOCK, FEWEST, Pool, train_pool
 from .training.retraining import Retraining
 from .training.training import claim, training_device
 from .verdict import gate
@@ -167,17 +167,22 @@ def _learn(
 
 
 def _trained(budget: Budget, empty: Pool, track: Track) -> tuple[Budget, Pool]:
-    """The pool: where time is limited, its first models show how many more there is time for."""
+    """The pool, with as many models as were asked for or are needed; where time is limited, its first ones show how
+    many more there is time for."""
     config = budget.config
     train = partial(train_pool, empty.dataset, empty.learner, config.directory / "pool", seed=config.seed, track=track)
-    if not budget.is_limited:
-        return budget, train(runs=config.runs)
     start = time.perf_counter()
-    first = train(runs=BLOCK)
-    fresh = BLOCK - first.resumed
-    budget = budget.timed(fresh, time.perf_counter() - start)
-    pool = train(runs=budget.config.runs)
-    return budget, replace(pool, resumed=pool.resumed - fresh)
+    pool = train(runs=BLOCK if budget.is_limited else min(FEWEST, config.runs) if config.as_needed else config.runs)
+    resumed = pool.resumed
+    if budget.is_limited:
+        budget = budget.timed(BLOCK - resumed, time.perf_counter() - start)
+    while (before := len(pool)) < budget.config.runs and not (config.as_needed and pool.is_settled):
+        more = max(FEWEST, before + BLOCK) if config.as_needed else budget.config.runs
+        pool = train(runs=min(more, budget.config.runs))
+        resumed += pool.resumed - before
+    if len(pool) < budget.config.runs:
+        budget = budget.settled(len(pool))
+    return budget, replace(pool, resumed=resumed)
 
 
 def _retrained_on(pool: Pool, directory: Path, config: AuditConfig, track: Track, labels: NDArray[Any]) -> Pool:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any, cast
 
 import numpy as np
@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from ..dataset import Dataset
 from ..errors import InputError, NumericsError
-from ..training.learning import Differentiable, LearningAlgorithm, is_linear
+from ..training.learning import Differentiable, LearningAlgorithm, is_linear, is_seedless
+from ..training.learning import Linear as LinearLearner
 from ..training.objectives import CLASSIFICATION, OF_TASK, Objective
 from ..training.pool import Pool
 
@@ -70,11 +71,13 @@ class Runs:
     masks     (R, n_train) bool
     margins   (R, n_target) the output of each target, for classification the margin of its label, log p / (1 - p)
     subsets   (R,) runs with equal numbers were trained on the same samples, with different seeds
+    seedless  whether another run on the same samples would give the same margins
     """
 
     masks: NDArray[np.bool_]
     margins: NDArray[np.float32]
     subsets: NDArray[np.int64]
+    seedless: bool = False
 
     def distinct(self) -> NDArray[np.int64]:
         """Numbers of the S distinct subsets, ascending."""
@@ -163,7 +166,9 @@ class Problem:
             train=Samples.from_dataset(dataset, gradient_pool.learner, train),
             target=Samples.from_dataset(dataset, gradient_pool.learner, target, target_labels),
             objective=OF_TASK[dataset.task],
-            runs=Runs(pool.masks[:, train], pool.margins(target, target_labels), pool.subsets),
+            runs=Runs(
+                pool.masks[:, train], pool.margins(target, target_labels), pool.subsets, is_seedless(pool.learner)
+            ),
             identity={
                 "data": dataset.fingerprint,
                 "recipe": dict(pool.learner.recipe),
@@ -264,8 +269,12 @@ def _linear(pool: Pool, rows: NDArray[np.int64]) -> Linear | None:
     if not is_linear(learner):
         return None
 
+    @cache
+    def nearby() -> LinearLearner:
+        return learner.starting(learner.fit(pool.dataset, rows, 0))
+
     def fit(weight: float) -> nn.Module:
-        return cast(nn.Module, learner.weighted(weight).fit(pool.dataset, rows, 0))
+        return cast(nn.Module, nearby().weighted(weight).fit(pool.dataset, rows, 0))
 
     return Linear(pool.outputs.shape[2], learner.penalty, fit, learner.scaling(pool.dataset, rows))
 

@@ -64,7 +64,7 @@ def problem_factory(config: AuditConfig, pool: Pool, track: Track) -> Callable[.
         return partial(Problem.from_pool, pool)
     stand_in = learner_of(None, dataset.modality)
     folder = config.directory / "surrogate"
-    surrogate = train_pool(dataset, stand_in, folder, config.runs, config.seed, track)
+    surrogate = train_pool(dataset, stand_in, folder, len(pool), config.seed, track, learner)
     return partial(Problem.from_pool, pool, surrogate=surrogate)
 
 

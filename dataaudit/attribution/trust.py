@@ -51,8 +51,10 @@ def noise_ceiling(runs: Runs, reporting: NDArray[np.int64]) -> float | None:
 
     The single-run intraclass correlation r is the variance between subsets over all variance, each the mean over
     targets; a subset with R runs has reliability R r / (1 + (R - 1) r), averaged over the reporting subsets.
-    None if no subset was trained on twice or nothing varies.
+    1 where training has no seeds; else None if no subset was trained on twice or nothing varies.
     """
+    if runs.seedless:
+        return 1.0
     margins = runs.margins.astype(np.float64)
     subsets, first, counts = np.unique(runs.subsets, return_index=True, return_counts=True)
     repeated = subsets[counts > 1]

@@ -80,6 +80,10 @@ class Budget:
         scaled = {name: getattr(self.costs, name) * rows / self.costs.rows for name in names}
         return replace(self, config=replace(self.config, rows=rows), costs=replace(self.costs, rows=rows, **scaled))
 
+    def settled(self, runs: int) -> "Budget":
+        """Where no more models are needed: none is left out."""
+        return replace(self, asked=replace(self.asked, runs=runs), config=replace(self.config, runs=runs))
+
     def timed(self, runs: int, seconds: float) -> "Budget":
         """Fitted again once the first models have shown how long one takes."""
         ratio = seconds / max(runs, 1) / max(self.costs.half, 1e-9)

@@ -41,7 +41,7 @@ TEMPLATE = """\
 # --- the audit -----------------------------------------------------------------------------------------------------
 
 # seed = 0            # of splits, subsets and training
-# runs = 24           # models to train on random halves, at least 8
+# runs = 24           # models to train on random halves, at least 8; 16 to 24 by default
 # jobs = 2            # training runs in parallel; one per core by default
 # cluster = "dask://10.0.0.1:8786"   # Dask or Ray cluster that models are trained on; this machine by default
 # verify = 4          # trainings per removal in the retraining tests; 0 trains nothing beyond the pool

@@ -20,7 +20,11 @@ FILE = click.Path(path_type=Path)
 @click.argument("dataset", type=FILE)
 @click.option("--output", type=FILE, help="Where results go. Default: DATASET-audit beside it.")
 @click.option("--seed", type=int, help="Seed of splits, subsets and training. Default: 0.")
-@click.option("--runs", type=int, help="Models to train on random halves, at least 8. Default: 24.")
+@click.option(
+    "--runs",
+    type=int,
+    help="Models to train on random halves, at least 8. Default: 16 to 24, until predictions settle.",
+)
 @click.option("--jobs", type=int, help="Training runs in parallel. Default: one per core.")
 @click.option(
     "--cluster",

@@ -55,6 +55,7 @@ def describe_learner(config: AuditConfig, pool: Pool, gradients_of: str | None) 
         "gradients_of": gradients_of,
         "checkpoints": [as_text(str(path)) for path in config.checkpoints],
         "models": len(pool),
+        "reliability": pool.reliability if len(pool) else None,
         "distinct_subsets": len(np.unique(pool.subsets)),
         "training_rows_per_model": int(pool.masks[0].sum()) if len(pool) else 0,
         "performance": {

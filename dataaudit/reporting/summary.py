@@ -271,7 +271,8 @@ def _trained(learner: Mapping[str, Any]) -> str:
     if learner["models"]:
         words += (
             f", {learner['models']} models on {learner['distinct_subsets']} random halves of "
-            f"{learner['training_rows_per_model']:,} training samples each"
+            f"{learner['training_rows_per_model']:,} training samples each; reliability of their held-out predictions "
+            f"{learner['reliability']:.3f}"
         )
     if learner["gradients_of"]:
         words += f"; attributed by the gradients of {learner['gradients_of']!r} models trained on the same halves"

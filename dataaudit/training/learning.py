@@ -11,7 +11,10 @@ from ..dataset import Dataset
 
 
 class LearningAlgorithm(Protocol):
-    """A deterministic training procedure: the same rows and seed give the same model."""
+    """A deterministic training procedure: the same rows and seed give the same model.
+
+    One with `prepare(dataset)` has what all trainings share computed there, and derived with the dataset, once.
+    """
 
     @property
     def recipe(self) -> Mapping[str, Any]:
@@ -55,6 +58,9 @@ class Linear(Differentiable, Protocol):
 
     def weighted(self, weight: float) -> "Linear":
         """The learner that multiplies every loss by this weight."""
+
+    def starting(self, model: nn.Module) -> "Linear":
+        """The learner whose training starts at this model of it: it ends where any other does, and sooner nearby."""
 
 
 class Trees(LearningAlgorithm, Protocol):

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dataset import Dataset, Track
-from .learning import LearningAlgorithm, is_seedless
+from ..dataset import Dataset, Track, silent
+from .learning import LearningAlgorithm, is_linear, is_seedless
 from .pool import attributed
-from .training import Plan, read_outputs, train_runs
+from .training import Plan, read_outputs, read_states, train_runs
 
 SEARCH_TIMES = (1000, 1001)
 """Times that sets are searched at, the same in every search, so that trainings are shared; claims use none of them."""
@@ -49,7 +49,8 @@ class Retraining:
         """Outputs (len(trainings), len(rows), c) of pairs of removed dataset rows and time; see `outputs`."""
         plans = [self._plan(removed, time) for removed, time in trainings]
         distinct = {plan.name: plan for plan in plans}
-        train_runs(self.dataset, self.learner, self.directory, self.seed, list(distinct.values()), False, self.track)
+        learner = self._nearby() if is_linear(self.learner) else self.learner
+        train_runs(self.dataset, learner, self.directory, self.seed, list(distinct.values()), False, self.track)
         return np.stack([read_outputs(self.directory, plan.name)[rows] for plan in plans])
 
     def margins(
@@ -59,6 +60,15 @@ class Retraining:
         outputs = self.outputs(removals, times, rows)
         flat = attributed(self.dataset.task, outputs.reshape(-1, *outputs.shape[2:]), self.dataset.targets[rows])
         return flat.reshape(outputs.shape[:3])
+
+    def _nearby(self) -> LearningAlgorithm:
+        """The linear learner, starting from the model of the whole training set: all removals leave most of it."""
+        assert is_linear(self.learner)
+        whole = self._plan(np.zeros(0, np.int64), 0)
+        train_runs(self.dataset, self.learner, self.directory, self.seed, [whole], True, silent)
+        model = self.learner.build(self.dataset)
+        model.load_state_dict(read_states(self.directory, whole.name)[-1])
+        return self.learner.starting(model)
 
     def _plan(self, removed: NDArray[np.int64], time: int) -> Plan:
         mask = self.dataset.splits == "train"

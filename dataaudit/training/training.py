@@ -66,6 +66,8 @@ def train_runs(
     """
     claim(dataset, learner, directory, seed)
     missing = [plan for plan in plans if not _path(directory, plan.name).exists()]
+    if missing and hasattr(learner, "prepare"):
+        learner.prepare(dataset)
     with trainings(dataset) as (parallel, sent):
         tasks = [delayed(_train)(learner, sent, plan, keep_models) for plan in missing]
         for name, result in track(_done(parallel, tasks), "training models", len(missing)):

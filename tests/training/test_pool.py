@@ -11,10 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from dataaudit.attribution.problem import Problem
+from dataaudit.attribution.trust import noise_ceiling
 from dataaudit.data.in_memory import read_in_memory
 from dataaudit.dataset import Dataset, Groups, ReadOptions, silent
 from dataaudit.errors import InputError, NumericsError, StaleError
 from dataaudit.training import training
+from dataaudit.training.models.linear_learner import LinearLearner
 from dataaudit.training.pool import Pool, lowest_skill, planned, train_pool
 from dataaudit.training.training import Plan, read_outputs, read_states, train_runs
 
@@ -47,6 +49,41 @@ def test_repeated_subsets_are_trained_on_the_same_rows_with_other_seeds(small_po
     assert small_pool.seeds[first] != small_pool.seeds[again]
     assert len(np.unique(small_pool.subsets)) == 6
     assert len({mask.tobytes() for mask in small_pool.masks}) == 6
+
+
+def test_without_seeds_every_run_has_rows_of_its_own_and_the_ceiling_is_one(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    pool = train_pool(make_dataset(), LinearLearner(), tmp_path, 8, 0, silent)
+    train = pool.dataset.rows("train")
+    assert len({mask.tobytes() for mask in pool.masks}) == len(np.unique(pool.subsets)) == 8
+    np.testing.assert_array_equal(pool.masks[:, train].sum(0), 4)
+    runs = Problem.from_pool(pool).runs
+    assert runs is not None
+    assert noise_ceiling(runs, runs.distinct()) == 1
+
+
+def test_held_out_predictions_are_reliable_as_far_as_other_runs_say_the_same(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    dataset, rng = make_dataset(2000, 20, classes=2), np.random.default_rng(0)
+    train, rows = dataset.rows("train"), np.arange(len(dataset))
+    masks = np.stack([planned(dataset, 0, run, seedless=True)[0].mask for run in range(16)])
+    own = rng.normal(size=len(dataset))
+
+    def pool_of(noise: float) -> Pool:
+        outputs = np.zeros((16, len(dataset), 2), np.float32)
+        outputs[:, rows, dataset.targets] = own + noise * rng.normal(size=(16, len(own)))
+        return replace(Pool.empty(dataset, LinearLearner(), tmp_path), masks=masks, outputs=outputs)
+
+    steady, noisy = pool_of(0.1), pool_of(1.0)
+    assert steady.reliability > 0.99
+    assert steady.is_settled
+    assert not noisy.is_settled
+    fit, held_out = 1 / (1 + np.exp(-noisy.margins(train, dataset.targets[train]))), ~masks[:, train]
+    first, second = ((fit[part] * held_out[part]).sum(0) / 4 for part in (slice(0, 8), slice(8, 16)))
+    r = np.corrcoef(first, second)[0, 1]
+    assert abs(noisy.reliability - 2 * r / (1 + r)) < 0.02  # Spearman-Brown, from half of the runs to all
 
 
 def test_kept_outputs_are_those_of_the_kept_model(small_pool: Pool) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from dataaudit.dataset import silent
 from dataaudit.training.models.linear_learner import LinearLearner
+from dataaudit.training.pool import attributed
 from dataaudit.training.retraining import Retraining
 
 from ..fixtures import MakeDataset, SmallLearner
@@ -20,3 +21,19 @@ def test_a_learner_without_seeds_is_trained_once_for_all_times(make_dataset: Mak
         assert outputs.shape[:3] == (2, 3, 4)
         assert len(list((tmp_path / learner.name).glob("*.pt"))) == trainings
         assert (outputs[:, 0] == outputs[:, 1]).all() == (trainings == 2)
+
+
+def test_a_linear_learner_that_starts_from_the_whole_sets_model_ends_where_any_other_does(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    dataset, learner = make_dataset(), LinearLearner()
+    rows, train = np.arange(len(dataset)), dataset.rows("train")
+    removed = train[::6]
+    retrained = Retraining(dataset, learner, tmp_path / "retrained", 0, 1, silent).margins([removed], [0], rows)[0, 0]
+    kept = np.setdiff1d(train, removed)
+    outputs = learner.outputs(learner.fit(dataset, kept, 0), dataset, rows)
+    whole = learner.outputs(learner.fit(dataset, train, 0), dataset, rows)
+    fresh, before = (attributed(dataset.task, out[None], dataset.targets)[0] for out in (outputs, whole))
+    effect = np.sqrt(np.square(fresh - before).mean())
+    assert effect > 0.05
+    assert np.sqrt(np.square(retrained - fresh).mean()) < 0.05 * effect
