@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from ..dataset import Dataset
 from ..errors import InputError, NumericsError
 from ..training.learning import Differentiable, LearningAlgorithm, is_linear, is_seedless
-from ..training.learning import Linear as LinearLearner
 from ..training.objectives import CLASSIFICATION, OF_TASK, Objective
 from ..training.pool import Pool
 
@@ -269,12 +268,8 @@ def _linear(pool: Pool, rows: NDArray[np.int64]) -> Linear | None:
     if not is_linear(learner):
         return None
 
-    @cache
-    def nearby() -> LinearLearner:
-        return learner.starting(learner.fit(pool.dataset, rows, 0))
-
     def fit(weight: float) -> nn.Module:
-        return cast(nn.Module, nearby().weighted(weight).fit(pool.dataset, rows, 0))
+        return cast(nn.Module, pool.near_all_rows.weighted(weight).fit(pool.dataset, rows, 0))
 
     return Linear(pool.outputs.shape[2], learner.penalty, fit, learner.scaling(pool.dataset, rows))
 

@@ -17,7 +17,7 @@ from torch import nn
 
 from ..dataset import Dataset, Task, Track
 from ..errors import InputError
-from .learning import Differentiable, LearningAlgorithm, is_seedless
+from .learning import Differentiable, LearningAlgorithm, Linear, is_linear, is_seedless
 from .training import Plan, read_outputs, read_states, train_runs
 
 BLOCK = 8
@@ -77,6 +77,12 @@ class Pool:
         if self.snapshots[run]:
             return self.model(run)
         return self.learner.fit(self.dataset, np.flatnonzero(self.masks[run]), int(self.seeds[run]))
+
+    @cached_property
+    def near_all_rows(self) -> Linear:
+        """A linear learner that starts from its model of all training rows."""
+        assert is_linear(self.learner)
+        return self.learner.starting(self.learner.fit(self.dataset, self.dataset.rows("train"), 0))
 
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:

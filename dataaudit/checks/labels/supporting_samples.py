@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics.pairwise import cosine_similarity
+from sklearn.preprocessing import normalize
 
 from ...dataset import Dataset
 from ..detection import CheckContext
@@ -32,8 +32,9 @@ def supporting_samples(
                 _top_samples(context.dataset, row, suggested[row], "influence", scores[:, len(first) + i]),
             )
         rows = rows[MAX_BY_INFLUENCE:]
+    directions = normalize(features[train]) if len(rows) else features
     for row in rows:
-        similarity = cosine_similarity(features[train], features[[row]])[:, 0]
+        similarity = directions @ normalize(features[[row]])[0]
         yield (
             _top_samples(context.dataset, row, given[row], "similarity", similarity),
             _top_samples(context.dataset, row, suggested[row], "similarity", similarity),
