@@ -55,10 +55,14 @@ def _components(
         train_weights = vectorizer.fit_transform([texts[row] for row in train])
     except ValueError:  # an empty vocabulary: no training text has a word
         return np.zeros((len(texts), 1), np.float32)
-    weights = vectorizer.transform(texts)
     rows = np.linspace(0, len(train) - 1, min(SPANNING, len(train))).astype(np.int64)
     anchors = train_weights[rows]
     values, vectors = np.linalg.eigh((anchors @ anchors.T).toarray().astype(np.float64))
     largest = np.flatnonzero(values > 1e-6 * values[-1])[::-1][:limit]
     directions = anchors.T @ (vectors[:, largest] / np.sqrt(values[largest])).astype(np.float32)
-    return np.ascontiguousarray(weights @ directions, np.float32)
+    others = np.setdiff1d(np.arange(len(texts)), train)
+    components = np.empty((len(texts), directions.shape[1]), np.float32)
+    components[train] = train_weights @ directions
+    if len(others):
+        components[others] = vectorizer.transform([texts[row] for row in others]) @ directions
+    return components
