@@ -24,7 +24,7 @@ from ..training.models.rehearsal import checkpointed
 from ..training.pool import Pool, train_pool
 from .attribution import Attribution
 from .backends.linear import SELF_WORK, WORK
-from .backends.trak import FEATURE_BYTES, Trak
+from .backends.trak import FEATURE_BYTES, MANY_ROWS, Trak
 from .curvature.linear_curvature import PARAMETERS
 from .problem import Problem
 
@@ -32,6 +32,8 @@ CG_STEPS = 12
 """Steps of conjugate gradients that exact scores usually take; their self-influence takes half as many."""
 STATES = 2
 """Snapshots of each of the pool's nets."""
+USUAL_DIMENSIONS = 1536
+"""Coordinates of a net's gradients that carry most of the energy, where there are many rows."""
 FEW_MODELS = 6
 """Models that influences on single samples, beside the audit's own scores, are averaged over."""
 
@@ -40,7 +42,8 @@ def operations(n_train: int, n_target: int, parameters: int | None) -> float:
     """About how many floating-point operations scores take, beside passes through models: those of every run of the
     pool, or exact ones in all where there is one model of so many parameters."""
     if parameters is None:
-        dimensions = min(Trak().dimensions, FEATURE_BYTES // (4 * n_train))
+        most = Trak().dimensions if n_train <= MANY_ROWS else USUAL_DIMENSIONS
+        dimensions = min(most, FEATURE_BYTES // (4 * n_train))
         return STATES * 2 * n_train * dimensions * (min(n_train, dimensions) + n_target)
     if parameters <= PARAMETERS:
         return parameters**2 * (n_train + parameters + 2 * (n_train + n_target))

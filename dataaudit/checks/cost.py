@@ -14,7 +14,7 @@ from ..training.cluster import at_a_time
 from ..training.learning import Linear, is_differentiable, is_linear, is_seedless
 from ..training.models.learner_spec import learner_for, learner_of
 from ..training.models.rehearsal import checkpointed, rehearse
-from ..training.pool import BLOCK
+from ..training.pool import BLOCK, FEWEST
 from ..training.retraining import SEARCH_TIMES
 from .detection import trainings
 
@@ -26,8 +26,12 @@ LABEL = {"image": 3e-3, "text": 3e-3, "table": 2e-3, "array": 2e-3}
 """Seconds a row of what is asked of models: other views of the labels, groups, pictures for the report."""
 GRADIENTS, FLOPS = 0.65, 4e10
 """What the gradients of a run of a net cost, in trainings of it, and floating-point operations a second of one core."""
-FITS = 4
+NEARBY = 0.3
+"""What a linear learner's training near another one costs, in trainings of it."""
+FITS = 1 + 4 * NEARBY
 """Trainings on all rows that exact influence takes."""
+SETTLED_ROWS = 5_000
+"""Training rows from which the fewest models usually do."""
 PREDICTIONS, SEEDLESS_PREDICTIONS = 2, 20
 """Whose support is searched where the user doesn't say: of nets, and of learners without seeds, which are quicker and
 need no training twice."""
@@ -48,6 +52,7 @@ class Costs:
     scores          attribution, and more of it a model of the pool
     tested          checks whose claims are tested by retraining
     seedless        whether one training stands for all seeds, see `learning.is_seedless`
+    nearby          what a training without a few rows costs, in trainings on all
     """
 
     rows: int
@@ -59,15 +64,20 @@ class Costs:
     scores_per_run: float = 0.0
     tested: tuple[str, ...] = ()
     seedless: bool = False
+    nearby: float = 1.0
 
     def of(self, config: AuditConfig, trained: int = 0, is_scored: bool = False) -> float:
         """Of an audit, or of what is left of it once so many models are trained, or influences are scored as well."""
         rest = self.judging + self.proof(config, self.tested)
         if not is_scored:
-            models = config.runs if config.pooled else len(config.checkpoints)
-            training = (config.runs - trained) * self.half if config.pooled else 0.0
+            models = self.models(config) if config.pooled else len(config.checkpoints)
+            training = max(0, models - trained) * self.half if config.pooled else 0.0
             rest += training + self.scores + models * self.scores_per_run
         return rest if trained or is_scored else rest + self.reading
+
+    def models(self, config: AuditConfig) -> int:
+        """How many the pool is likely to have."""
+        return min(config.runs, FEWEST) if config.as_needed and self.rows >= SETTLED_ROWS else config.runs
 
     def proof(self, config: AuditConfig, tested: Collection[str]) -> float:
         """Of calibration, and of the retraining tests of these checks."""
@@ -81,7 +91,8 @@ class Costs:
         detectors = [plugins.get("detectors", name) for name in checks]
         predictions = self.predictions(config)
         of_checks = sum(trainings(detector, times, searching, predictions) for detector in detectors)
-        return (times + searching + of_checks) * self.full
+        whole = 1 if self.nearby < 1 else times + searching
+        return (whole + of_checks * self.nearby) * self.full
 
     def predictions(self, config: AuditConfig) -> int:
         """How many have their support searched."""
@@ -120,6 +131,7 @@ def costs(config: AuditConfig, dataset: Dataset, trains: bool, tested: tuple[str
         full=learner.seconds_per_run(dataset, rows) / at_once,
         tested=tested,
         seedless=is_seedless(learner),
+        nearby=NEARBY if is_linear(learner) else 1.0,
     )
     products = operations(rows, targets, parameters) / FLOPS / cores
     if parameters is not None:

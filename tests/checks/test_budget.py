@@ -26,7 +26,7 @@ class Stopped:
 
 
 def budget_of(seconds: float | None, **options: object) -> Budget:
-    config = AuditConfig(Path(), budget=seconds, **options)  # type: ignore[arg-type]
+    config = AuditConfig(Path(), budget=seconds, as_needed=False, **options)  # type: ignore[arg-type]
     clock = Stopped(float("inf") if seconds is None else seconds)
     return Budget(config, config, COSTS, clock, COSTS)  # type: ignore[arg-type]
 

@@ -19,15 +19,22 @@ ARMS = 4 + 2 + 2 * 2 * 4
 
 
 def test_the_parts_of_an_audit_add_up() -> None:
-    config = AuditConfig(Path(), brittle=0)
+    config = AuditConfig(Path(), brittle=0, as_needed=False)
     proof = 8 + 2 * ARMS
     assert COSTS.of(config) == 18 + 24 + proof
     assert COSTS.of(config, trained=8) == 8 + 16 + proof
     assert COSTS.of(config, trained=24, is_scored=True) == 5 + proof
     assert COSTS.of(replace(config, verify=0)) == 18 + 24
     assert replace(COSTS, seedless=True).of(config) == 18 + 24 + 8 + 2 * (1 + 1 + 2 * 2)
+    assert replace(COSTS, seedless=True, nearby=0.5).of(config) == 18 + 24 + 8 + 2 * (1 + 0.5 * 2 * 2)
     assert trainings(get("detectors", "brittle"), 4, 2, 3) > trainings(get("detectors", "brittle"), 4, 2, 0) == 0
     assert trainings(get("detectors", "harmful"), 4, 2, 0) == 3 * 2 + 2 * 4
+
+
+def test_where_no_number_of_models_is_asked_for_many_rows_are_likely_to_need_the_fewest() -> None:
+    config = AuditConfig(Path())
+    assert [replace(COSTS, rows=rows).models(config) for rows in (2_000, 20_000)] == [24, 16]
+    assert COSTS.models(replace(config, as_needed=False)) == 24
 
 
 def test_fewer_supports_are_searched_of_many_rows_and_of_nets() -> None:

@@ -38,6 +38,9 @@ from ..regression.soft_threshold import thresholded
 from ..regularisation import Strengths
 
 FEATURE_BYTES = 512 << 20
+MANY_ROWS, ENERGY = 4096, 0.99
+"""Training rows beyond which the coordinates are only so many as carry this share of the energy: on a table of 20,000
+rows 1,024 of 6,365 did as well as 4,096, in a fifth of the time."""
 SHARES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02)
 """Shares of the scores among which `sparse` chooses."""
 
@@ -108,7 +111,8 @@ class Trak:
 
     def _kernel(self, problem: Problem, number: int, weighting: "_Weighting", mean: Tensor | None) -> "_Kernel":
         dimensions = max(1, min(self.dimensions, FEATURE_BYTES // (4 * len(problem.train))))
-        gradients = ModelGradients(problem, number, dimensions, weighting.quantity)
+        energy = ENERGY if len(problem.train) > MANY_ROWS else 1.0
+        gradients = ModelGradients(problem, number, dimensions, weighting.quantity, energy)
         phi, weights = gradients.train(weighting.quantity)
         factor = mean if weighting.model_exponent == 0 else weights.pow(weighting.model_exponent)
         self_weights = torch.ones(())

@@ -21,7 +21,14 @@ BLOCK = 1024
 class ModelGradients:
     """See the module; `features` computes the coordinates, `notes` are facts about them for the provenance."""
 
-    def __init__(self, problem: Problem, number: int, dimensions: int | None, quantity: Quantity = "loss") -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        number: int,
+        dimensions: int | None,
+        quantity: Quantity = "loss",
+        energy: float = 1.0,
+    ) -> None:
         """Build the model and choose coordinates on a spread of training samples, as `GradientFeatures` does.
 
         Warns about parameters that no gradient reaches. Raises NumericsError, naming model and sample, for a gradient
@@ -32,7 +39,12 @@ class ModelGradients:
         self.module = problem.models[number]()
         with self._naming_sample(problem.train, spread):
             self.features = GradientFeatures(
-                self.module, problem.objective, *problem.train.batch(spread), dimensions, quantity=quantity
+                self.module,
+                problem.objective,
+                *problem.train.batch(spread),
+                dimensions,
+                quantity=quantity,
+                energy=energy,
             )
         self.notes: Mapping[str, Any] = {
             "coverage": self.features.coverage,

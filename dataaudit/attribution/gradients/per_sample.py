@@ -53,6 +53,7 @@ class GradientFeatures:
         dimensions: int | None,
         energy_per_side: float = 0.999,
         quantity: Quantity = "loss",
+        energy: float = 1.0,
     ) -> None:
         """Choose the coordinates on a spread of at most SAMPLE rows of `inputs`.
 
@@ -60,6 +61,7 @@ class GradientFeatures:
         dimensions        most coordinates to keep, over all parameters; None for the gradients themselves
         energy_per_side   share of each side's second moment that its basis keeps; 1.0 keeps full bases
         quantity          whose gradients' energy decides
+        energy            share of the energy of which fewer coordinates will do
 
         Raises NumericsError if no parameter of the module has per-sample gradients, SampleError for a sample whose
         gradient is not finite.
@@ -81,16 +83,17 @@ class GradientFeatures:
             self._widths = [sum(p.numel() for p in block.parameters) for block in self._blocks]
             self.dimensions, self.energy = sum(self._widths), 1.0
         else:
-            self._choose(
-                sampled, list(self._passes(inputs[sampled], labels[sampled], quantity)), dimensions, energy_per_side
-            )
+            passes = list(self._passes(inputs[sampled], labels[sampled], quantity))
+            self._choose(sampled, passes, dimensions, energy_per_side, energy)
 
     @property
     def parameters(self) -> list[nn.Parameter]:
         """The parameters covered, in the order of the gradients' coordinates where all are kept as they are."""
         return [parameter for block in self._blocks for parameter in block.parameters]
 
-    def _choose(self, sampled: Tensor, passes: list[Pass], dimensions: int, energy_per_side: float) -> None:
+    def _choose(
+        self, sampled: Tensor, passes: list[Pass], dimensions: int, energy_per_side: float, share: float
+    ) -> None:
         if sum(p.numel() for p in self.parameters) <= dimensions:
             energy_per_side = 1.0  # all coordinates fit
         total, moments = 0.0, []
@@ -103,7 +106,11 @@ class GradientFeatures:
             moments.append(moment)
             total += energy
         all_moments = torch.cat(moments)
-        order = all_moments.argsort(descending=True, stable=True)[:dimensions].sort().values
+        order = all_moments.argsort(descending=True, stable=True)[:dimensions]
+        if share < 1:
+            reached = all_moments[order].cumsum(0) >= share * total
+            order = order[: int((~reached).sum()) + 1]
+        order = order.sort().values
         self.dimensions = len(order)
         self.energy = min(1.0, float(all_moments[order].sum()) / max(total, 1e-30))
         bounds = [0, *itertools.accumulate(map(len, moments))]
