@@ -2,11 +2,15 @@
 
     apt-get -o Acquire::Languages=en update
     python benchmarks/debian_descriptions.py FOLDER [--each 400]
+    python benchmarks/debian_descriptions.py FOLDER --classes 77 --each 140
 
 FOLDER gets `descriptions.jsonl` with the fields text and label: so many packages of each of the ten largest sections
 that go by topic, drawn at random. Packages that repeat another's description (parts of one source) stay in: such copies
 are what an audit is to find. The name of the package is no field; `<FOLDER>_packages.txt`, beside the folder so that an
 audit never reads it, names the package of row N in line N, both counted from 0.
+
+With `--classes` all sections of 15 packages or more are classes, and the largest are cut in two, by the length of the
+text, until there are so many: hard classes, of which many are small.
 """
 
 import argparse
@@ -18,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-SECTIONS, LEAST_WORDS = 10, 25
+SECTIONS, LEAST_WORDS, LEAST = 10, 25, 15
 NOT_BY_TOPIC = ("oldlibs", "debug", "doc", "libs", "libdevel", "misc", "introspection", "localization", "kernel")
 """Sections that gather packages by form; their descriptions are those of other sections."""
 
@@ -59,19 +63,43 @@ def stanzas(text: str) -> Iterator[dict[str, str]]:
             yield fields
 
 
-def write(folder: Path, each: int, seed: int) -> None:
+Packages = dict[str, list[tuple[str, str]]]
+"""Name and text of each class's packages."""
+
+
+def by_topic() -> Packages:
+    """Those of the largest sections that go by topic."""
     by_section = defaultdict(list)
     for name, section, text in descriptions():
         if section not in NOT_BY_TOPIC:
             by_section[section].append((name, text))
-    rng = np.random.default_rng(seed)
     largest = sorted(by_section, key=lambda section: (-len(by_section[section]), section))[:SECTIONS]
+    return {section: by_section[section] for section in largest}
+
+
+def of_classes(count: int) -> Packages:
+    """Those of all sections, the largest cut in two by the length of the text."""
+    by_section = defaultdict(list)
+    for name, section, text in descriptions():
+        by_section[section].append((name, text))
+    kept = sorted((s for s in by_section if len(by_section[s]) >= LEAST), key=lambda s: (-len(by_section[s]), s))
+    classes: Packages = {section: by_section[section] for section in kept}
+    for section in kept[: max(0, count - len(kept))]:
+        packages = sorted(classes[section], key=lambda package: len(package[1]))
+        half = len(packages) // 2
+        classes[section], classes[f"{section}/long"] = packages[:half], packages[half:]
+    return classes
+
+
+def write(folder: Path, classes: Packages, each: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    largest = list(classes)
     if not largest:
         raise SystemExit("apt knows no long descriptions: run `apt-get -o Acquire::Languages=en update` first")
     chosen = [
         (name, section, text)
         for section in largest
-        for name, text in (by_section[section][i] for i in rng.permutation(len(by_section[section]))[:each])
+        for name, text in (classes[section][i] for i in rng.permutation(len(classes[section]))[:each])
     ]
     chosen = [chosen[i] for i in rng.permutation(len(chosen))]
     folder.mkdir(parents=True, exist_ok=True)
@@ -85,6 +113,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--each", type=int, default=400)
+    parser.add_argument("--classes", type=int, help="of all sections, instead of those by topic")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    write(arguments.folder, arguments.each, arguments.seed)
+    classes = of_classes(arguments.classes) if arguments.classes else by_topic()
+    write(arguments.folder, classes, arguments.each, arguments.seed)

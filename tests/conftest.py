@@ -8,10 +8,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest
 
-from .fixtures import linear_pool, make_dataset, small_pool
+from .fixtures import linear_pool, make_dataset, small_pool, tree_pool
 from .fixtures_browser import browser
 
-__all__ = ["browser", "linear_pool", "make_dataset", "small_pool"]
+__all__ = ["browser", "linear_pool", "make_dataset", "small_pool", "tree_pool"]
 
 LONG = [
     "comparison/test_command.py", "training/test_cluster.py", "test_notebook.py", "commands/test_audit_outputs.py",

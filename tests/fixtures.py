@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from sklearn.ensemble import RandomForestClassifier
 from torch import nn
 
 from dataaudit.attribution.attribution import Attribution, require
@@ -17,6 +18,7 @@ from dataaudit.attribution.problem import Problem
 from dataaudit.dataset import Dataset, Layout, silent
 from dataaudit.training.learners.image import ImageLearner, Standardise
 from dataaudit.training.models.linear_learner import LinearLearner
+from dataaudit.training.models.own_trees import TreesLearner
 from dataaudit.training.pool import Pool, log_odds, train_pool
 
 MakeDataset = Callable[..., Dataset]
@@ -100,6 +102,14 @@ def linear_pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
     root = tmp_path_factory.mktemp("linear")
     torch.set_num_threads(1)
     return train_pool(blobs_of(root), LinearLearner(), root / "pool", 8, 0, silent)
+
+
+@pytest.fixture(scope="session")
+def tree_pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
+    """The same with forests."""
+    root = tmp_path_factory.mktemp("trees")
+    learner = TreesLearner(RandomForestClassifier(10, min_samples_leaf=3), "trees")
+    return train_pool(blobs_of(root), learner, root / "pool", 8, 0, silent)
 
 
 class NearestMean:

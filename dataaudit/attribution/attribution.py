@@ -137,6 +137,8 @@ def require(backend: "Backend", name: str, problem: Problem) -> None:
             f"the backend {name!r} serves audits by one of our linear learners (texts, features, 'linear'); "
             "'influence' with solver='newton' is exact for your own convex models"
         )
+    if "trees" in backend.needs and not problem.trees:
+        raise InputError(f"the backend {name!r} serves audits whose learner is a tree or an ensemble of trees")
     if "runs" in backend.needs and problem.runs is None:
         raise InputError(f"the backend {name!r} needs the outcomes of training on known subsets: pass Runs of your own")
 
@@ -144,7 +146,8 @@ def require(backend: "Backend", name: str, problem: Problem) -> None:
 class Backend(Protocol):
     """A plugin of `backends`.
 
-    needs   "models": trained torch modules; "runs": outcomes of training on known subsets; "linear": a linear learner
+    needs   "models": trained torch modules; "runs": outcomes of training on known subsets; "linear": a linear learner;
+            "trees": a learner of trees
     """
 
     needs: tuple[str, ...]

@@ -109,6 +109,8 @@ def _draw_maps(
     full_problem: Problem = problem(
         labels=labels, rows=np.array([candidate.target for candidate in candidates]), max_models=1
     )
+    if not full_problem.models:
+        raise InputError("trees have no gradients by pixels")
     size = sum(parameter.numel() for parameter in full_problem.models[0]().parameters())
     if size > PARAMETERS:
         raise InputError(f"expected a model of at most {PARAMETERS:,} parameters, found {size:,}")

@@ -6,7 +6,7 @@ number. With the splits of the trees as they are, and gradients by the model's o
     score(i, z) = K(i, z) <grad f(z), -grad L_i>,    K(i, z) = mean over trees of [same leaf] / training samples in it
 """
 
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,27 +16,37 @@ from scipy.sparse import csr_array
 from ..training.learning import Trees
 from ..training.objectives import OF_TASK
 from ..training.pool import Pool
-from .problem import Samples
 
 
-def leaf_scores(pool: Pool, run: int, targets: NDArray[np.int64]) -> NDArray[np.float32]:
-    """(n_target, n_train) of the targets, dataset rows, by one run's model. All training samples count, as if added."""
-    dataset, learner = pool.dataset, cast(Trees, pool.learner)
-    train = dataset.rows("train")
-    leaves = learner.leaves(pool.fitted(run), dataset, np.concatenate([train, targets]))
-    members = _members(leaves)
-    of_train, of_targets = members[: len(train)], members[len(train) :]
-    sizes = np.maximum(of_train.sum(0), 1)
-    shared = ((of_targets / sizes) @ of_train.T).toarray() / np.float32(leaves.shape[1])
-    objective = OF_TASK[dataset.task]
-    by_loss, by_output = (
-        objective.seeds(
-            torch.from_numpy(pool.outputs[run][rows]),
-            torch.from_numpy(Samples.from_dataset(dataset, learner, rows).labels),
-        )[which].numpy()
-        for which, rows in enumerate((train, targets))
-    )
-    return np.asarray(shared * (by_output @ by_loss.T), np.float32)
+class SharedLeaves:
+    """One run's model, and the leaves in which its training samples and the targets lie."""
+
+    def __init__(self, pool: Pool, run: int, targets: NDArray[np.int64], labels: NDArray[Any] | None = None) -> None:
+        """Fits the model again where it was not kept.
+
+        targets   dataset rows
+        labels    (n_target, ...) theirs, in place of the given ones
+        """
+        dataset, learner = pool.dataset, cast(Trees, pool.learner)
+        train = dataset.rows("train")
+        leaves = learner.leaves(pool.fitted(run), dataset, np.concatenate([train, targets]))
+        members = _members(leaves)
+        self._trees = leaves.shape[1]
+        self._of_train = members[: len(train)]
+        self._of_targets = members[len(train) :] / np.maximum(self._of_train.sum(0), 1)
+        objective = OF_TASK[dataset.task]
+        given = dataset.targets.astype(np.float32) if dataset.task == "regression" else dataset.targets
+        of_targets = given[targets] if labels is None else labels
+        self._by_loss, self._by_output = (
+            objective.seeds(torch.from_numpy(pool.outputs[run][rows]), torch.from_numpy(of_rows))[which].numpy()
+            for which, (rows, of_rows) in enumerate(((train, given[train]), (targets, of_targets)))
+        )
+
+    def scores(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
+        """(m, n_train) of a range of targets. All training samples count, as if added."""
+        rows = slice(start, stop)
+        shared = (self._of_targets[rows] @ self._of_train.T).toarray() / np.float32(self._trees)
+        return np.asarray(shared * (self._by_output[rows] @ self._by_loss.T), np.float32)
 
 
 def _members(leaves: NDArray[np.int64]) -> csr_array:

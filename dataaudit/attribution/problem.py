@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from ..dataset import Dataset
 from ..errors import InputError, NumericsError
-from ..training.learning import Differentiable, LearningAlgorithm, is_linear, is_seedless
+from ..training.learning import Differentiable, LearningAlgorithm, has_trees, is_linear, is_seedless
 from ..training.objectives import CLASSIFICATION, OF_TASK, Objective
 from ..training.pool import Pool
+from .leaves import SharedLeaves
 
 ROWS = 4096
 """Runs hashed at a time."""
@@ -119,6 +120,7 @@ class Problem:
     run_of     (n_models,) which run each model is of, where there are runs; a run may have left several snapshots
     identity   what the result depends on besides the backend, as plain data
     linear     the learner, where it is linear in fixed inputs
+    trees      each finds the leaves of one run's model, where it consists of trees; a pool's first runs
     self_influence   whether that of the training samples is asked for as well
     """
 
@@ -131,6 +133,7 @@ class Problem:
     doubts: NDArray[np.float32] | None = None
     run_of: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     linear: Linear | None = None
+    trees: tuple[Callable[[], SharedLeaves], ...] = ()
     self_influence: bool = True
 
     @classmethod
@@ -182,6 +185,10 @@ class Problem:
             else None,
             run_of=run_of[:max_models],
             linear=_linear(gradient_pool, train),
+            trees=tuple(
+                partial(SharedLeaves, pool, run, target, labels if labels is None else target_labels)
+                for run in range(len(pool) if has_trees(pool.learner) else 0)
+            )[:max_models],
         )
 
     @classmethod

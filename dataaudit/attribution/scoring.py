@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ from .. import plugins
 from ..config import AuditConfig
 from ..dataset import Track
 from ..errors import InputError
-from ..training.learning import is_differentiable
+from ..training.learning import has_trees, is_differentiable
 from ..training.models.learner_spec import learner_of
 from ..training.models.rehearsal import checkpointed
 from ..training.pool import Pool, train_pool
@@ -55,15 +54,16 @@ def operations(n_train: int, n_target: int, parameters: int | None) -> float:
 def problem_factory(config: AuditConfig, pool: Pool, track: Track) -> Callable[..., Problem]:
     """`(labels, rows, max_models)` -> what a backend is given for these targets, all by default.
 
-    The models whose gradients are taken are the user's checkpoints, the pool's, or, where a learner has no gradients,
-    those of the modality's own learner on the same subsets: what scores say is measured on the learner's own runs.
+    The models whose gradients are taken are the user's checkpoints, the pool's, or, where a learner has neither
+    gradients nor trees, those of the modality's own learner on the same subsets: what scores say is measured on the
+    learner's own runs.
     """
     dataset, learner = pool.dataset, pool.learner
     if config.checkpoints:
         models = checkpointed(dataset, learner, config.learner, config.checkpoints, config.unsafe_checkpoints)
         digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in config.checkpoints]
         return partial(Problem.from_trained, models, pool, {"checkpoints": digests})
-    if is_differentiable(learner):
+    if is_differentiable(learner) or has_trees(learner):
         return partial(Problem.from_pool, pool)
     stand_in = learner_of(None, dataset.modality)
     folder = config.directory / "surrogate"
@@ -73,7 +73,8 @@ def problem_factory(config: AuditConfig, pool: Pool, track: Track) -> Callable[.
 
 def kept_or_new_scores(problem: Problem, path: Path, track: Track) -> Attribution:
     """Scores on all targets: those at `path` if they are of this very problem and backend, else new ones."""
-    backend = plugins.get("backends", "trak" if problem.linear is None else "linear").BACKEND()
+    name = "linear" if problem.linear is not None else "leaves" if problem.trees else "trak"
+    backend = plugins.get("backends", name).BACKEND()
     if path.exists():
         try:
             stored = Attribution.load(path)
@@ -101,13 +102,11 @@ def influences(
     """Scores (n_train, len(rows)) on the margins of these labels, as `attribution` has them but from fewer models."""
     provenance = attribution.provenance
     name = provenance["identity"]["backend"]
-    fixed = {"weight": provenance["weight"]} if name == "linear" else _fixed_ridge(provenance["ridge"])
+    fixed = {name: provenance[name] for name in ("weight", "ridge") if name in provenance}
+    if "ridge" in fixed:
+        fixed["ridges"] = (fixed["ridge"],)
     backend = replace(plugins.get("backends", name).BACKEND(), **fixed)
     with tempfile.TemporaryDirectory(prefix="dataaudit-") as folder:
         row_problem = replace(problem(labels=labels, rows=rows, max_models=FEW_MODELS), self_influence=False)
         scored: Attribution = backend.attribute(row_problem, Path(folder) / "scores.h5", track)
         return scored.scores()
-
-
-def _fixed_ridge(ridge: float) -> dict[str, Any]:
-    return {"ridge": ridge, "ridges": (ridge,)}

@@ -11,7 +11,7 @@ from ..attribution.scoring import operations
 from ..config import AuditConfig
 from ..dataset import Dataset
 from ..training.cluster import at_a_time
-from ..training.learning import Linear, is_differentiable, is_linear, is_seedless
+from ..training.learning import Linear, has_trees, is_differentiable, is_linear, is_seedless
 from ..training.models.learner_spec import learner_for, learner_of
 from ..training.models.rehearsal import checkpointed, rehearse
 from ..training.pool import BLOCK, FEWEST
@@ -136,6 +136,8 @@ def costs(config: AuditConfig, dataset: Dataset, trains: bool, tested: tuple[str
     products = operations(rows, targets, parameters) / FLOPS / cores
     if parameters is not None:
         return replace(of_models, scores=FITS * of_models.full * at_once + products)
+    if has_trees(learner):
+        return replace(of_models, scores_per_run=of_models.half * at_once)  # each is fitted again, one after another
     trained = 0.0
     if not is_differentiable(learner):  # models of another learner give the gradients
         trained = learner_of(None, dataset.modality).seconds_per_run(dataset, rows // 2) / at_once

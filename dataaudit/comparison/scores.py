@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import plugins
-from ..attribution.leaves import leaf_scores
+from ..attribution.leaves import SharedLeaves
 from ..attribution.problem import Problem, Runs
 from ..dataset import Track, silent
 from ..training.learning import LearningAlgorithm, has_trees, is_differentiable
@@ -32,7 +32,7 @@ def scores_of_groups(
     """
     if not is_differentiable(pool.learner):
         return [
-            reduce(np.add, (leaf_scores(pool, int(run), targets) for run in runs)) / np.float32(len(runs))
+            reduce(np.add, (SharedLeaves(pool, int(run), targets).scores() for run in runs)) / np.float32(len(runs))
             for runs in track(groups, label, len(groups))
         ]
     problem = Problem.from_pool(pool, rows=targets)

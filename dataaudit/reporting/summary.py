@@ -316,8 +316,9 @@ def _trust(trust: Mapping[str, Any] | None) -> Trust | None:
     lds, ceiling = trust["lds"], trust["ceiling"]
     share_of_ceiling = ""
     if ceiling:  # an estimate, too: the score of a small dataset can exceed it
-        reached = "at" if lds >= ceiling else f"{lds / ceiling:.0%} of"
-        share_of_ceiling = f", {reached} the noise ceiling ({ceiling:.2f})"
+        share_of_ceiling = f", {lds / ceiling:.0%} of the noise ceiling ({ceiling:.2f})"
+        if lds >= ceiling:
+            share_of_ceiling = f", at the noise ceiling ({ceiling:.2f}), which is estimated as well"
     noise_ceiling = f", noise ceiling {ceiling:.2f}" if ceiling else ""
     return Trust(
         lds,

@@ -59,8 +59,11 @@ class Linear(Differentiable, Protocol):
     def weighted(self, weight: float) -> "Linear":
         """The learner that multiplies every loss by this weight."""
 
-    def starting(self, model: nn.Module) -> "Linear":
-        """The learner whose training starts at this model of it: it ends where any other does, and sooner nearby."""
+    def starting(self, model: nn.Module, tolerance: float) -> "Linear":
+        """The learner whose training starts at this model of it: it ends where any other does, and sooner nearby.
+
+        tolerance   change of the mean loss at which it ends
+        """
 
 
 class Trees(LearningAlgorithm, Protocol):

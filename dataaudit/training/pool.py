@@ -27,6 +27,8 @@ pair where the learner has no seeds. Where samples have groups, the halves are o
 Every row is in exactly half of a block's runs, so each has out-of-sample outputs; the repeated pair shows how much
 of a run's outcome is due to the seed.
 """
+TOLERANCE = 1e-8
+"""Change of the mean loss at which fits at other weights end: influence need not be known to the last percent."""
 FEWEST, SETTLED = 2 * BLOCK, 0.99
 """Runs that leave enough halves to measure the LDS on, and the reliability from which more would not change what they
 say: at .98, a fortieth of the average precision for planted label errors was lost."""
@@ -82,7 +84,7 @@ class Pool:
     def near_all_rows(self) -> Linear:
         """A linear learner that starts from its model of all training rows."""
         assert is_linear(self.learner)
-        return self.learner.starting(self.learner.fit(self.dataset, self.dataset.rows("train"), 0))
+        return self.learner.starting(self.learner.fit(self.dataset, self.dataset.rows("train"), 0), TOLERANCE)
 
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,8 @@ from .training import Plan, read_outputs, read_states, train_runs
 
 SEARCH_TIMES = (1000, 1001)
 """Times that sets are searched at, the same in every search, so that trainings are shared; claims use none of them."""
+TOLERANCE = 1e-10
+"""Change of the mean loss at which linear learners end: of 60,000 samples, 200 move it by 4e-5."""
 STREAM = 7_919
 """Sets the training seeds of these runs apart from those of the pool."""
 
@@ -62,13 +64,19 @@ class Retraining:
         return flat.reshape(outputs.shape[:3])
 
     def _nearby(self) -> LearningAlgorithm:
-        """The linear learner, starting from the model of the whole training set: all removals leave most of it."""
-        assert is_linear(self.learner)
-        whole = self._plan(np.zeros(0, np.int64), 0)
-        train_runs(self.dataset, self.learner, self.directory, self.seed, [whole], True, silent)
-        model = self.learner.build(self.dataset)
-        model.load_state_dict(read_states(self.directory, whole.name)[-1])
-        return self.learner.starting(model)
+        """The linear learner, starting from the model of the whole training set: all removals leave most of it.
+
+        That model is trained twice, the second time from the first: what it lacks of its optimum, removals would seem
+        to do.
+        """
+        whole, learner = self._plan(np.zeros(0, np.int64), 0), self.learner
+        for plan in (replace(whole, name=f"start-{whole.name}"), whole):
+            train_runs(self.dataset, learner, self.directory, self.seed, [plan], True, silent)
+            assert is_linear(learner)
+            model = learner.build(self.dataset)
+            model.load_state_dict(read_states(self.directory, plan.name)[-1])
+            learner = learner.starting(model, TOLERANCE)
+        return learner
 
     def _plan(self, removed: NDArray[np.int64], time: int) -> Plan:
         mask = self.dataset.splits == "train"

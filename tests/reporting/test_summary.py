@@ -110,7 +110,7 @@ def test_a_score_above_its_estimated_ceiling_is_said_to_be_at_it() -> None:
     assert audit.trust is not None
     above = summarize(replace(audit, trust={**audit.trust, "lds": 0.9, "ceiling": 0.8}))
     assert above.trust is not None
-    assert above.trust.words.endswith(", at the noise ceiling (0.80)")
+    assert above.trust.words.endswith(", at the noise ceiling (0.80), which is estimated as well")
     below = summarize(replace(audit, trust={**audit.trust, "lds": 0.4, "ceiling": 0.8}))
     assert below.trust is not None
     assert below.trust.words.endswith(", 50% of the noise ceiling (0.80)")

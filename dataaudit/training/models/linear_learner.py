@@ -22,8 +22,8 @@ from ...errors import NumericsError
 from ..objectives import MEAN_LOSS
 from .module_learner import adapt_outputs, ending, n_outputs
 
-STEPS, HISTORY = 200, 20
-"""Most steps of L-BFGS, and how many of them it remembers (Liu & Nocedal 1989)."""
+STEPS, NEARBY_STEPS, HISTORY = 200, 600, 20
+"""Most steps of L-BFGS, from zero and from another model, and how many it remembers (Liu & Nocedal 1989)."""
 AXES, AXES_ROWS = 64, 10_000
 """How many, more did no better, and from how many training rows."""
 
@@ -32,12 +32,14 @@ AXES, AXES_ROWS = 64, 10_000
 class LinearLearner:
     """Minimises the mean loss + 1 / (2 n C) |weights|^2, as scikit-learn's logistic regression and ridge do.
 
-    C       of the penalty: the larger, the weaker
-    start   parameters (outputs, d + 1), biases last, that training starts from: the optimum is the same; 0 for None
+    C          of the penalty: the larger, the weaker
+    start      parameters (outputs, d + 1), biases last, that training starts from: the optimum is the same; 0 for None
+    tolerance  change of the mean loss at which it ends
     """
 
     C: float = 10.0
     start: Tensor | None = field(default=None, kw_only=True, repr=False, compare=False)
+    tolerance: float = field(default=1e-9, kw_only=True, repr=False, compare=False)
 
     name: ClassVar[str] = "linear"
     seedless: ClassVar[bool] = True
@@ -45,8 +47,7 @@ class LinearLearner:
 
     @property
     def recipe(self) -> Mapping[str, Any]:
-        settings = {part.name: getattr(self, part.name) for part in fields(self)}
-        return {"learner": self.name, **{name: value for name, value in settings.items() if name != "start"}}
+        return {"learner": self.name, **{part.name: getattr(self, part.name) for part in fields(self) if part.compare}}
 
     @property
     def penalty(self) -> float:
@@ -57,10 +58,11 @@ class LinearLearner:
         """See `learning.Linear`."""
         return replace(self, C=weight * self.C)
 
-    def starting(self, model: nn.Module) -> "LinearLearner":
+    def starting(self, model: nn.Module, tolerance: float) -> "LinearLearner":
         """See `learning.Linear`."""
         linear = _linear_of(model)
-        return replace(self, start=torch.cat([linear.weight, linear.bias[:, None]], 1).detach())
+        start = torch.cat([linear.weight, linear.bias[:, None]], 1).detach()
+        return replace(self, start=start, tolerance=tolerance)
 
     def vectors(self, dataset: Dataset) -> NDArray[np.floating]:
         """(n, d) what the model is linear in."""
@@ -108,10 +110,10 @@ class LinearLearner:
         scaled = scaling.backward(start).requires_grad_()
         optimizer = torch.optim.LBFGS(
             [scaled],
-            max_iter=STEPS,
+            max_iter=STEPS if self.start is None else NEARBY_STEPS,
             history_size=HISTORY,
             tolerance_grad=1e-6,
-            tolerance_change=1e-9,
+            tolerance_change=self.tolerance,
             line_search_fn="strong_wolfe",
         )
 

@@ -35,10 +35,11 @@ def data(n: int, seed: int) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("name", BACKENDS)
 def test_scores_of_a_pool_are_finite_repeatable_oriented_and_remember_what_they_are(
-    name: str, small_pool: Pool, linear_pool: Pool, tmp_path: Path
+    name: str, small_pool: Pool, linear_pool: Pool, tree_pool: Pool, tmp_path: Path
 ) -> None:
     backend = plugins.get("backends", name).BACKEND()
-    problem = Problem.from_pool(linear_pool if "linear" in backend.needs else small_pool)
+    pools = {"linear": linear_pool, "trees": tree_pool}
+    problem = Problem.from_pool(pools.get(backend.needs[0], small_pool))
     scored = backend.attribute(problem, tmp_path / "a.h5", silent)
     scores = scored.scores()
     assert scores.shape == scored.shape == (60, 20)
