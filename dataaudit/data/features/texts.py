@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import vstack
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from .words import SPACED_WORD, unspaced_grams
@@ -61,8 +62,10 @@ def _components(
     largest = np.flatnonzero(values > 1e-6 * values[-1])[::-1][:limit]
     directions = anchors.T @ (vectors[:, largest] / np.sqrt(values[largest])).astype(np.float32)
     others = np.setdiff1d(np.arange(len(texts)), train)
-    components = np.empty((len(texts), directions.shape[1]), np.float32)
-    components[train] = train_weights @ directions
+    weights = train_weights
     if len(others):
-        components[others] = vectorizer.transform([texts[row] for row in others]) @ directions
+        weights = vstack([weights, vectorizer.transform([texts[row] for row in others])], format="csr")
+    weights.sort_indices()  # equal texts are summed in the same order
+    components = np.empty((len(texts), directions.shape[1]), np.float32)
+    components[np.concatenate([train, others])] = weights @ directions
     return components
