@@ -76,8 +76,9 @@ class Costs:
         return rest if trained or is_scored else rest + self.reading
 
     def models(self, config: AuditConfig) -> int:
-        """How many the pool is likely to have."""
-        return min(config.runs, FEWEST) if config.as_needed and self.rows >= SETTLED_ROWS else config.runs
+        """How many the pool is likely to have; at most, where time is limited."""
+        few = config.as_needed and config.budget is None and self.rows >= SETTLED_ROWS
+        return min(config.runs, FEWEST) if few else config.runs
 
     def proof(self, config: AuditConfig, tested: Collection[str]) -> float:
         """Of calibration, and of the retraining tests of these checks."""

@@ -34,7 +34,7 @@ def test_the_parts_of_an_audit_add_up() -> None:
 def test_where_no_number_of_models_is_asked_for_many_rows_are_likely_to_need_the_fewest() -> None:
     config = AuditConfig(Path())
     assert [replace(COSTS, rows=rows).models(config) for rows in (2_000, 20_000)] == [24, 16]
-    assert COSTS.models(replace(config, as_needed=False)) == 24
+    assert COSTS.models(replace(config, as_needed=False)) == COSTS.models(replace(config, budget=600)) == 24
 
 
 def test_fewer_supports_are_searched_of_many_rows_and_of_nets() -> None:

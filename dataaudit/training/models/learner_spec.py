@@ -134,7 +134,11 @@ def _typed(spec: str, learner_class: type, options: Mapping[str, str]) -> dict[s
     if not options:
         return {}
     hints = get_type_hints(learner_class)
-    allowed = [field.name for field in fields(learner_class) if field.name not in ("spec", "factory", "source")]
+    allowed = [
+        field.name
+        for field in fields(learner_class)
+        if field.compare and field.name not in ("spec", "factory", "source")
+    ]
     values: dict[str, Any] = {}
     for name, text in options.items():
         if name not in allowed:
