@@ -122,6 +122,7 @@ def audit_of(findings: list[Finding], label: str = "shirt", **changes: object) -
         learner={
             "recipe": {"learner": "image"}, "gradients_of": None, "checkpoints": [], "models": 8,
             "distinct_subsets": 6, "training_rows_per_model": 3, "reliability": 0.97,
+            "reliable_from": 0.99,
             "performance": {"measure": "accuracy", "split": "test", "mean": 0.8, "standard_deviation": 0.01,
                             "ensemble": 0.85, "lowest_skill": 0.6},
         },

@@ -35,11 +35,10 @@ class SharedLeaves:
         self._of_train = members[: len(train)]
         self._of_targets = members[len(train) :] / np.maximum(self._of_train.sum(0), 1)
         objective = OF_TASK[dataset.task]
-        given = dataset.targets.astype(np.float32) if dataset.task == "regression" else dataset.targets
-        of_targets = given[targets] if labels is None else labels
+        of_targets = dataset.targets[targets] if labels is None else labels
         self._by_loss, self._by_output = (
             objective.seeds(torch.from_numpy(pool.outputs[run][rows]), torch.from_numpy(of_rows))[which].numpy()
-            for which, (rows, of_rows) in enumerate(((train, given[train]), (targets, of_targets)))
+            for which, (rows, of_rows) in enumerate(((train, dataset.targets[train]), (targets, of_targets)))
         )
 
     def scores(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from ..config import AuditConfig
 from ..dataset import Dataset, UnreadableSample, as_text, options_document
 from ..findings import Finding
 from ..training.learning import is_seedless
-from ..training.pool import QUALITY, Pool, lowest_skill, quality
+from ..training.pool import QUALITY, SETTLED, Pool, lowest_skill, quality
 
 
 def describe_dataset(config: AuditConfig, dataset: Dataset) -> dict[str, Any]:
@@ -56,6 +56,7 @@ def describe_learner(config: AuditConfig, pool: Pool, gradients_of: str | None) 
         "checkpoints": [as_text(str(path)) for path in config.checkpoints],
         "models": len(pool),
         "reliability": pool.reliability if len(pool) else None,
+        "reliable_from": SETTLED,
         "distinct_subsets": len(np.unique(pool.subsets)),
         "training_rows_per_model": int(pool.masks[0].sum()) if len(pool) else 0,
         "performance": {

@@ -272,7 +272,8 @@ def _trained(learner: Mapping[str, Any]) -> str:
         words += (
             f", {learner['models']} models on {learner['distinct_subsets']} random halves of "
             f"{learner['training_rows_per_model']:,} training samples each; reliability of their held-out predictions "
-            f"{learner['reliability']:.3f}"
+            f"{learner['reliability']:.3f} (from {learner['reliable_from']} on no more are trained, unless --runs "
+            "says so)"
         )
     if learner["gradients_of"]:
         words += f"; attributed by the gradients of {learner['gradients_of']!r} models trained on the same halves"

@@ -30,8 +30,8 @@ of a run's outcome is due to the seed.
 TOLERANCE = 1e-8
 """Change of the mean loss at which fits at other weights end: influence need not be known to the last percent."""
 FEWEST, SETTLED = 2 * BLOCK, 0.99
-"""Runs that leave enough halves to measure the LDS on, and the reliability from which more would not change what they
-say: at .98, a fortieth of the average precision for planted label errors was lost."""
+"""Runs that leave enough halves to measure the LDS on, and the reliability from which more would change little: at .98
+the average precision for planted label errors was .689 on images where 24 runs gave .715."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,11 @@ from dataaudit.checks.stages import NO_TIME
 from dataaudit.config import AuditConfig, configured
 from dataaudit.dataset import silent
 from dataaudit.errors import InputError
+from dataaudit.progress import Clock
 from dataaudit.result import Audit
+from dataaudit.training import pool
+from dataaudit.training.models.learner_spec import learner_of
+from dataaudit.training.pool import Pool
 
 from ..fixtures_tables import make
 from .test_cost import COSTS
@@ -26,7 +30,7 @@ class Stopped:
 
 
 def budget_of(seconds: float | None, **options: object) -> Budget:
-    config = AuditConfig(Path(), budget=seconds, as_needed=False, **options)  # type: ignore[arg-type]
+    config = AuditConfig(Path(), budget=seconds, **options)  # type: ignore[arg-type]
     clock = Stopped(float("inf") if seconds is None else seconds)
     return Budget(config, config, COSTS, clock, COSTS)  # type: ignore[arg-type]
 
@@ -133,6 +137,24 @@ def audited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float | No
     config = AuditConfig(tmp_path, output=tmp_path.with_name("audit"), jobs=1, budget=seconds, learner="linear")
     budget, _ = pipeline.prepare(config, silent)
     return pipeline.run(budget, dataset, silent)
+
+
+def test_training_goes_on_until_predictions_settle_or_as_far_as_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = make("table", "classification", 60, 20)
+    empty = Pool.empty(dataset, learner_of("linear", "table"), tmp_path)
+
+    def models(settled: float, as_needed: bool = True, seconds: float | None = None) -> tuple[int, tuple[str, ...]]:
+        monkeypatch.setattr(pool, "SETTLED", settled)
+        config = AuditConfig(Path(__file__), output=tmp_path / "audit", budget=seconds, as_needed=as_needed)
+        free = replace(COSTS, rows=60, half=0.0, full=0.0)
+        budget, trained = pipeline._trained(Budget(config, config, free, Clock(seconds), free), empty, silent)
+        assert len(trained) == budget.config.runs
+        return len(trained), budget.left_out()
+
+    assert models(0.0) == models(0.0, seconds=600) == (16, ())
+    assert models(2.0) == models(0.0, as_needed=False) == (24, ())
 
 
 def test_an_audit_within_a_budget_says_what_it_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

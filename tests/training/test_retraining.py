@@ -1,10 +1,13 @@
 """Training again without chosen rows."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from dataaudit.dataset import silent
+from dataaudit.errors import NumericsError
 from dataaudit.training.models.linear_learner import LinearLearner
 from dataaudit.training.pool import attributed
 from dataaudit.training.retraining import Retraining
@@ -37,3 +40,12 @@ def test_a_linear_learner_that_starts_from_the_whole_sets_model_ends_where_any_o
     effect = np.sqrt(np.square(fresh - before).mean())
     assert effect > 0.05
     assert np.sqrt(np.square(retrained - fresh).mean()) < 0.05 * effect
+
+
+def test_a_linear_learner_names_an_input_that_is_not_finite(make_dataset: MakeDataset) -> None:
+    dataset = make_dataset()
+    features = np.random.default_rng(0).normal(size=(len(dataset), 3)).astype(np.float32)
+    features[7, 1] = np.inf
+    broken = replace(dataset, features=features)
+    with np.errstate(invalid="ignore"), pytest.raises(NumericsError, match=r"the input of .* is not finite"):
+        LinearLearner().fit(broken, broken.rows("train"), 0)

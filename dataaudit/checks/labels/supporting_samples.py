@@ -32,7 +32,7 @@ def supporting_samples(
                 _top_samples(context.dataset, row, suggested[row], "influence", scores[:, len(first) + i]),
             )
         rows = rows[MAX_BY_INFLUENCE:]
-    directions = normalize(features[train]) if len(rows) else features
+    directions = normalize(features[train])
     for row in rows:
         similarity = directions @ normalize(features[[row]])[0]
         yield (

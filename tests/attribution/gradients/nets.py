@@ -292,11 +292,16 @@ def build(name: str) -> tuple[nn.Module, Tensor, Tensor]:
 
 
 def features_of(
-    net: nn.Module, inputs: Tensor, labels: Tensor, dimensions: int | None, energy_per_side: float = 0.999
+    net: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    dimensions: int | None,
+    energy_per_side: float = 0.999,
+    energy: float = 1.0,
 ) -> GradientFeatures:
     with torch.no_grad():
         objective = BINARY if net(inputs).numel() == len(inputs) else CLASSIFICATION
-    return GradientFeatures(net, objective, inputs, labels, dimensions, energy_per_side)
+    return GradientFeatures(net, objective, inputs, labels, dimensions, energy_per_side, energy=energy)
 
 
 def naive(net: nn.Module, inputs: Tensor, labels: Tensor, quantity: Quantity) -> Tensor:

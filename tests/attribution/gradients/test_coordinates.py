@@ -41,6 +41,15 @@ def test_fewer_coordinates_keep_the_energy_they_claim(name: str) -> None:
     assert features.energy > 0.7
 
 
+@pytest.mark.parametrize("name", ["convolutional", "transformer"])
+def test_no_more_coordinates_are_kept_than_carry_the_energy_asked_for(name: str) -> None:
+    net, _, _ = build(name)
+    inputs, labels = batch(name, 40)
+    features = features_of(net, inputs, labels, 10_000, energy=0.9)
+    assert features.energy >= 0.9 > features_of(net, inputs, labels, features.dimensions - 1).energy
+    assert features_of(net, inputs, labels, 3, energy=0.9).dimensions == 3
+
+
 @pytest.mark.parametrize("name", ["convolutional", "depthwise 1d", "transformer", "own parameters", "one logit"])
 def test_features_do_not_depend_on_the_batch_they_come_in(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     net, _, _ = build(name)
