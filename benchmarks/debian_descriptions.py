@@ -3,6 +3,7 @@
     apt-get -o Acquire::Languages=en update
     python benchmarks/debian_descriptions.py FOLDER [--each 400]
     python benchmarks/debian_descriptions.py FOLDER --classes 77 --each 140
+    python benchmarks/debian_descriptions.py FOLDER --made 200000
 
 FOLDER gets `descriptions.jsonl` with the fields text and label: so many packages of each of the ten largest sections
 that go by topic, drawn at random. Packages that repeat another's description (parts of one source) stay in: such copies
@@ -11,6 +12,9 @@ audit never reads it, names the package of row N in line N, both counted from 0.
 
 With `--classes` all sections of 15 packages or more are classes, and the largest are cut in two, by the length of the
 text, until there are so many: hard classes, of which many are small.
+
+With `--made 200000` there are so many texts, each of three sentences drawn from the descriptions of one of the ten
+sections, for audits of more texts than Debian has.
 """
 
 import argparse
@@ -22,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
-SECTIONS, LEAST_WORDS, LEAST = 10, 25, 15
+SECTIONS, LEAST_WORDS, LEAST, SENTENCE = 10, 25, 15, 5
 NOT_BY_TOPIC = ("oldlibs", "debug", "doc", "libs", "libdevel", "misc", "introspection", "localization", "kernel")
 """Sections that gather packages by form; their descriptions are those of other sections."""
 
@@ -91,6 +95,18 @@ def of_classes(count: int) -> Packages:
     return classes
 
 
+def made(count: int, seed: int) -> Packages:
+    """So many texts of sentences drawn by section."""
+    rng = np.random.default_rng(seed)
+    classes = by_topic()
+    texts: Packages = {}
+    for section, packages in classes.items():
+        sentences = [part for _, text in packages for part in text.split(". ") if len(part.split()) >= SENTENCE]
+        drawn = rng.integers(len(sentences), size=(count // len(classes), 3))
+        texts[section] = [("", ". ".join(sentences[i] for i in three)) for three in drawn]
+    return texts
+
+
 def write(folder: Path, classes: Packages, each: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     largest = list(classes)
@@ -114,7 +130,11 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("--each", type=int, default=400)
     parser.add_argument("--classes", type=int, help="of all sections, instead of those by topic")
+    parser.add_argument("--made", type=int, help="texts made of sentences, instead of descriptions")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    classes = of_classes(arguments.classes) if arguments.classes else by_topic()
-    write(arguments.folder, classes, arguments.each, arguments.seed)
+    if arguments.made:
+        write(arguments.folder, made(arguments.made, arguments.seed), arguments.made, arguments.seed)
+    else:
+        classes = of_classes(arguments.classes) if arguments.classes else by_topic()
+        write(arguments.folder, classes, arguments.each, arguments.seed)

@@ -5,13 +5,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 from joblib import cpu_count
 
 from . import plugins
 from .dataset import TASKS, ReadOptions, Task, is_encoding
 from .errors import InputError
+from .verdict.audit_file import is_audit
 from .verdict.policy import Policy
 from .verdict.settings import read_settings
 
@@ -37,6 +38,7 @@ class AuditConfig:
     review     labels drawn for a reviewer, from whose answers the share of wrong ones follows
     policy     what the verdict is judged by
     baseline   file of accepted findings, which do not fail the verdict
+    previous   folder of an audit of an earlier version of the dataset, from which is kept what is still right
     settings   files that options and policy come from
     label      column or array that holds the targets, where the usual names don't tell
     task       what the targets are, where their values don't tell: "classification", "regression" or "multilabel"
@@ -48,6 +50,7 @@ class AuditConfig:
     learner    what is trained, see `learner_spec.learner_of`; the modality's own by default
     rows       training rows audited at most; of more, a sample is drawn
     budget     seconds that the audit may take; None for as long as it takes
+    scores     whether influence on "all" audited samples is computed however many they are, or a sample will do
     header     whether the first row of a table in text names its columns; None where its cells tell
     encoding   of text; None where its bytes tell
     data       what is audited in place of files at `path`, see `data.in_memory`
@@ -88,6 +91,8 @@ class AuditConfig:
     data: Any = None
     cluster: Any = None
     as_needed: bool = True
+    scores: Literal["sample", "all"] = "sample"
+    previous: Path | None = None
 
     def __post_init__(self) -> None:
         if self.data is None and not self.path.exists():
@@ -126,8 +131,12 @@ class AuditConfig:
                 raise InputError(f"{option} {file}: no such file")
         if self.budget is not None and self.budget < MIN_BUDGET:
             raise InputError(f"--budget: expected at least {MIN_BUDGET} seconds, found {self.budget:g}")
+        if self.scores not in ("sample", "all"):
+            raise InputError(f"--scores {self.scores}: expected sample or all")
         if self.baseline is not None and not self.baseline.is_file():
             raise InputError(f"--baseline {self.baseline}: no such file; `dataaudit baseline` records one")
+        if self.previous is not None and not is_audit(self.previous):
+            raise InputError(f"--previous {self.previous}: expected the folder of an audit, with its audit.json")
         for path in self.checkpoints:
             if not path.is_file():
                 raise InputError(f"--checkpoint {path}: no such file")
@@ -147,6 +156,8 @@ class AuditConfig:
             raise InputError(
                 f"--output {self.output}: expected a folder for results outside {self.path}: {error}"
             ) from error
+        if self.previous is not None and output == self.previous.resolve():
+            raise InputError(f"--previous {self.previous}: it is the output folder, too; name another --output")
         if output == dataset or dataset in output.parents:
             raise InputError(
                 f"--output {self.directory}: results can't go into the dataset {self.path}; name a folder outside it"
@@ -205,18 +216,20 @@ class Options(TypedDict, total=False):
     learner: str | None
     rows: int | None
     budget: str | float | None
+    scores: Literal["sample", "all"] | None
     checkpoint: Sequence[PathLike] | None
     retrain: bool
     unsafe_checkpoints: bool
     fail_on: str | None
     min_trust_lds: float | None
     baseline: PathLike | None
+    previous: PathLike | None
     config: PathLike | None
     set: Sequence[str]
     no_samples: bool
 
 
-FILES = ("output", "baseline", "pred_probs", "features")
+FILES = ("output", "baseline", "previous", "pred_probs", "features")
 """Options that may name a file or folder."""
 
 

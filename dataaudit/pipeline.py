@@ -16,7 +16,13 @@ from . import plugins
 from .attribution.attribution import Attribution
 from .attribution.heat_maps import heat_maps
 from .attribution.problem import Problem
-from .attribution.scoring import influences, kept_or_new_scores, problem_factory
+from .attribution.scoring import (
+    influences,
+    kept_or_new_scores,
+    problem_factory,
+    sampled_in_words,
+    scored_targets,
+)
 from .attribution.trust import trust
 from .checks import stages
 from .checks.budget import Budget
@@ -24,6 +30,7 @@ from .checks.cost import costs
 from .checks.detection import CheckContext, explanation
 from .checks.stages import CheckState
 from .config import AuditConfig
+from .data.features import kept
 from .data.features.sentence_embeddings import with_sentences
 from .data.loading import load
 from .data.reading.line_numbers import line_numbers
@@ -41,9 +48,12 @@ from .training.pool import BLOCK, FEWEST, Pool, train_pool
 from .training.retraining import Retraining
 from .training.training import claim, training_device
 from .verdict import gate
-from .verdict.baseline import compared, read_baseline
+from .verdict.audit_file import read_audit
+from .verdict.baseline import accepted_by, compared, read_baseline
 from .versions import versions
 
+POOL = "pool"
+READING = "reading"
 LIMITS = (
     "Attributions are measured on models trained on random halves of the training set, not on your production model.",
     "A finding marked unverified has not been checked by retraining.",
@@ -66,6 +76,8 @@ def prepare(config: AuditConfig, track: Track, dry_run: bool = False) -> tuple[B
         config = replace(config, output=Path(f"data-audit-{dataset.fingerprint[:8]}"))
     chosen = stages.choose(config, dataset)
     trains = stages.need_models(chosen, dataset)
+    if config.previous is not None and not dry_run:
+        kept.carry_over(kept.of_audit(config.previous), kept.beside(config))
     is_open = trains and config.pooled and choice.is_open(config, dataset)
     if is_open and not dry_run:
         output.prepare(config.directory)
@@ -94,12 +106,16 @@ def prepare(config: AuditConfig, track: Track, dry_run: bool = False) -> tuple[B
 
 @dataclass(frozen=True)
 class Learnt:
-    """What training added: the pool, without runs where there was none, and what its models, or given ones, say."""
+    """What training added: the pool, without runs where there was none, and what its models, or given ones, say.
+
+    limits   what the report is to say was sampled
+    """
 
     pool: Pool
     attribution: Attribution | None = None
     problem: Problem | None = None
     maps: tuple[Mapping[str, HeatMap], tuple[str, ...]] = ({}, ())
+    limits: tuple[str, ...] = ()
 
 
 def run(budget: Budget, dataset: Dataset, track: Track) -> Audit:
@@ -110,9 +126,9 @@ def run(budget: Budget, dataset: Dataset, track: Track) -> Audit:
     InputError if the baseline can't be read.
     """
     config = budget.config
-    accepted = () if config.baseline is None else read_baseline(config.baseline)
+    accepted = _accepted(config)
     directory = output.prepare(config.directory)
-    seconds: dict[str, float] = {}
+    seconds = {READING: round(budget.clock.gone, 2)}
     assembled = partial(_audit, accepted, seconds)
     with joblib.parallel_config(n_jobs=config.workers):
         torch.set_num_threads(config.workers)
@@ -120,7 +136,7 @@ def run(budget: Budget, dataset: Dataset, track: Track) -> Audit:
         chosen = stages.choose(config, dataset)
         needs_models = stages.need_models(chosen, dataset)
         if needs_models and config.pooled:
-            claim(dataset, learnt.pool.learner, directory / "pool", config.seed)
+            claim(dataset, learnt.pool.learner, directory / POOL, config.seed)
         context = CheckContext(dataset, learnt.pool, None, config.seed, track, review=config.review)
         states = stages.run_detectors(context, chosen)
         if config.checkpoints or needs_models:
@@ -152,10 +168,11 @@ def _learn(
             config = budget.config
         problem_of = problem_factory(config, pool, track)
     with timed(seconds, "attribution"):
-        problem = problem_of()
+        scored = scored_targets(pool, config.seed, stages.pairs(states), config.scores == "all")
+        problem = problem_of(rows=scored)
         attribution = kept_or_new_scores(problem, directory / "scores.h5", track)
     influence = partial(influences, problem_of, attribution, track)
-    context = replace(context, pool=pool, scores=attribution, influences=influence)
+    context = replace(context, pool=pool, scores=attribution, scored=scored, influences=influence)
     prove = bool(config.verify) and config.pooled
     states = stages.with_models(
         states, context, partial(_retrained_on, pool, directory, config, track) if prove else None
@@ -163,14 +180,24 @@ def _learn(
     with timed(seconds, "heat maps"):
         explained = stages.findings(states, config.policy) if config.samples else ()
         maps = heat_maps(dataset, problem_of, explained, PICTURE_EDGE)
-    return budget, Learnt(pool, attribution, problem, maps), states
+    return budget, Learnt(pool, attribution, problem, maps, sampled_in_words(scored, pool)), states
+
+
+def _accepted(config: AuditConfig) -> tuple[Accepted, ...]:
+    """Findings that a baseline accepts, or that of an earlier audit that is followed."""
+    if config.baseline is not None:
+        return read_baseline(config.baseline)
+    return () if config.previous is None else accepted_by(read_audit(config.previous))
 
 
 def _trained(budget: Budget, empty: Pool, track: Track) -> tuple[Budget, Pool]:
     """The pool, with as many models as were asked for or are needed; where time is limited, its first ones show how
     many more there is time for."""
     config = budget.config
-    train = partial(train_pool, empty.dataset, empty.learner, config.directory / "pool", seed=config.seed, track=track)
+    train = partial(
+        train_pool, empty.dataset, empty.learner, config.directory / POOL, seed=config.seed, track=track,
+        previous=None if config.previous is None else config.previous / POOL,
+    )  # fmt: skip
     start = time.perf_counter()
     pool = train(runs=BLOCK if budget.is_limited else min(FEWEST, config.runs) if config.as_needed else config.runs)
     resumed = pool.resumed
@@ -207,8 +234,8 @@ def _audit(
     ran = {check.name for check in checks if check.status == "ran"}
     sought = {kind for kind, (name, _) in kinds.items() if name in ran}
     changes = None
-    if config.baseline is not None:
-        changes = compared(config.baseline, accepted, findings, sought, date.today())
+    if (source := config.baseline or (config.previous if accepted else None)) is not None:
+        changes = compared(source, accepted, findings, sought, date.today())
     measured, gradients_of = None, None
     if attribution is not None and problem is not None:
         gradients_of = problem.identity.get("surrogate", {}).get("learner")
@@ -224,12 +251,13 @@ def _audit(
         checks=checks,
         findings=findings,
         reproduce=description.reproduction(config, versions(), training_device()),
-        limits=(*LIMITS, *hardly_found(checks), *learnt.maps[1]),
+        limits=(*LIMITS, *hardly_found(checks), *learnt.limits, *learnt.maps[1]),
         cost=Cost(
             {**seconds, **{state.name: state.seconds for state in states}},
             peak_megabytes(),
             pool.resumed,
             budget.seconds_of_all if budget.is_limited else None,
+            None if config.previous is None else description.saved(config.previous, seconds, (READING, POOL)),
         ),
         left_out=budget.left_out(stages.untested(states)),
         samples=tuple(description.sample_rows(dataset, pool, stages.columns(states), findings)),

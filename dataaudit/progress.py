@@ -86,7 +86,7 @@ def _bar(label: str, done: int, total: int, seconds: float) -> str:
 
 @dataclass(frozen=True)
 class Clock:
-    """What is left of the seconds that something may take; there is no end to them where they are None."""
+    """How long something has taken, and what is left of the seconds it may take; no end to them where they are None."""
 
     seconds: float | None
     started: float = field(default_factory=time.monotonic)
@@ -94,7 +94,12 @@ class Clock:
     @property
     def left(self) -> float:
         """Seconds, less than none once they are over."""
-        return math.inf if self.seconds is None else self.seconds - (time.monotonic() - self.started)
+        return math.inf if self.seconds is None else self.seconds - self.gone
+
+    @property
+    def gone(self) -> float:
+        """Seconds."""
+        return time.monotonic() - self.started
 
 
 def duration(seconds: float) -> str:

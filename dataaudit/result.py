@@ -129,12 +129,14 @@ class Cost:
     """Time and memory of the run. Not in audit.json, which is the same however often a run was interrupted.
 
     seconds_of_all   about how long all that was asked for takes; None without a limit of time
+    saved            seconds by what an earlier audit had; None without one
     """
 
     seconds: Mapping[str, float]
     peak_megabytes: float
     resumed_runs: int
     seconds_of_all: float | None = None
+    saved: float | None = None
 
 
 @dataclass(frozen=True)

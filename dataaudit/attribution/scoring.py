@@ -5,7 +5,7 @@ import re
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,8 @@ from .. import plugins
 from ..config import AuditConfig
 from ..dataset import Track
 from ..errors import InputError
-from ..training.learning import has_trees, is_differentiable
+from ..findings import Pair
+from ..training.learning import has_trees, is_differentiable, is_linear
 from ..training.models.learner_spec import learner_of
 from ..training.models.rehearsal import checkpointed
 from ..training.pool import Pool, train_pool
@@ -33,8 +34,45 @@ STATES = 2
 """Snapshots of each of the pool's nets."""
 USUAL_DIMENSIONS = 1536
 """Coordinates of a net's gradients that carry most of the energy, where there are many rows."""
+MOST_SCORES, MOST_PRODUCTS = 1 << 28, 1 << 30
+"""Scores that an audit computes, as a matrix on disk, and of a linear learner, which keeps factors."""
 FEW_MODELS = 6
 """Models that influences on single samples, beside the audit's own scores, are averaged over."""
+
+
+def scored_targets(
+    pool: Pool, seed: int, pairs: Iterable[Pair] = (), all_of_them: bool = False
+) -> NDArray[np.int64] | None:
+    """Dataset rows of the audited split, ascending, that scores are to be on; None for all, as long as they are few.
+
+    A random sample, half of it at most in favour of those that may be copies: what is shown of these is their scores.
+    """
+    dataset = pool.dataset
+    targets = dataset.rows(dataset.target_split)
+    count = affordable(len(dataset.rows("train")), len(targets), is_linear(pool.learner))
+    if all_of_them or count == len(targets):
+        return None
+    order = np.random.default_rng([seed, len(targets)]).permutation(targets)
+    suspects = {pair.test_id for pair in pairs}
+    suspected = np.array([row for row in order if dataset.ids[row] in suspects], np.int64)[: count // 2]
+    others = order[~np.isin(order, suspected)][: count - len(suspected)]
+    return np.sort(np.concatenate([suspected, others]))
+
+
+def affordable(n_train: int, n_target: int, linear: bool) -> int:
+    """How many of the targets have scores."""
+    return min(n_target, max(1, (MOST_PRODUCTS if linear else MOST_SCORES) // n_train))
+
+
+def sampled_in_words(scored: NDArray[np.int64] | None, pool: Pool) -> tuple[str, ...]:
+    """A sentence, if not all targets have scores."""
+    if scored is None:
+        return ()
+    total = len(pool.dataset.rows(pool.dataset.target_split))
+    return (
+        f"Influence is on {len(scored):,} of the {total:,} audited samples, those that may be copies and a random "
+        "sample of the others: harm, support sizes and the LDS are measured on them. --scores all takes all of them.",
+    )
 
 
 def operations(n_train: int, n_target: int, parameters: int | None) -> float:
@@ -72,7 +110,7 @@ def problem_factory(config: AuditConfig, pool: Pool, track: Track) -> Callable[.
 
 
 def kept_or_new_scores(problem: Problem, path: Path, track: Track) -> Attribution:
-    """Scores on all targets: those at `path` if they are of this very problem and backend, else new ones."""
+    """Scores on the problem's targets: those at `path` if they are of this very problem and backend, else new ones."""
     name = "linear" if problem.linear is not None else "leaves" if problem.trees else "trak"
     backend = plugins.get("backends", name).BACKEND()
     if path.exists():

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .. import plugins
-from ..attribution.scoring import operations
+from ..attribution.scoring import affordable, operations
 from ..config import AuditConfig
 from ..dataset import Dataset
 from ..training.cluster import at_a_time
@@ -118,6 +118,7 @@ def costs(config: AuditConfig, dataset: Dataset, trains: bool, tested: tuple[str
         return of_data
     learner, seconds, parameters = learner_for(config.learner, dataset), 0.0, None
     targets = len(dataset.rows(dataset.target_split))
+    scored = targets if config.scores == "all" else affordable(rows, targets, is_linear(learner))
     if is_linear(learner):
         dataset, seconds, width = _sample_with_vectors(dataset, learner)
         parameters = max(1, len(dataset.class_names)) * (width + 1)
@@ -134,7 +135,7 @@ def costs(config: AuditConfig, dataset: Dataset, trains: bool, tested: tuple[str
         seedless=is_seedless(learner),
         nearby=NEARBY if is_linear(learner) else 1.0,
     )
-    products = operations(rows, targets, parameters) / FLOPS / cores
+    products = operations(rows, scored, parameters) / FLOPS / cores
     if parameters is not None:
         return replace(of_models, scores=FITS * of_models.full * at_once + products)
     if has_trees(learner):

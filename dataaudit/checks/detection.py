@@ -44,10 +44,11 @@ class Calibration:
 
 @dataclass(frozen=True)
 class CheckContext:
-    """The input of a check. Scores are for the dataset's training rows on the rows of its target split, in order.
+    """The input of a check. Scores are for the dataset's training rows on its targets, in order.
 
     pool          without runs as long as nothing is trained
     scores        None as long as there are no models
+    scored        rows of the audited split that scores are on; None for all of them
     influences    (rows, labels) -> scores (n_train, len(rows)) of the training rows on the margins of these labels,
                   from a few of the pool's models; for rows of any split
     predictions   how many predictions a detector may examine by retraining
@@ -66,6 +67,12 @@ class CheckContext:
     review: int = 0
     calibration: Calibration | None = None
     computed: dict[Callable[..., Any], Any] = field(default_factory=dict, repr=False)
+    scored: NDArray[np.int64] | None = None
+
+    @property
+    def targets(self) -> NDArray[np.int64]:
+        """Dataset rows that scores are on, ascending."""
+        return self.dataset.rows(self.dataset.target_split) if self.scored is None else self.scored
 
     @property
     def attribution(self) -> Attribution:

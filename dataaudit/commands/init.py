@@ -48,6 +48,7 @@ TEMPLATE = """\
 # brittle = 20        # support sets searched, by default 2 of nets; a table brittle sets a limit of that check instead
 # review = 60         # labels drawn for a reviewer, see `dataaudit review`
 # rows = 100000       # maximum number of training rows; of more, a sample is drawn
+# scores = "all"      # influence on all audited samples however many they are; on a sample of very many by default
 # budget = "20m"      # time the audit may take: what fits into it is done; none by default
 # samples = true      # whether the report shows pictures, texts and rows of the data
 # label = "species"   # column, field or array with the targets; the usual names by default

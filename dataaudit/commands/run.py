@@ -66,6 +66,11 @@ FILE = click.Path(path_type=Path)
     help="Time the audit may take, as in 20m: fewer models, retraining tests and rows are fitted into it.",
 )
 @click.option(
+    "--scores",
+    type=click.Choice(["sample", "all"]),
+    help="Audited samples that influence is computed on, where they are very many. Default: sample.",
+)
+@click.option(
     "--checkpoint",
     multiple=True,
     type=FILE,
@@ -80,6 +85,12 @@ FILE = click.Path(path_type=Path)
 )
 @click.option("--min-trust-lds", type=float, help="Minimum attribution quality (LDS); below it the verdict fails.")
 @click.option("--baseline", type=FILE, help="Accepted findings, see `dataaudit baseline`; only other findings fail.")
+@click.option(
+    "--previous",
+    type=FILE,
+    metavar="AUDIT",
+    help="Folder of an audit of an earlier version of the dataset: what is still right of it is kept.",
+)
 @click.option("--config", type=FILE, help="Settings. Default: dataaudit.toml, or [tool.dataaudit] in pyproject.toml.")
 @click.option("--set", multiple=True, metavar="KEY=VALUE", help="One setting, as in leakage.max_fraction=0.0.")
 @click.option("--no-samples", is_flag=True, help="Show no picture, text or row of the data in the report.")

@@ -1,5 +1,6 @@
 """What was audited, by which learner and with which command: the parts of an Audit that no check makes."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,15 @@ def describe_dataset(config: AuditConfig, dataset: Dataset) -> dict[str, Any]:
         "notes": list(dataset.layout.notes),
         "reading": options_document(config.read_options),
     }
+
+
+def saved(previous: Path, seconds: Mapping[str, float], stages: Sequence[str]) -> float | None:
+    """Seconds that these stages took less than in an earlier audit; None where that doesn't say what it took."""
+    try:
+        earlier = json.loads((previous / "cost.json").read_text(encoding="utf-8"))["seconds"]
+        return float(sum(earlier[stage] - seconds[stage] for stage in stages))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _missing_cells(dataset: Dataset) -> dict[str, int]:
@@ -74,6 +84,7 @@ def reproduction(config: AuditConfig, versions: Mapping[str, str], device: str) 
     options = [
         ("--label", config.label), ("--task", config.task), ("--group", config.group), ("--encoding", config.encoding),
         ("--brittle", None if config.brittle is None else str(config.brittle)), ("--learner", config.learner),
+        ("--scores", "all" if config.scores == "all" else None),
         *(("--checkpoint", as_text(str(path))) for path in config.checkpoints),
     ]  # fmt: skip
     options += [

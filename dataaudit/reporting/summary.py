@@ -203,6 +203,8 @@ def _cost(audit: Audit) -> str:
     seconds, resumed = sum(audit.cost.seconds.values()), audit.cost.resumed_runs
     words = f"{seconds:,.0f} seconds, at most {audit.cost.peak_megabytes:,.0f} MB in the main process"
     words += f"; {resumed} models reused from an earlier run" if resumed else ""
+    saved = audit.cost.saved or 0.0
+    words += f"; what the earlier audit had saved {duration(saved)}" if saved > 0 else ""
     return f"{words}. {within_budget(audit)}" if audit.left_out else words
 
 

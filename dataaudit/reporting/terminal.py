@@ -78,6 +78,8 @@ def _summary(audit: Audit, summary: Summary, report: str) -> Iterator[str]:
             yield f"  {summary.trust.warning}"
     if audit.cost.resumed_runs:
         yield f"models kept from an earlier run: {audit.cost.resumed_runs} of {audit.learner['models']}"
+    if (audit.cost.saved or 0) > 0:
+        yield f"saved by what the earlier audit had: about {duration(audit.cost.saved or 0)}"
     if audit.left_out:
         yield f"budget: {within_budget(audit)}"
     yield f"report: {report}"

@@ -13,7 +13,7 @@ from ..data.features.efficientnet_lite import weights_file
 from ..data.features.image_features import features_of_rows, image_features, with_features
 from ..data.features.sentence_embeddings import sentence_embeddings
 from ..data.features.vision_models import LITE0
-from ..dataset import Dataset, Track
+from ..dataset import Dataset, Track, as_text
 from .learners.text import TextLearner
 from .learning import LearningAlgorithm
 from .models.feature_learner import FeatureLearner
@@ -62,6 +62,10 @@ def with_learnt_features(config: AuditConfig, dataset: Dataset, track: Track) ->
     if not isinstance(learner, FeatureLearner):
         return dataset
     features = image_features(dataset, learner.features, kept.beside(config), track)
+    if config.previous is not None:
+        known = kept.how_many(kept.of_audit(config.previous), dataset.contents)
+        note = f"features of {known:,} different images are those that {as_text(str(config.previous))} had"
+        dataset = replace(dataset, layout=replace(dataset.layout, notes=(*dataset.layout.notes, note)))
     if dataset.features is not None:
         return dataset
     return with_features(replace(dataset, features=features), learner.features, features)

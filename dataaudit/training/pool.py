@@ -18,6 +18,7 @@ from torch import nn
 from ..dataset import Dataset, Task, Track
 from ..errors import InputError
 from .learning import Differentiable, LearningAlgorithm, Linear, is_linear, is_seedless
+from .reuse import carry_over
 from .training import Plan, read_outputs, read_states, train_runs
 
 BLOCK = 8
@@ -211,11 +212,12 @@ def _fit(task: Task, outputs: NDArray[np.float32], targets: NDArray[Any]) -> NDA
 
 def train_pool(
     dataset: Dataset, learner: LearningAlgorithm, directory: Path, runs: int, seed: int, track: Track,
-    halves_of: LearningAlgorithm | None = None,
+    halves_of: LearningAlgorithm | None = None, previous: Path | None = None,
 ) -> Pool:  # fmt: skip
     """Train the runs that `directory` does not hold yet, and return them all.
 
     halves_of   the learner on whose pool's halves they are to be, where it is another
+    previous    folder of the pool of an earlier audit, whose models may be the same
 
     Raises StaleError, before training, if what the directory holds was made from other data, by another recipe or by
     another version; NumericsError if a model's output is not finite, naming the run and the sample.
@@ -225,6 +227,8 @@ def train_pool(
             f"{runs} runs asked for; expected at least {BLOCK}, so that every row has out-of-sample outputs"
         )
     plans = [planned(dataset, seed, run, is_seedless(halves_of or learner)) for run in range(runs)]
+    if previous is not None:
+        carry_over(dataset, learner, directory, seed, [plan for plan, _ in plans], previous)
     resumed = train_runs(dataset, learner, directory, seed, [plan for plan, _ in plans], True, track)
     return Pool(
         dataset,

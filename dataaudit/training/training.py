@@ -25,9 +25,11 @@ from ..dataset import Dataset, Track
 from ..errors import InputError, NumericsError, StaleError
 from ..versions import VERSION
 from .cluster import trainings
-from .learning import LearningAlgorithm, is_differentiable
+from .learning import Differentiable, LearningAlgorithm, is_differentiable
 
 MANIFEST = "manifest.json"
+DIGESTED = 4096
+"""Rows that are digested at a time."""
 _ALONE = Lock()
 """Two trainings in threads of one worker would draw from the same random numbers."""
 
@@ -58,20 +60,20 @@ def train_runs(
     """Carry out the plans whose result `directory` does not hold yet; returns how many it held.
 
     A result has the outputs for every row, and with `keep_models` the states of a differentiable learner's model that
-    attribution averages over.
+    attribution averages over, and a digest of what it was trained on.
 
     Raises StaleError, before training, if what the directory holds was made from other data, by another recipe, seed or
     version; NumericsError if a model's output is not finite, naming the run and the sample; InputError if outputs don't
     fit the data; ClusterError if the cluster is lost.
     """
     claim(dataset, learner, directory, seed)
-    missing = [plan for plan in plans if not _path(directory, plan.name).exists()]
+    missing = [plan for plan in plans if not path_of(directory, plan.name).exists()]
     if missing and hasattr(learner, "prepare"):
         learner.prepare(dataset)
     with trainings(dataset) as (parallel, sent):
         tasks = [delayed(_train)(learner, sent, plan, keep_models) for plan in missing]
         for name, result in track(_done(parallel, tasks), "training models", len(missing)):
-            _write(_path(directory, name), result)
+            write_run(directory, name, result)
     return len(plans) - len(missing)
 
 
@@ -88,18 +90,18 @@ def _done(parallel: Parallel, tasks: Sequence[Any]) -> Iterator[tuple[str, dict[
 def claim(dataset: Dataset, learner: LearningAlgorithm, directory: Path, seed: int) -> None:
     """Make the directory one of such runs. Raises StaleError if it holds others, see `train_runs`."""
     directory.mkdir(parents=True, exist_ok=True)
-    _claim(directory, _manifest(dataset, learner, seed))
+    _claim(directory, manifest_of(dataset, learner, seed))
 
 
 def read_outputs(directory: Path, name: str) -> NDArray[np.float32]:
     """Outputs (n, c) of a finished run on every row."""
-    outputs: NDArray[np.float32] = _read(directory, name)["outputs"].numpy()
+    outputs: NDArray[np.float32] = read_run(directory, name)["outputs"].numpy()
     return outputs
 
 
 def read_states(directory: Path, name: str) -> list[dict[str, Any]]:
     """States of a finished run's model in the course of its training, the final one last."""
-    states: list[dict[str, Any]] = _read(directory, name)["states"]
+    states: list[dict[str, Any]] = read_run(directory, name)["states"]
     return states
 
 
@@ -113,19 +115,30 @@ def _trained(learner: LearningAlgorithm, dataset: Dataset, plan: Plan, keep_mode
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # runs share the cores, and the result must not depend on how many there are
     try:
-        states, rows = [], np.flatnonzero(plan.mask)
+        states, rows, digest = [], np.flatnonzero(plan.mask), ""
         model: Any
         if is_differentiable(learner):
             for model in learner.trajectory(dataset, rows, plan.seed):
                 if keep_models:
                     states.append({name: value.to("cpu", copy=True) for name, value in model.state_dict().items()})
+            digest = digest_of_training(learner, dataset, rows, plan.seed) if keep_models else ""
         else:
             model = learner.fit(dataset, rows, plan.seed)
         all_rows = np.arange(len(dataset))
         outputs = require_outputs(learner.outputs(model, dataset, all_rows), dataset, all_rows, plan.name)
     finally:
         torch.set_num_threads(threads)
-    return {"states": states, "outputs": torch.from_numpy(outputs)}
+    return {"states": states, "outputs": torch.from_numpy(outputs), "trained_on": digest}
+
+
+def digest_of_training(learner: Differentiable, dataset: Dataset, rows: NDArray[np.int64], seed: int) -> str:
+    """SHA-256 of what the model of these rows depends on beside the recipe: what the learner sees, and the seed."""
+    digest = hashlib.sha256(f"{seed} {dataset.task} {dataset.class_names}".encode())
+    for start in range(0, len(rows), DIGESTED):
+        block = rows[start : start + DIGESTED]
+        digest.update(np.ascontiguousarray(learner.tensors(dataset, block).numpy()).tobytes())
+        digest.update(np.ascontiguousarray(dataset.targets[block]).tobytes())
+    return digest.hexdigest()
 
 
 def require_outputs(raw_outputs: Any, dataset: Dataset, rows: NDArray[np.int64], where: str) -> NDArray[np.float32]:
@@ -171,7 +184,8 @@ def training_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _manifest(dataset: Dataset, learner: LearningAlgorithm, seed: int) -> dict[str, Any]:
+def manifest_of(dataset: Dataset, learner: LearningAlgorithm, seed: int) -> dict[str, Any]:
+    """What runs in a folder have in common."""
     features = dataset.features
     brought = {} if features is None else {"features": hashlib.sha256(features.tobytes()).hexdigest()}
     return brought | {
@@ -201,16 +215,20 @@ def _claim(directory: Path, manifest: Mapping[str, Any]) -> None:
     temporary.replace(path)
 
 
-def _path(directory: Path, name: str) -> Path:
+def path_of(directory: Path, name: str) -> Path:
+    """The file of a run."""
     return directory / f"{name}.pt"
 
 
-def _write(path: Path, result: dict[str, Any]) -> None:
+def write_run(directory: Path, name: str, result: Mapping[str, Any]) -> None:
+    """Keep what a run gave, see `train_runs`."""
+    path = path_of(directory, name)
     temporary = path.with_suffix(".tmp")
-    torch.save(result, temporary)
+    torch.save(dict(result), temporary)
     temporary.replace(path)
 
 
-def _read(directory: Path, name: str) -> dict[str, Any]:
-    result: dict[str, Any] = torch.load(_path(directory, name), map_location="cpu", weights_only=True)
+def read_run(directory: Path, name: str) -> dict[str, Any]:
+    """What a run gave, see `train_runs`."""
+    result: dict[str, Any] = torch.load(path_of(directory, name), map_location="cpu", weights_only=True)
     return result

@@ -44,6 +44,16 @@ def _line(where: str, line: Any) -> Accepted:
     return Accepted(**line)
 
 
+def accepted_by(audit: Mapping[str, Any]) -> tuple[Accepted, ...]:
+    """What the baseline of an audit.json accepted, as far as it was about checks that ran."""
+    changes = audit["changes"]
+    return (
+        ()
+        if changes is None
+        else tuple(Accepted(**entry) for entry in (*changes["known"].values(), *changes["expired"], *changes["gone"]))
+    )
+
+
 def write_baseline(path: Path, accepted: Iterable[Accepted]) -> None:
     """Write a baseline, sorted by finding, so that its versions can be compared."""
     lines = sorted((asdict(entry) for entry in accepted), key=lambda entry: (entry["id"], entry["fingerprint"]))

@@ -31,7 +31,7 @@ OPTIONS: dict[str, type[Any]] = {
     "output": str, "seed": int, "runs": int, "jobs": int, "verify": int, "brittle": int, "review": int,
     "label": str, "task": str, "learner": str, "rows": int, "samples": bool, "baseline": str, "header": bool,
     "encoding": str, "group": str, "checks": list, "skip": list, "pred_probs": str, "features": str,
-    "budget": str, "cluster": str,
+    "budget": str, "cluster": str, "scores": str,
 }  # fmt: skip
 POLICY: dict[str, type[Any]] = {"fail_on": str, "min_trust_lds": float}
 LIMITS: dict[str, type[Any]] = {"fail_on": str, "max_fraction": float, "max_findings": int}

@@ -109,6 +109,24 @@ def test_accepted_findings_pass_and_new_ones_fail(here: Path) -> None:
     assert dataaudit("diff", "audit", "more").exit_code == 1
 
 
+def test_an_audit_of_a_new_version_keeps_what_is_still_right_of_the_earlier_one(here: Path) -> None:
+    assert dataaudit("baseline", "audit", "--reason", "known", "--by", "us").exit_code == 0
+    assert run("--baseline", "dataaudit-baseline.json").exit_code == 0
+    Path("photos").rename("second")
+    picture(Path("second/test/dog/new.bmp"), 77, bright=True, mode="RGB")
+    again = ["run", "second", *QUICK, "--output", "again"]
+    result = dataaudit(*again, "--previous", "audit")
+    assert result.exit_code == 0
+    assert "models kept from an earlier run: 8 of 8" in result.output
+    changes = json.loads(Path("again/audit.json").read_text(encoding="utf-8"))["changes"]
+    assert {entry["by"] for entry in changes["known"].values()} == {"us"}
+    assert changes["path"] == "audit"
+    for wrong, expected in (("again", "it is the output folder, too"), ("second", "expected the folder of an audit")):
+        refused = dataaudit(*again, "--previous", wrong)
+        assert isinstance(refused.exception, InputError)
+        assert expected in str(refused.exception)
+
+
 def test_after_its_last_day_a_finding_counts_again(here: Path) -> None:
     dataaudit("baseline", "audit", "--reason", "known", "--output", "b.json")
     known = read_baseline(Path("b.json"))

@@ -8,7 +8,8 @@ set of training samples is removed, and this support set.
 A prediction that a handful of samples decide changes when one of them is relabelled, withdrawn or poisoned.
 
 ## How it is checked
-Examined are predictions that are the same in at least nine of ten trainings. Where the given label is predicted, the
+Examined are predictions that are the same in at least nine of ten trainings, and all of a learner without seeds, whose
+training on all samples gives one model. Where the given label is predicted, the
 least number of training samples whose removal flips the prediction is estimated from their influence on it, scaled by
 what retraining showed: `support_estimate` in samples.csv, blank above 4 % of the training samples.
 
@@ -35,6 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...findings import Finding, Severity, Verification, fingerprint
+from ...training.learning import is_seedless
 from ...training.pool import lead_over_best_other
 from ...training.retraining import SEARCH_TIMES, Retraining
 from ..detection import CheckContext, Detection
@@ -85,7 +87,7 @@ class _Target:
 
 def detect(context: CheckContext) -> Detection:
     """Estimates alone, from the pool's runs: what they are worth, `verify` shows."""
-    total = len(context.dataset.rows(context.dataset.target_split))
+    total = len(context.targets)
     if reason := context.once(signal).reason:
         return Detection((), 0, total, skipped=reason)
     rows, predicted, stable = context.once(_predictions)
@@ -105,7 +107,7 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     """See the module."""
     if not context.predictions or detection.skipped:
         return detection
-    nothing, target_rows = np.zeros(0, np.int64), context.dataset.rows(context.dataset.target_split)
+    nothing, target_rows = np.zeros(0, np.int64), context.targets
     predicted = context.once(_predictions)[1]
     outputs = retraining.runs([(nothing, time) for time in (*range(retraining.times), *SEARCH_TIMES)], target_rows)
     full = lead_over_best_other(outputs, predicted)
@@ -187,16 +189,16 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
 
 
 def _predictions(context: CheckContext) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Dataset rows of the audited split, the classes predicted, and which predictions are stable and can be examined.
+    """Dataset rows with scores, the classes predicted, and which predictions are stable and can be examined.
 
     Attribution covers the margins of the given labels; those of other predicted labels are computed on demand.
     """
     dataset, pool = context.dataset, context.pool
-    rows = dataset.rows(dataset.target_split)
+    rows = context.targets
     predicted = pool.probabilities[rows].argmax(1)
     has_scores = (predicted == dataset.targets[rows]) | (context.influences is not None)
-    stable = (pool.outputs[:, rows].argmax(2) == predicted).mean(0) >= STABLE
-    return rows, predicted, stable & has_scores
+    agreed = (pool.outputs[:, rows].argmax(2) == predicted).mean(0) >= STABLE
+    return rows, predicted, has_scores & (agreed | is_seedless(pool.learner))
 
 
 def _falls(context: CheckContext) -> Falls:
@@ -358,7 +360,7 @@ def _correlation(changes: list[tuple[float, float]]) -> float | None:
 
 def _columns(context: CheckContext, needed: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     column = np.full(len(context.dataset), np.nan)
-    column[context.dataset.rows(context.dataset.target_split)] = needed
+    column[context.targets] = needed
     return {"support_estimate": column}
 
 
@@ -370,7 +372,12 @@ def _estimate_notes(context: CheckContext, needed: NDArray[np.float64]) -> tuple
 
 
 def _notes(context: CheckContext, stable: int, states: list[str], drawn: int) -> tuple[str, ...]:
-    total = len(context.dataset.rows(context.dataset.target_split))
+    total = len(context.targets)
+    differ = (
+        "the same from halves of the data as from all of it"
+        if is_seedless(context.pool.learner)
+        else ("the same in nine of ten trainings")
+    )
     words = {
         "confirmed": "flip without their support set",
         "not confirmed": "flipped in the search, but were not confirmed under fresh seeds",
@@ -378,7 +385,6 @@ def _notes(context: CheckContext, stable: int, states: list[str], drawn: int) ->
     }
     return (
         f"{len(states)} of {stable} stable predictions examined, {drawn} drawn at random, the others with the smallest "
-        f"estimated support; the other {total - stable} of {total} predictions are not the same in nine of ten "
-        "trainings and were not examined",
+        f"estimated support; the other {total - stable} of {total} predictions are not {differ} and were not examined",
         "; ".join(f"{states.count(state)} {text}" for state, text in words.items() if state in states),
     )

@@ -141,13 +141,13 @@ def _doubt(context: CheckContext) -> NDArray[np.float64]:
 
 
 def _harm(context: CheckContext) -> NDArray[np.float64]:
-    """(n_train,) predicted fall of the selecting half's expected error, when the sample is removed.
+    """(n_train,) predicted fall of the selecting half's expected error, as far as it has scores, without the sample.
 
     For classes the mean of 1 - p: a margin's fall counts p (1 - p) times, so hopeless held-out samples, often wrong
     themselves, have no say, which they would have in the log-loss. For numbers the mean squared error.
     """
-    dataset, selecting = context.dataset, _selecting(context)
-    target = dataset.rows(dataset.target_split)
+    dataset, target = context.dataset, context.targets
+    selecting = _selecting(context)[np.isin(dataset.rows(dataset.target_split), target)]
     if dataset.task == "regression":
         gains = 2 * (dataset.targets[target] - context.pool.predictions[target])
     else:

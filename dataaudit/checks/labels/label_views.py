@@ -20,7 +20,7 @@ from ...dataset import Dataset
 from ..matching.near_duplicates import matching_pixels
 
 CELLS = 7
-COMPONENTS = 100
+COMPONENTS, COVARIANCE = 100, 2048
 FOLDS = 5
 NEIGHBOURS = 16
 
@@ -77,7 +77,9 @@ def principal_components(features: NDArray[np.float32], train: NDArray[np.int64]
     train_features = features[train]
     if len(train_features) < 2 or not (train_features != train_features[0]).any():
         return np.zeros((len(features), 1), np.float32)
-    pca = PCA(min(COMPONENTS, *train_features.shape), random_state=0).fit(train_features)
+    n, d = train_features.shape
+    solver = "covariance_eigh" if d <= min(n, COVARIANCE) else "auto"  # which needs no centred copy
+    pca = PCA(min(COMPONENTS, n, d), svd_solver=solver, random_state=0).fit(train_features)
     return np.asarray(pca.transform(features), np.float32)
 
 

@@ -15,7 +15,7 @@ N_INFLUENCERS = 3
 
 @dataclass(frozen=True)
 class CopyInfluence:
-    """Influence of training samples on the target samples they may be copies of; NaN and 0 for pairs of other splits.
+    """Influence of training samples on the target samples they may be copies of; NaN and 0 for pairs without scores.
 
     score        (m,) of each pair's training sample
     deviations   (m,) how far it stands out of all scores on the target sample, in robust deviations; copies only
@@ -42,7 +42,7 @@ class CopyInfluence:
 def influence_of_copies(context: CheckContext, pairs: Pairs, accepted: NDArray[np.bool_]) -> CopyInfluence:
     """Of candidate pairs (m,), and which of them are copies."""
     dataset = context.dataset
-    train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
+    train, target = dataset.rows("train"), context.targets
     score, deviations = np.full((2, len(accepted)), np.nan)
     rank = np.zeros(len(accepted), np.int64)
     largest: dict[int, list[dict[str, Any]]] = {}

@@ -26,7 +26,7 @@ from .registration import blur, likeness, register, warp
 CELLS = 5
 AXES = 160
 """Principal axes of the descriptors on which all pairs are compared, for speed; the shortlist is compared on all."""
-QUERY_BLOCK, PAIR_BLOCK = 256, 512
+QUERY_BLOCK, BASE_BLOCK, PAIR_BLOCK = 256, 512, 512
 MATCHING_EDGE = 32
 """Larger images are matched at this size."""
 
@@ -94,15 +94,11 @@ def nominate(
     rough = reference @ axes
     hoods = Neighbourhoods(base)
     values, places, warp_numbers = [], [], []
-    buffer = torch.empty(QUERY_BLOCK, len(base))
     spans = range(0, len(queries), QUERY_BLOCK)
     for start in track(spans, f"{label}: comparing", len(spans)):
         rows = queries[start : start + QUERY_BLOCK]
         descriptors = torch.stack([describe(_warped(pixels[rows], w)) for w in warps])
-        best = descriptors[0] @ axes @ rough.T
-        for descriptor in descriptors[1:]:
-            torch.maximum(best, torch.mm(descriptor @ axes, rough.T, out=buffer[: len(rows)]), out=best)
-        approximate, place = hoods.shortlist(best, rows)
+        approximate, place = hoods.shortlist(_best_products(descriptors @ axes, rough), rows)
         value, number = torch.einsum("wqd,qsd->wqs", descriptors, reference[place]).max(0)
         values.append(value.where(approximate > ITSELF, approximate))
         places.append(place)
@@ -116,6 +112,19 @@ def nominate(
         nearness=corrected.numpy(),
         warps=warps,
     )
+
+
+def _best_products(warped: Tensor, base: Tensor) -> Tensor:
+    """(q, n_base) the largest product of any warp's (w, q, k) with each of the base (n_base, k).
+
+    Base samples in parts: the products with all warps stay in the processor's cache.
+    """
+    best = torch.empty(warped.shape[1], len(base))
+    for start in range(0, len(base), BASE_BLOCK):
+        part = base[start : start + BASE_BLOCK]
+        products = (warped.flatten(0, 1) @ part.T).unflatten(0, warped.shape[:2])
+        torch.amax(products, 0, out=best[:, start : start + len(part)])
+    return best
 
 
 def with_map_candidates(

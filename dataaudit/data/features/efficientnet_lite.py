@@ -52,25 +52,21 @@ def efficientnet_lite0(file: Path) -> "EfficientNetLite0":
 
 
 class SameConv(nn.Conv2d):
-    """A convolution padded as TensorFlow's SAME does: at stride 2 more at the right and bottom than left and top.
+    """A convolution padded as TensorFlow's SAME does: at stride 2, of even edges, one less at the left and the top.
 
-    Its bias is that of the batch norm that follows it, folded in.
+    There its kernel has a row and a column of zeros first, which are cheaper than a padded copy of the input. Its bias
+    is that of the batch norm that follows it, folded in.
     """
 
     def __init__(self, channels: int, out: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
-        super().__init__(channels, out, kernel, stride, groups=groups)
-
-    def forward(self, x: Tensor) -> Tensor:
-        kernel, stride = self.kernel_size[0], self.stride[0]
-        tall, wide = (max((-(-edge // stride) - 1) * stride + kernel - edge, 0) for edge in x.shape[2:])
-        x = functional.pad(x, (wide // 2, wide - wide // 2, tall // 2, tall - tall // 2))
-        return super().forward(x)
+        super().__init__(channels, out, kernel + stride - 1, stride, kernel // 2, groups=groups)
 
     def fold(self, weights: dict[str, Tensor], convolution: str, norm: str) -> None:
         """Take the weights of a convolution and of the batch norm after it."""
         scale = weights[f"{norm}.weight"] / (weights[f"{norm}.running_var"] + EPSILON).sqrt()
         assert self.bias is not None
-        self.weight.copy_(weights[f"{convolution}.weight"] * scale[:, None, None, None])
+        folded, zeros = weights[f"{convolution}.weight"] * scale[:, None, None, None], self.stride[0] - 1
+        self.weight.copy_(functional.pad(folded, (zeros, 0, zeros, 0)))
         self.bias.copy_(weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * scale)
 
 
@@ -86,9 +82,14 @@ class Block(nn.Module):
         self.adds_input = stride == 1 and channels == out
 
     def forward(self, x: Tensor) -> Tensor:
-        inner = x if self.expand is None else functional.relu6(self.expand(x))
-        out: Tensor = self.project(functional.relu6(self.depthwise(inner)))
-        return out + x if self.adds_input else out
+        inner = x if self.expand is None else _relu6(self.expand(x))
+        out: Tensor = self.project(_relu6(self.depthwise(inner)))
+        return out.add_(x) if self.adds_input else out
+
+
+def _relu6(x: Tensor) -> Tensor:
+    """In place: new memory costs more than the operation."""
+    return functional.relu6(x, inplace=True)
 
 
 class EfficientNetLite0(nn.Module):
@@ -119,17 +120,17 @@ class EfficientNetLite0(nn.Module):
 
     def early(self, pixels: Tensor) -> Tensor:
         """(n, 3, edge, edge) pixels from 0 to 255 -> (n, 24, edge / 4, edge / 4) maps of an early block."""
-        x = functional.relu6(self.stem((pixels - MEAN) / DEVIATION))
+        x = _relu6(self.stem((pixels - MEAN) / DEVIATION))
         for block in self.blocks[: EARLY + 1]:
             x = block(x)
         return x
 
     def forward(self, pixels: Tensor) -> Tensor:
-        x = functional.relu6(self.stem((pixels - MEAN) / DEVIATION))
+        x = _relu6(self.stem((pixels - MEAN) / DEVIATION))
         features = []
         for number, block in enumerate(self.blocks):
             x = block(x)
             if number in TAPPED:
                 features.append(x.mean((2, 3)))
-        features.append(functional.relu6(self.head(x)).mean((2, 3)))
+        features.append(_relu6(self.head(x)).mean((2, 3)))
         return torch.cat(features, 1)

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from ...config import AuditConfig
 from ...errors import InputError
 from ...files import rebuilding
+from ...verdict.audit_file import read_audit
 
 BATCH = 16
 PART = 2048
@@ -39,6 +41,32 @@ def beside(config: AuditConfig) -> Path:
     """A folder for features, beside the output directory, for all audits of this dataset."""
     name = "data" if config.data is not None else config.path.resolve().name
     return config.directory.resolve().with_name(f"{name}-features")
+
+
+def of_audit(folder: Path) -> Path:
+    """The folder of features beside an audit's output directory, whatever the dataset was called."""
+    named = read_audit(folder)["dataset"]["name"]
+    return folder.resolve().with_name(f"{named}-features")
+
+
+def how_many(folder: Path, contents: Sequence[str]) -> int:
+    """How many samples with these contents have features there, by whatever model."""
+    keys = {hashlib.sha256(content.encode()).hexdigest() for content in contents}
+    found = {key for part in folder.glob("*/*.npy") for key in np.load(part, mmap_mode="r")["key"].astype(str)}
+    return len(keys & found)
+
+
+def carry_over(previous: Path, folder: Path) -> None:
+    """Take what a folder of an earlier audit's features has, and this one hasn't, without a copy where links can be."""
+    for file in sorted(previous.glob("*/*.npy")):
+        path = folder / file.parent.name / file.name
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with rebuilding(path) as new:
+                try:
+                    new.hardlink_to(file)
+                except OSError:  # on another file system
+                    shutil.copyfile(file, new)
 
 
 def digest_of(folder: Path) -> str:

@@ -217,3 +217,18 @@ def test_models_of_timm_in_a_folder(tmp_path: Path) -> None:
 def test_it_is_for_images() -> None:
     with pytest.raises(InputError, match="expected images, found a dataset of the modality 'table'"):
         image_features(make("table", "classification", 40, 10), "lite0")
+
+
+def test_an_earlier_audit_has_the_features_of_pictures_that_did_not_change(tmp_path: Path, encoded: list[int]) -> None:
+    pictures = colours(40, 40)
+    earlier = read(folder_of(tmp_path / "first", pictures, as_png))
+    image_features(earlier, "x", tmp_path / "first-features")
+    kept.carry_over(tmp_path / "first-features", tmp_path / "second-features")
+    changed = read(folder_of(tmp_path / "second", [*pictures[:30], *colours(10, 40, seed=1)], as_png))
+    assert kept.how_many(tmp_path / "first-features", changed.contents) == 30
+    encoded.clear()
+    features = image_features(changed, "x", tmp_path / "second-features")
+    assert sum(encoded) == 10
+    np.testing.assert_array_equal(features, image_features(replace(changed, derived={}), "x"))
+    kept.carry_over(tmp_path / "first-features", tmp_path / "second-features")  # what is there stays
+    assert len(list((tmp_path / "second-features").rglob("*.npy"))) == 2
