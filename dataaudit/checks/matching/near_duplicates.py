@@ -122,7 +122,7 @@ def _best_products(warped: Tensor, base: Tensor) -> Tensor:
     best = torch.empty(warped.shape[1], len(base))
     for start in range(0, len(base), BASE_BLOCK):
         part = base[start : start + BASE_BLOCK]
-        products = (warped.flatten(0, 1) @ part.T).unflatten(0, warped.shape[:2])
+        products = (warped.flatten(0, 1) @ part.T).view(*warped.shape[:2], -1)
         torch.amax(products, 0, out=best[:, start : start + len(part)])
     return best
 
