@@ -170,7 +170,7 @@ def _learn(
         problem_of = problem_factory(config, pool, track)
     with timed(seconds, "attribution"):
         scored = scored_targets(pool, config.seed, stages.pairs(states), config.scores == "all")
-        problem = problem_of(rows=scored, max_models=states_used(pool))
+        problem = problem_of(rows=scored, max_models=states_used(config, pool))
         attribution = kept_or_new_scores(problem, directory / "scores.h5", track)
     influence = partial(influences, problem_of, attribution, track)
     context = replace(context, pool=pool, scores=attribution, scored=scored, influences=influence)

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from dataaudit.attribution import scoring
-from dataaudit.attribution.scoring import sampled_in_words, scored_targets
+from dataaudit.attribution.problem import Problem
+from dataaudit.attribution.scoring import sampled_in_words, scored_targets, states_used
+from dataaudit.config import AuditConfig
 from dataaudit.findings import Pair
 from dataaudit.training.pool import Pool
 
@@ -43,3 +45,15 @@ def test_linear_learners_keep_factors_and_afford_more(
     monkeypatch.setattr(scoring, "MOST_PRODUCTS", 60 * 12)
     sampled = scored_targets(small_pool, 0), scored_targets(linear_pool, 0)
     assert [len(rows) for rows in sampled if rows is not None] == [6, 12]
+
+
+def test_of_many_rows_the_final_states_are_attributed_and_checkpoints_all(
+    small_pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = AuditConfig(small_pool.directory)
+    assert states_used(config, small_pool) is None
+    monkeypatch.setattr(scoring, "MANY_ROWS", 10)
+    used = states_used(config, small_pool)
+    assert Problem.from_pool(small_pool, max_models=used).run_of.tolist() == list(range(8))
+    weights = small_pool.directory / "run-00000.pt"
+    assert states_used(AuditConfig(small_pool.directory, checkpoints=(weights,), learner="a:b"), small_pool) is None
