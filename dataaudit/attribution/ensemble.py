@@ -70,7 +70,7 @@ def score_ensemble(
                 if factors is not None:
                     factors[start:stop] = (right / n_models).numpy()
                 else:
-                    block = left @ right.T if isinstance(left, Tensor) else right.T
+                    block = (right @ left.T if isinstance(left, Tensor) else right).T  # in the order of its sum
                     file.add(start, (block / n_models).numpy())
             self_influences.append(model_scorer.self_influence(strength) if problem.self_influence else None)
             notes.append(model_scorer.notes)

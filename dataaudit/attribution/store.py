@@ -28,6 +28,8 @@ VERSION = 1
 CHUNK_BYTES = 1 << 20
 BLOCK_BYTES = 64 << 20
 """What is read at a time."""
+SUM_BYTES = 512 << 20
+"""Largest matrix that is summed in memory: on disk every block would be read and written again for every model."""
 PAIRS = 512
 """Single scores that are computed from factors at a time."""
 
@@ -37,15 +39,21 @@ class ScoreWriter:
 
     def __init__(self, file: h5py.File) -> None:
         self._file = file
+        self._in_memory: NDArray[np.float32] | None = None
 
     def add(self, start: int, block: NDArray[np.float32]) -> None:
         """Add `block` (n_train, m) to the columns from `start` on."""
-        if "scores" not in self._file:
+        columns = slice(start, start + block.shape[1])
+        if self._in_memory is None and "scores" not in self._file:
             n, t = len(self._file["train_ids"]), len(self._file["target_ids"])
             width = max(1, min(t, CHUNK_BYTES // (4 * n)))
             self._file.create_dataset("scores", (n, t), "f4", chunks=(n, width), fillvalue=0.0)
-        columns = slice(start, start + block.shape[1])
-        self._file["scores"][:, columns] += block
+            if 4 * n * t <= SUM_BYTES:
+                self._in_memory = np.zeros((n, t), np.float32, order="F")
+        if self._in_memory is None:
+            self._file["scores"][:, columns] += block
+        else:
+            self._in_memory[:, columns] += block
 
     def factors(self, left: NDArray[np.float32]) -> h5py.Dataset:
         """Add left (n_train, k) @ right.T to all scores; returns right (n_target, k), to be filled."""
@@ -69,6 +77,9 @@ class ScoreWriter:
         self, self_influence: NDArray[np.float32] | None, held_out: NDArray[np.float32], provenance: Mapping[str, Any]
     ) -> None:
         """Write what is known only at the end."""
+        if self._in_memory is not None:
+            for columns in _slices(self._in_memory.shape[1], 4 * self._in_memory.shape[0]):
+                self._file["scores"][:, columns] = self._in_memory[:, columns]
         if self_influence is not None:
             self._file["self_influence"] = self_influence.astype(np.float32)
         self._file["held_out"] = held_out.astype(np.float32)
