@@ -149,3 +149,20 @@ def test_estimates_leave_out_the_smallest_parts_of_products_and_exact_scores_not
     for parts, read in ((by_output, scored.scores()), (kept, next(scored.blocks(1e-2))[1])):
         exact = 2 * (parts[:, :, None] * inputs[:, None]).reshape(40, -1) @ right.T
         np.testing.assert_allclose(read, exact, rtol=1e-5, atol=1e-5)
+
+
+def test_blocks_of_many_models_are_summed_on_disk_as_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = np.random.default_rng(0).normal(size=(3, 7, 5)).astype(np.float32)
+
+    def summed(name: str) -> np.ndarray:
+        with writing(tmp_path / name, list("abcdefg"), list("vwxyz")) as file:
+            for block in blocks:
+                file.add(0, block[:, :2])
+                file.add(2, block[:, 2:])
+            file.finish(None, np.zeros((0, 5), np.float32), {"slope": 1.0, "identity": {"backend": "own"}})
+        return Attribution.load(tmp_path / name).scores()
+
+    in_memory = summed("memory.h5")
+    monkeypatch.setattr(store, "SUM_BYTES", 7 * 5 * 4 - 1)
+    np.testing.assert_array_equal(summed("disk.h5"), in_memory)
+    np.testing.assert_allclose(in_memory, blocks.sum(0), rtol=1e-6)
