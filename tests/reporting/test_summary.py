@@ -83,6 +83,8 @@ def test_changes_are_counted_and_nothing_that_differs_from_run_to_run_is_in_the_
     slower = replace(audit, cost=replace(audit.cost, seconds={"pool": 99.0}))
     assert summarize(slower).headline() == summary.headline()
     assert summarize(slower).cost != summary.cost
+    reusing = replace(audit, cost=replace(audit.cost, saved=500.0))
+    assert summarize(reusing).cost.endswith("; what the earlier audit had saved 8 minutes")
 
 
 def test_an_accuracy_too_good_to_be_true_is_said_on_the_first_page() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from torch import nn
 
 from dataaudit.checks.detection import CheckContext, Detection
@@ -16,7 +17,7 @@ from dataaudit.training.models.linear_learner import LinearLearner
 from dataaudit.training.pool import train_pool
 from dataaudit.training.retraining import Retraining
 
-from ...fixtures import LeaveOneOut, NearestMean, dataset_of, noisy_blobs_of, pool_scores
+from ...fixtures import KnownScores, LeaveOneOut, NearestMean, dataset_of, noisy_blobs_of, pool_scores
 
 N_TRAIN, HANGING, SAFE = 120, 4, 6
 EXTREME = {0, 2, 4}
@@ -44,7 +45,7 @@ class WithoutSeeds(NearestMean):
 
 def examine(
     dataset: Dataset, tmp_path: Path, predictions: int = 10, times: int = 4, learner: NearestMean | None = None,
-    seed: int = 0,
+    seed: int = 0, scored: NDArray[np.int64] | None = None,
 ) -> Detection:  # fmt: skip
     learner = learner or NearestMean()
     pool = train_pool(dataset, learner, tmp_path / "pool", 8, seed, silent)
@@ -56,7 +57,10 @@ def examine(
         margin_labels[rows - N_TRAIN] = labels
         return LeaveOneOut(dataset, learner, margin_labels).scores()[:, rows - N_TRAIN]
 
-    context = CheckContext(dataset, pool, LeaveOneOut(dataset, learner), 0, silent, influences, predictions)  # type: ignore[arg-type]
+    scores: Any = LeaveOneOut(dataset, learner)
+    if scored is not None:
+        scores = KnownScores(scores.scores()[:, scored - N_TRAIN])
+    context = CheckContext(dataset, pool, scores, 0, silent, influences, predictions, scored=scored)
     retraining = Retraining(dataset, learner, tmp_path / "retrained", 0, times, silent)
     return brittle.verify(context, brittle.detect(context), retraining)
 
@@ -143,6 +147,17 @@ def test_without_retraining_there_are_estimates_and_no_findings(dataset: Dataset
 def test_the_smallest_estimates_are_examined_beside_those_drawn(dataset: Dataset, tmp_path: Path) -> None:
     detection = examine(dataset, tmp_path, predictions=2 * HANGING)
     assert len(detection.findings) == HANGING  # whichever are drawn, the rest of them are the smallest
+
+
+def test_of_a_sample_with_scores_nothing_is_said_of_the_others(dataset: Dataset, tmp_path: Path) -> None:
+    scored = np.array([N_TRAIN + 1, N_TRAIN + 3, N_TRAIN + HANGING, N_TRAIN + HANGING + 2])
+    detection = examine(dataset, tmp_path, scored=scored)
+    claimed = {finding.sample_ids[0] for finding in detection.findings}
+    assert claimed == {dataset.ids[N_TRAIN + 1], dataset.ids[N_TRAIN + 3]}
+    assert detection.total == detection.examined == len(scored)
+    estimated = np.flatnonzero(~np.isnan(detection.columns["support_estimate"]))
+    assert set(claimed) <= {dataset.ids[row] for row in estimated}
+    assert set(estimated) <= set(scored)
 
 
 def test_nothing_is_said_of_models_without_a_signal(dataset: Dataset, tmp_path: Path) -> None:

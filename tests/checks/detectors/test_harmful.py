@@ -71,6 +71,20 @@ def test_nothing_is_claimed_on_clean_data(tmp_path: Path) -> None:
     assert claims <= 1
 
 
+def test_the_half_that_selects_does_so_by_those_of_it_that_have_scores(spoilt: Dataset, tmp_path: Path) -> None:
+    learner = NearestMean(CALIBRATED)
+    pool = train_pool(spoilt, learner, tmp_path / "pool", 8, 0, silent)
+    target, scores = spoilt.rows("test"), LeaveOneOut(spoilt, learner).scores()
+    context = CheckContext(spoilt, pool, KnownScores(scores), 0, silent)  # type: ignore[arg-type]
+    some = np.flatnonzero(np.arange(len(target)) % 3 == 0)
+    sampled = replace(context, scores=KnownScores(scores[:, some]), scored=target[some])  # type: ignore[arg-type]
+    whole, part = harmful._harm(context), harmful._harm(sampled)
+    assert np.corrcoef(whole, part)[0, 1] > 0.9
+    chosen = some[harmful._selecting(context)[some]]
+    p = pool.probabilities[target[chosen], spoilt.targets[target[chosen]]]
+    np.testing.assert_allclose(part, -(scores[:, chosen] @ (p * (1 - p))) / len(chosen), rtol=1e-4, atol=1e-6)
+
+
 def test_selection_and_confirmation_share_no_sample(spoilt: Dataset, tmp_path: Path) -> None:
     """Labels of the confirming half have no say in the ranking."""
     learner = NearestMean(CALIBRATED)
