@@ -8,6 +8,9 @@ from ..reading.frames import join_texts
 from .columns import encode
 from .texts import word_features
 
+ROWS = 4096
+"""Rows that are read at a time."""
+
 
 def features(dataset: Dataset) -> NDArray[np.float32]:
     """(n, d) the features that vector learners see, computed once for a dataset.
@@ -23,7 +26,7 @@ def features(dataset: Dataset) -> NDArray[np.float32]:
 def _features(dataset: Dataset) -> NDArray[np.float32]:
     train = dataset.rows("train")
     if dataset.features is not None:
-        return _standardised(np.asarray(dataset.features, np.float32), train)
+        return _standardised(dataset.features, train)
     if dataset.modality == "table":
         columns = encode(dataset.frame, train)
         if not dataset.texts:
@@ -38,6 +41,12 @@ def _features(dataset: Dataset) -> NDArray[np.float32]:
     return _standardised(flat, train)
 
 
-def _standardised(flat: NDArray[np.float32], train: NDArray[np.int64]) -> NDArray[np.float32]:
-    spread = flat[train].std(0)
-    return np.asarray((flat - flat[train].mean(0)) / np.where(spread > 0, spread, 1), np.float32)
+def _standardised(flat: NDArray[np.floating], train: NDArray[np.int64]) -> NDArray[np.float32]:
+    """By the mean and deviation of the training rows, which are added up in blocks: copies of all may not fit."""
+    blocks = np.array_split(train, -(-len(train) // ROWS))
+    mean = sum(flat[rows].sum(0, dtype=np.float64) for rows in blocks) / len(train)
+    variance = sum(np.square(flat[rows] - mean).sum(0) for rows in blocks) / len(train)
+    spread = np.sqrt(variance).astype(np.float32)
+    standardised: NDArray[np.float32] = np.subtract(flat, mean.astype(np.float32), dtype=np.float32)
+    standardised /= np.where(spread > 0, spread, 1)
+    return standardised
