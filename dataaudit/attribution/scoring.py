@@ -33,7 +33,7 @@ CG_STEPS = 12
 STATES = 2
 """Snapshots of each of the pool's nets. Beyond MANY_ROWS the final one alone does as well, in half of the time: LDS
 .651 with one and with both on a table of 8,000 training rows, .488 against .495 on 5,000 images."""
-USUAL_DIMENSIONS = 1536
+USUAL_DIMENSIONS = 1024
 """Coordinates of a net's gradients that carry most of the energy, where there are many rows."""
 MOST_SCORES, MOST_PRODUCTS = 1 << 27, 1 << 30
 """Scores that an audit computes, as a matrix on disk, and of a linear learner, which keeps factors."""
