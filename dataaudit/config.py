@@ -135,7 +135,7 @@ class AuditConfig:
             raise InputError(f"--scores {self.scores}: expected sample or all")
         if self.baseline is not None and not self.baseline.is_file():
             raise InputError(f"--baseline {self.baseline}: no such file; `dataaudit baseline` records one")
-        if self.previous is not None and not is_audit(self.previous):
+        if self.previous is not None and not (self.previous.is_dir() and is_audit(self.previous)):
             raise InputError(f"--previous {self.previous}: expected the folder of an audit, with its audit.json")
         for path in self.checkpoints:
             if not path.is_file():

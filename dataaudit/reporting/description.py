@@ -123,8 +123,9 @@ def _policy_flags(config: AuditConfig) -> Iterator[str]:
                 yield from ("--set", f"{check}.{name}={value}")
         for agreement, severity in limit.severity.items():
             yield from ("--set", f"{check}.severity.{agreement.replace(' ', '_')}={severity}")
-    if config.baseline is not None:
-        yield from ("--baseline", as_text(str(config.baseline)))
+    for name, path in (("--baseline", config.baseline), ("--previous", config.previous)):
+        if path is not None:
+            yield from (name, as_text(str(path)))
 
 
 def sample_rows(

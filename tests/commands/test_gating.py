@@ -121,6 +121,8 @@ def test_an_audit_of_a_new_version_keeps_what_is_still_right_of_the_earlier_one(
     changes = json.loads(Path("again/audit.json").read_text(encoding="utf-8"))["changes"]
     assert {entry["by"] for entry in changes["known"].values()} == {"us"}
     assert changes["path"] == "audit"
+    arguments = json.loads(Path("again/audit.json").read_text(encoding="utf-8"))["reproduce"]["arguments"]
+    assert arguments[arguments.index("--previous") + 1] == "audit"
     for wrong, expected in (("again", "it is the output folder, too"), ("second", "expected the folder of an audit")):
         refused = dataaudit(*again, "--previous", wrong)
         assert isinstance(refused.exception, InputError)
