@@ -44,7 +44,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class CheckContext:
-    """The input of a check. Scores are for the dataset's training rows on its targets, in order.
+    """The input of a check. Scores are for the dataset's training rows on `target_rows`, in order.
 
     pool          without runs as long as nothing is trained
     scores        None as long as there are no models
@@ -70,7 +70,7 @@ class CheckContext:
     scored: NDArray[np.int64] | None = None
 
     @property
-    def targets(self) -> NDArray[np.int64]:
+    def target_rows(self) -> NDArray[np.int64]:
         """Dataset rows that scores are on, ascending."""
         return self.dataset.rows(self.dataset.target_split) if self.scored is None else self.scored
 

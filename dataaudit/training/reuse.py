@@ -1,7 +1,8 @@
 """Models of an earlier audit that training would give again, as a change of the dataset left their half as it was."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -40,12 +41,8 @@ def carry_over(
     claim(dataset, learner, directory, seed)
     if not is_differentiable(learner) or "source" in learner.recipe or not (previous / MANIFEST).is_file():
         return
-    try:
+    with _reading(previous / MANIFEST):
         manifest = json.loads((previous / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{previous / MANIFEST}: expected what an earlier audit noted of its models: {error}"
-        ) from error
     ours = manifest_of(dataset, learner, seed)
     if any(manifest.get(key) != value for key, value in ours.items() if key not in OF_THE_DATA):
         return
@@ -55,10 +52,22 @@ def carry_over(
     for plan in plans:
         if path_of(directory, plan.name).exists() or not path_of(previous, plan.name).exists():
             continue
-        result, rows = read_run(previous, plan.name), np.flatnonzero(plan.mask)
+        with _reading(path_of(previous, plan.name)):
+            result = read_run(previous, plan.name)
+        rows = np.flatnonzero(plan.mask)
         if result.get("trained_on") != digest_of_training(learner, dataset, rows, plan.seed):
             continue
         model = learner.build(dataset)
         model.load_state_dict(result["states"][-1])
         outputs = require_outputs(learner.outputs(model.eval(), dataset, all_rows), dataset, all_rows, plan.name)
         write_run(directory, plan.name, {**result, "outputs": torch.from_numpy(outputs)})
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # whatever torch raises over a broken file
+        raise InputError(
+            f"{path}: expected what an earlier audit kept of its models: {error!r}; leave out --previous"
+        ) from error

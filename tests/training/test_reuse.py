@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dataaudit.dataset import Dataset, silent
+from dataaudit.errors import InputError
 from dataaudit.training.models.linear_learner import LinearLearner
 from dataaudit.training.pool import Pool, train_pool
 from dataaudit.training.reuse import carry_over
@@ -57,6 +58,14 @@ def test_another_recipe_seed_or_order_of_the_rows_keeps_nothing(make_dataset: Ma
     other = train_pool(dataset, QUICK, tmp_path / "seed", 8, 1, silent, previous=before.directory)
     assert other.resumed == 0
     assert audited_again(before, without_rows(dataset, [3]), tmp_path / "fewer").resumed == 0
+
+
+def test_a_model_that_cannot_be_read_is_named(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    before = train_pool(make_dataset(), QUICK, tmp_path / "before", 8, 0, silent)
+    for name in ("run-00003.pt", "manifest.json"):
+        (before.directory / name).write_bytes(b"half a file")
+        with pytest.raises(InputError, match=rf"before.{name}: expected what an earlier audit kept"):
+            audited_again(before, before.dataset, tmp_path / name)
 
 
 def test_a_folder_without_models_gives_none(make_dataset: MakeDataset, tmp_path: Path) -> None:

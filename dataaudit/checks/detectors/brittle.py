@@ -9,9 +9,9 @@ A prediction that a handful of samples decide changes when one of them is relabe
 
 ## How it is checked
 Examined are predictions that are the same in at least nine of ten trainings, and all of a learner without seeds, whose
-training on all samples gives one model. Where the given label is predicted, the
-least number of training samples whose removal flips the prediction is estimated from their influence on it, scaled by
-what retraining showed: `support_estimate` in samples.csv, blank above 4 % of the training samples.
+training on all samples gives one model. Where the given label is predicted, the least number of training samples whose
+removal flips the prediction is estimated from their influence on it, scaled by what retraining showed:
+`support_estimate` in samples.csv, blank above 4 % of the training samples.
 
 Retraining test: half of the predictions examined are those with the smallest estimates, half are drawn at random from
 all stable ones: these give the share of predictions that at most 0.5 %, 1 % and 2 % of the training samples decide,
@@ -87,7 +87,7 @@ class _Target:
 
 def detect(context: CheckContext) -> Detection:
     """Estimates alone, from the pool's runs: what they are worth, `verify` shows."""
-    total = len(context.targets)
+    total = len(context.target_rows)
     if reason := context.once(signal).reason:
         return Detection((), 0, total, skipped=reason)
     rows, predicted, stable = context.once(_predictions)
@@ -107,7 +107,7 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     """See the module."""
     if not context.predictions or detection.skipped:
         return detection
-    nothing, target_rows = np.zeros(0, np.int64), context.targets
+    nothing, target_rows = np.zeros(0, np.int64), context.target_rows
     predicted = context.once(_predictions)[1]
     outputs = retraining.runs([(nothing, time) for time in (*range(retraining.times), *SEARCH_TIMES)], target_rows)
     full = lead_over_best_other(outputs, predicted)
@@ -194,7 +194,7 @@ def _predictions(context: CheckContext) -> tuple[NDArray[np.int64], NDArray[np.i
     Attribution covers the margins of the given labels; those of other predicted labels are computed on demand.
     """
     dataset, pool = context.dataset, context.pool
-    rows = context.targets
+    rows = context.target_rows
     predicted = pool.probabilities[rows].argmax(1)
     has_scores = (predicted == dataset.targets[rows]) | (context.influences is not None)
     agreed = (pool.outputs[:, rows].argmax(2) == predicted).mean(0) >= STABLE
@@ -360,7 +360,7 @@ def _correlation(changes: list[tuple[float, float]]) -> float | None:
 
 def _columns(context: CheckContext, needed: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     column = np.full(len(context.dataset), np.nan)
-    column[context.targets] = needed
+    column[context.target_rows] = needed
     return {"support_estimate": column}
 
 
@@ -372,7 +372,7 @@ def _estimate_notes(context: CheckContext, needed: NDArray[np.float64]) -> tuple
 
 
 def _notes(context: CheckContext, stable: int, states: list[str], drawn: int) -> tuple[str, ...]:
-    total = len(context.targets)
+    total = len(context.target_rows)
     differ = (
         "the same from halves of the data as from all of it"
         if is_seedless(context.pool.learner)

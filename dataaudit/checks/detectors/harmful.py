@@ -146,7 +146,7 @@ def _harm(context: CheckContext) -> NDArray[np.float64]:
     For classes the mean of 1 - p: a margin's fall counts p (1 - p) times, so hopeless held-out samples, often wrong
     themselves, have no say, which they would have in the log-loss. For numbers the mean squared error.
     """
-    dataset, target = context.dataset, context.targets
+    dataset, target = context.dataset, context.target_rows
     selecting = _selecting(context)[np.isin(dataset.rows(dataset.target_split), target)]
     if dataset.task == "regression":
         gains = 2 * (dataset.targets[target] - context.pool.predictions[target])

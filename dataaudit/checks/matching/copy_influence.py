@@ -42,7 +42,7 @@ class CopyInfluence:
 def influence_of_copies(context: CheckContext, pairs: Pairs, accepted: NDArray[np.bool_]) -> CopyInfluence:
     """Of candidate pairs (m,), and which of them are copies."""
     dataset = context.dataset
-    train, target = dataset.rows("train"), context.targets
+    train, target = dataset.rows("train"), context.target_rows
     score, deviations = np.full((2, len(accepted)), np.nan)
     rank = np.zeros(len(accepted), np.int64)
     largest: dict[int, list[dict[str, Any]]] = {}

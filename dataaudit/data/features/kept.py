@@ -60,13 +60,21 @@ def carry_over(previous: Path, folder: Path) -> None:
     """Take what a folder of an earlier audit's features has, and this one hasn't, without a copy where links can be."""
     for file in sorted(previous.glob("*/*.npy")):
         path = folder / file.parent.name / file.name
-        if not path.exists():
+        if path.exists():
+            continue
+        try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with rebuilding(path) as new:
-                try:
-                    new.hardlink_to(file)
-                except OSError:  # on another file system
-                    shutil.copyfile(file, new)
+                _link_or_copy(file, new)
+        except OSError as error:
+            raise InputError(f"{path}: features can't be taken over from {previous}: {error.strerror}") from error
+
+
+def _link_or_copy(file: Path, new: Path) -> None:
+    try:
+        new.hardlink_to(file)
+    except OSError:  # on another file system
+        shutil.copyfile(file, new)
 
 
 def digest_of(folder: Path) -> str:
