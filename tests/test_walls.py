@@ -23,7 +23,8 @@ ROOMS: dict[str, str] = {
     "config": "",
     "data": "given in_memory in_memory_edits loading images features/* reading/frames reading/layout_file "
     "reading/line_numbers reading/pictures",
-    "training": "choice cluster learning objectives pool training retraining models/learner_spec models/rehearsal",
+    "training": "choice cluster learning objectives pool scaling training retraining models/learner_spec "
+    "models/rehearsal",
     "attribution": "attribution leaves problem own_models scoring trust heat_maps perturbations",
     "checks": "budget cost detection stages proof planting/labels",
     "reporting": "cards notebook description exhibits output page plots recall sanitizing terminal data_card/*",

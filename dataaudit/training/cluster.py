@@ -1,7 +1,7 @@
 """Trainings on other machines: a Dask or a Ray cluster, by joblib's own backends.
 
 Only trainings go there: whatever else runs in parallel is threaded or short. The cluster schedules them, and does again
-what a lost worker leaves undone. A dataset is sent once, and is there for as long as it is here.
+what a lost worker leaves undone. A dataset and a learner are sent once, and are there for as long as they are here.
 """
 
 import weakref
@@ -19,7 +19,6 @@ import joblib
 from joblib import Parallel
 from joblib.parallel import get_active_backend
 
-from ..dataset import Dataset
 from ..errors import ClusterError, InputError
 from ..versions import versions
 
@@ -48,12 +47,12 @@ class Cluster:
     there: dict[int, Any] = field(default_factory=dict)
     by_itself: bool = False
 
-    def sent(self, dataset: Dataset) -> Any:
-        """What tasks are to be given for the dataset."""
-        if id(dataset) not in self.there:
-            self.there[id(dataset)] = self.put(dataset)
-            weakref.finalize(dataset, self.there.pop, id(dataset), None)
-        return dataset if self.by_itself else self.there[id(dataset)]
+    def sent(self, value: Any) -> Any:
+        """What tasks are to be given for a value."""
+        if id(value) not in self.there:
+            self.there[id(value)] = self.put(value)
+            weakref.finalize(value, self.there.pop, id(value), None)
+        return value if self.by_itself else self.there[id(value)]
 
 
 _connected: ContextVar[Cluster | None] = ContextVar("cluster", default=None)
@@ -93,17 +92,17 @@ def at_a_time(here: int) -> int:
 
 
 @contextmanager
-def trainings(dataset: Dataset) -> Iterator[tuple[Parallel, Any]]:
-    """What runs trainings, on joblib's active backend if there is no cluster; and what they are given for the dataset.
+def trainings() -> Iterator[tuple[Parallel, Callable[[Any], Any]]]:
+    """What runs trainings, on joblib's active backend if there is no cluster; and how they are given what is large.
 
     Raises ClusterError if the cluster is lost within this block.
     """
     cluster = _connected.get()
     if cluster is None:
-        yield _parallel(), dataset
+        yield _parallel(), lambda value: value
         return
     try:
-        yield cluster.parallel, cluster.sent(dataset)
+        yield cluster.parallel, cluster.sent
     except cluster.losses as error:
         raise ClusterError(
             "the cluster was lost; finished models are kept: run the same command again to go on with the others, "
@@ -112,8 +111,12 @@ def trainings(dataset: Dataset) -> Iterator[tuple[Parallel, Any]]:
 
 
 def _parallel() -> Parallel:
-    """On joblib's active backend; it gives each result as it is ready where the backend can, as Ray's can't."""
-    return Parallel(return_as="generator_unordered" if get_active_backend()[0].supports_return_generator else "list")
+    """On joblib's active backend; it gives each result as it is ready where the backend can, as Ray's can't.
+
+    Large arrays are mapped from disk: torch takes those that can be written to, here to a copy of the page.
+    """
+    as_ready = get_active_backend()[0].supports_return_generator
+    return Parallel(return_as="generator_unordered" if as_ready else "list", mmap_mode="c")
 
 
 @contextmanager
@@ -224,7 +227,7 @@ class _InStore:
         return _from_store, (self.reference,)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _from_store(reference: Any) -> Any:
     return import_module("ray").get(reference)
 

@@ -59,9 +59,10 @@ class Linear(Differentiable, Protocol):
     def weighted(self, weight: float) -> "Linear":
         """The learner that multiplies every loss by this weight."""
 
-    def starting(self, model: nn.Module, tolerance: float) -> "Linear":
+    def starting(self, model: nn.Module, dataset: Dataset, tolerance: float) -> "Linear":
         """The learner whose training starts at this model of it: it ends where any other does, and sooner nearby.
 
+        dataset     on whose training rows the model is trained, or on most of them
         tolerance   change of the mean loss at which it ends
         """
 

@@ -85,7 +85,8 @@ class Pool:
     def near_all_rows(self) -> Linear:
         """A linear learner that starts from its model of all training rows."""
         assert is_linear(self.learner)
-        return self.learner.starting(self.learner.fit(self.dataset, self.dataset.rows("train"), 0), TOLERANCE)
+        model = self.learner.fit(self.dataset, self.dataset.rows("train"), 0)
+        return self.learner.starting(model, self.dataset, TOLERANCE)
 
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:

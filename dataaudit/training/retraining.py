@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from ..dataset import Dataset, Track, silent
 from .learning import LearningAlgorithm, is_linear, is_seedless
 from .pool import attributed
-from .training import Plan, read_outputs, read_states, train_runs
+from .training import Plan, path_of, read_outputs, read_states, train_runs
 
 SEARCH_TIMES = (1000, 1001)
 """Times that sets are searched at, the same in every search, so that trainings are shared; claims use none of them."""
@@ -51,7 +52,8 @@ class Retraining:
         """Outputs (len(trainings), len(rows), c) of pairs of removed dataset rows and time; see `outputs`."""
         plans = [self._plan(removed, time) for removed, time in trainings]
         distinct = {plan.name: plan for plan in plans}
-        learner = self._nearby() if is_linear(self.learner) else self.learner
+        is_new = not all(path_of(self.directory, plan.name).exists() for plan in plans)
+        learner = self._nearby if is_new and is_linear(self.learner) else self.learner
         train_runs(self.dataset, learner, self.directory, self.seed, list(distinct.values()), False, self.track)
         return np.stack([read_outputs(self.directory, plan.name)[rows] for plan in plans])
 
@@ -63,6 +65,7 @@ class Retraining:
         flat = attributed(self.dataset.task, outputs.reshape(-1, *outputs.shape[2:]), self.dataset.targets[rows])
         return flat.reshape(outputs.shape[:3])
 
+    @cached_property
     def _nearby(self) -> LearningAlgorithm:
         """The linear learner, starting from the model of the whole training set: all removals leave most of it.
 
@@ -75,7 +78,7 @@ class Retraining:
             assert is_linear(learner)
             model = learner.build(self.dataset)
             model.load_state_dict(read_states(self.directory, plan.name)[-1])
-            learner = learner.starting(model, TOLERANCE)
+            learner = learner.starting(model, self.dataset, TOLERANCE)
         return learner
 
     def _plan(self, removed: NDArray[np.int64], time: int) -> Plan:

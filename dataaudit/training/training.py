@@ -25,7 +25,7 @@ from ..dataset import Dataset, Track
 from ..errors import InputError, NumericsError, StaleError
 from ..versions import VERSION
 from .cluster import trainings
-from .learning import Differentiable, LearningAlgorithm, is_differentiable
+from .learning import Differentiable, LearningAlgorithm, is_differentiable, is_linear
 
 MANIFEST = "manifest.json"
 DIGESTED = 4096
@@ -70,8 +70,9 @@ def train_runs(
     missing = [plan for plan in plans if not path_of(directory, plan.name).exists()]
     if missing and hasattr(learner, "prepare"):
         learner.prepare(dataset)
-    with trainings(dataset) as (parallel, sent):
-        tasks = [delayed(_train)(learner, sent, plan, keep_models) for plan in missing]
+    with trainings() as (parallel, sent):
+        given = sent(learner) if is_linear(learner) else learner  # one that starts near a model holds large matrices
+        tasks = [delayed(_train)(given, sent(dataset), plan, keep_models) for plan in missing]
         for name, result in track(_done(parallel, tasks), "training models", len(missing)):
             write_run(directory, name, result)
     return len(plans) - len(missing)

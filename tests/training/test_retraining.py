@@ -11,6 +11,7 @@ from dataaudit.errors import NumericsError
 from dataaudit.training.models.linear_learner import LinearLearner
 from dataaudit.training.pool import attributed
 from dataaudit.training.retraining import Retraining
+from dataaudit.training.scaling import ByOutput
 
 from ..fixtures import MakeDataset, SmallLearner
 
@@ -26,9 +27,11 @@ def test_a_learner_without_seeds_is_trained_once_for_all_times(make_dataset: Mak
         assert (outputs[:, 0] == outputs[:, 1]).all() == (trainings == 3)
 
 
+@pytest.mark.parametrize("by_output", [True, False])
 def test_a_linear_learner_that_starts_from_the_whole_sets_model_ends_where_any_other_does(
-    make_dataset: MakeDataset, tmp_path: Path
+    by_output: bool, make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(ByOutput, "pays", lambda *sizes: by_output)
     dataset, learner = make_dataset(), LinearLearner()
     rows, train = np.arange(len(dataset)), dataset.rows("train")
     removed = train[::6]

@@ -78,6 +78,7 @@ class LinearInfluence:
         design = _Design(problem.train, problem.linear)
         weight = _settled_weight(problem, design, self.tolerance) if self.weight is None else self.weight
         fitted = _Fitted(problem, design, weight)
+        fitted.curvature.sharpen()
         return score_ensemble(
             replace(problem, models=(lambda: fitted.module,), run_of=np.zeros(0, np.int64)),
             lambda number: _Scorer(problem, design, fitted, self.tolerance),

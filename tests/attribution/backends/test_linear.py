@@ -23,6 +23,7 @@ from dataaudit.attribution.scoring import influences, kept_or_new_scores
 from dataaudit.attribution.trust import trust
 from dataaudit.dataset import Task, silent
 from dataaudit.errors import InputError, NumericsError
+from dataaudit.training import scaling
 from dataaudit.training.models.learner_spec import learner_of
 from dataaudit.training.objectives import OF_TASK
 from dataaudit.training.pool import Pool, train_pool
@@ -105,11 +106,13 @@ def attribute(problem: Problem, **settings: Any) -> Scored:
         return Scored(scored.scores(), scored.self_influence, scored.provenance)
 
 
-@pytest.fixture(params=["inverted", "by conjugate gradients"])
+@pytest.fixture(params=["inverted", "by conjugate gradients", "by conjugate gradients in little memory"])
 def solver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param != "inverted":
         for module in (linear, linear_curvature):
             monkeypatch.setattr(module, "PARAMETERS", 0)
+    if "little memory" in request.param:
+        monkeypatch.setattr(scaling, "MOST_NUMBERS", 0)
     return str(request.param)
 
 
@@ -125,6 +128,22 @@ def test_scores_are_the_derivatives_by_each_sample_s_weight(
         step = 1e-3 * torch.nn.functional.one_hot(torch.tensor(row), N)
         up, down = (outcomes(task, outputs, weight + sign * step, dense) for sign in (1, -1))
         np.testing.assert_allclose(scores[row], (up - down) / 2e-3, rtol=1e-3, atol=1e-4 * np.abs(scores).max())
+
+
+def test_without_time_for_conjugate_gradients_scores_are_near_those_of_the_curvature_within_each_output(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    problem = problem_of("classification", 3, dense=False)
+    exact = attribute(problem, weight=1.0).scores.ravel()
+    for module in (linear, linear_curvature):
+        monkeypatch.setattr(module, "PARAMETERS", 0)
+    monkeypatch.setattr(linear, "WORK", 0)
+    by_output = attribute(problem, weight=1.0).scores.ravel()
+    monkeypatch.setattr(scaling, "MOST_NUMBERS", 0)
+    by_diagonal = attribute(problem, weight=1.0).scores.ravel()
+    near, far = (np.corrcoef(exact, scores)[0, 1] for scores in (by_output, by_diagonal))
+    assert near > 0.95
+    assert near > far
 
 
 @pytest.mark.parametrize(("task", "outputs"), CASES)
