@@ -1,10 +1,13 @@
 """Write large sets, to see what an audit samples, says, and needs.
 
     python benchmarks/large_tables.py csv million.csv [--rows 1000000]
+    python benchmarks/large_tables.py copies million [--rows 1000000]
     python benchmarks/large_tables.py hdf5 large.h5 [--rows 1000000]
 
 csv: 12 columns (numbers, words, a date, missing values) and a label of three classes that depends on eight of them, or
-is drawn at random in 3 % of the rows. hdf5: x_train, y_train, x_test, y_test with rows of 120 float32 numbers and a
+is drawn at random in 3 % of the rows. copies: the same in a folder, as train.csv and, a fifth, test.csv; 300 rows of
+test.csv, and 300 of its own, stand in train.csv once more; million_faults.csv lists the former for planted_faults.py,
+and the latter. hdf5: x_train, y_train, x_test, y_test with rows of 120 float32 numbers and a
 label of ten classes; 1,000,000 rows, of which a sixth are for testing, make 490 MB. Both are written block by block.
 """
 
@@ -21,6 +24,7 @@ PLANS = np.array(["basic", "extra", "full"])
 CLASSES = np.array(["leaves", "stays", "upgrades"])
 DRAWN_ANEW = 0.03
 """Share of the rows whose label is drawn at random."""
+COPIES = 300
 DIMENSIONS, TEST_SHARE = 120, 6
 
 
@@ -62,6 +66,30 @@ def write_table(path: Path, rows: int, seed: int) -> None:
         block.to_csv(path, index=False, header=first == 0, mode="w" if first == 0 else "a", lineterminator="\n")
 
 
+def write_copies(folder: Path, rows: int, seed: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    write_table(folder / "all.csv", rows, seed)
+    header, *lines = (folder / "all.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    (folder / "all.csv").unlink()
+    n_train = rows - rows // 5
+    rng = np.random.default_rng(seed)
+    leaks = rng.choice(np.arange(n_train, rows), COPIES, replace=False)
+    duplicates = rng.choice(n_train, COPIES, replace=False)
+    copied = np.concatenate([leaks, duplicates])
+    for name, numbers in (("train", np.concatenate([np.arange(n_train), copied])), ("test", np.arange(n_train, rows))):
+        (folder / f"{name}.csv").write_text(header + "".join(lines[i] for i in numbers), encoding="utf-8")
+    faults = pd.DataFrame(
+        {
+            "fault": ["leak"] * COPIES + ["duplicate"] * COPIES,
+            "train_id": [f"train.csv#{n_train + i}" for i in range(2 * COPIES)],
+            "test_id": [f"test.csv#{i - n_train}" for i in leaks] + [f"train.csv#{i}" for i in duplicates],
+            "how": "exact",
+            "true_label": [lines[i].rstrip().rsplit(",", 1)[1] for i in copied],
+        }
+    )
+    faults.to_csv(folder.with_name(f"{folder.name}_faults.csv"), index=False)
+
+
 def write_arrays(path: Path, rows: int, seed: int) -> None:
     centres = np.random.default_rng(seed).normal(0, 0.4, (10, DIMENSIONS))
     with h5py.File(path, "w") as file:
@@ -79,9 +107,10 @@ def write_arrays(path: Path, rows: int, seed: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=["csv", "hdf5"])
+    parser.add_argument("kind", choices=["csv", "copies", "hdf5"])
     parser.add_argument("path", type=Path)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    (write_table if arguments.kind == "csv" else write_arrays)(arguments.path, arguments.rows, arguments.seed)
+    write = {"csv": write_table, "copies": write_copies, "hdf5": write_arrays}[arguments.kind]
+    write(arguments.path, arguments.rows, arguments.seed)

@@ -25,7 +25,9 @@ if __name__ == "__main__":
     flips = set(faults[faults.fault == "flip"].train_id)
     samples = pd.read_csv(arguments.audit / "samples.csv").query("split == 'train'")
     labels = dict(zip(samples.id, samples.label.astype(str), strict=True))
-    wrong = flips | {leak.train_id for leak in leaks.itertuples() if labels[leak.train_id] != leak.true_label}
+    wrong = flips | {
+        leak.train_id for leak in leaks.itertuples() if labels.get(leak.train_id) not in (None, leak.true_label)
+    }
 
     findings = [json.loads(line) for line in (arguments.audit / "findings.jsonl").read_text("utf-8").splitlines()]
     found = {

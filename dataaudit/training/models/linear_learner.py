@@ -21,7 +21,7 @@ from ...data.features.vectors import features
 from ...dataset import Dataset
 from ...errors import NumericsError
 from ..objectives import MEAN_LOSS
-from ..scaling import AlongAxes, ByOutput, Scaling, principal_axes
+from ..scaling import BLOCK, AlongAxes, ByOutput, Scaling, principal_axes
 from .module_learner import adapt_outputs, ending, n_outputs
 
 STEPS, NEARBY_STEPS, HISTORY = 200, 600, 20
@@ -85,7 +85,9 @@ class LinearLearner:
     def _scaling_at(self, parameters: Tensor, dataset: Dataset) -> Scaling:
         rows, (n_outputs, d) = dataset.rows("train"), parameters.shape
         by_output = ByOutput.pays(n_outputs, d, len(rows))
-        penalty, inputs = self.penalty / len(rows), self._inputs(dataset, rows if by_output else _some(rows))
+        penalty = self.penalty / len(rows)
+        rows = rows if by_output else rows[:: _step(len(rows))]
+        inputs = self._inputs(self.scaling(dataset, rows), dataset, rows)
         outputs = inputs @ parameters.T
         if by_output:
             return ByOutput.of(dataset.task, inputs, outputs, penalty)
@@ -116,16 +118,21 @@ class LinearLearner:
         return torch.from_numpy(dataset.derive(name, lambda: self._principal_axes(dataset)))
 
     def _principal_axes(self, dataset: Dataset) -> NDArray[np.float32]:
-        rows = _some(dataset.rows("train"))
-        inputs = self._inputs(dataset, rows)
+        rows = dataset.rows("train")
+        rows = rows[:: _step(len(rows))]
+        inputs = self._inputs(self.scaling(dataset, rows), dataset, rows)
         broken = torch.nonzero(~torch.isfinite(inputs).all(1)).flatten()
         if len(broken):
             raise NumericsError(f"the input of {dataset.ids[rows[int(broken[0])]]!r} is not finite")
         return principal_axes(inputs)
 
-    def _inputs(self, dataset: Dataset, rows: NDArray[np.int64]) -> Tensor:
-        """(len(rows), d + 1) scaled inputs with a constant 1."""
-        return _with_constant(self.scaling(dataset, rows)(self.tensors(dataset, rows)))
+    def _inputs(self, scaling: nn.Module, dataset: Dataset, rows: NDArray[np.int64]) -> Tensor:
+        """(len(rows), d + 1) scaled inputs with a constant 1; nothing else of this size is in memory."""
+        inputs = torch.ones(len(rows), self.vectors(dataset).shape[1] + 1)
+        for start in range(0, len(rows), BLOCK):
+            block = scaling(self.tensors(dataset, rows[start : start + BLOCK]))
+            inputs[start : start + len(block), :-1] = block
+        return inputs
 
     def fit(self, dataset: Dataset, rows: NDArray[np.int64], seed: int) -> nn.Module:
         """Raises NumericsError if the loss is not finite."""
@@ -133,13 +140,13 @@ class LinearLearner:
         linear = _linear_of(model)
         place = list(model).index(linear)
         adapt_outputs(model, dataset, rows)
-        inputs, labels = model[:place](self.tensors(dataset, rows)), torch.from_numpy(dataset.targets[rows])
+        inputs = self._inputs(model[:place], dataset, rows)
+        labels = torch.from_numpy(dataset.targets[rows])
         scale = max(float(np.var(dataset.targets[rows])), 1e-12) if dataset.task == "regression" else 1.0
         loss_of, penalty = MEAN_LOSS[dataset.task], 1 / (self.C * len(rows))
         if self.start is None:
-            some, axes = _with_constant(inputs[_some(np.arange(len(rows)))]), self._axes(dataset)
-            start = inputs.new_zeros(linear.out_features, linear.in_features + 1)
-            scaling: Scaling = AlongAxes.of(dataset.task, some, some @ start.T, penalty, axes)
+            some, start = inputs[:: _step(len(rows))], inputs.new_zeros(linear.out_features, linear.in_features + 1)
+            scaling: Scaling = AlongAxes.of(dataset.task, some, some @ start.T, penalty, self._axes(dataset))
         else:
             start, scaling = self.start.parameters, self.start.scaling
         scaled = scaling.backward(start).requires_grad_()
@@ -155,7 +162,7 @@ class LinearLearner:
         def loss() -> Tensor:
             optimizer.zero_grad()
             parameters = scaling.forward(scaled)
-            outputs = functional.linear(inputs, parameters[:, :-1].contiguous(), parameters[:, -1])
+            outputs = functional.linear(inputs, parameters)
             # Sums in double precision: where single ones see no change, a tenth of what a removal does is left. The
             # biases are penalised too, so that a class without a sample among these rows has a finite one.
             size = parameters.double().square().sum()
@@ -193,10 +200,6 @@ def _linear_of(model: nn.Module) -> nn.Linear:
     return next(module for module in model.modules() if isinstance(module, nn.Linear))
 
 
-def _some(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """At most SAMPLED_ROWS of them, evenly spread."""
-    return rows[:: -(-len(rows) // SAMPLED_ROWS)]
-
-
-def _with_constant(inputs: Tensor) -> Tensor:
-    return torch.cat([inputs, inputs.new_ones(len(inputs), 1)], 1)
+def _step(n: int) -> int:
+    """At which at most SAMPLED_ROWS of n rows are taken."""
+    return -(-n // SAMPLED_ROWS)
