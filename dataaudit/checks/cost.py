@@ -16,6 +16,7 @@ from ..training.models.learner_spec import learner_for, learner_of
 from ..training.models.rehearsal import checkpointed, rehearse
 from ..training.pool import BLOCK, FEWEST
 from ..training.retraining import SEARCH_TIMES
+from ..training.scaling import ByOutput
 from .detection import trainings
 
 END = 4.0
@@ -26,10 +27,10 @@ LABEL = {"image": 3e-3, "text": 3e-3, "table": 8e-4, "array": 2e-3}
 """Seconds a row of what is asked of models: other views of the labels, groups, pictures for the report."""
 GRADIENTS, FLOPS = 0.65, 4e10
 """What the gradients of a run of a net cost, in trainings of it, and floating-point operations a second of one core."""
-NEARBY = 0.3
-"""What a linear learner's training near another one costs, in trainings of it."""
-FITS = 1 + 4 * NEARBY
-"""Trainings on all rows that exact influence takes."""
+NEARBY, NEARBY_BY_OUTPUT = 0.3, 0.15
+"""What a linear learner's training near another one costs, in trainings of it; the latter where `ByOutput` pays."""
+NEARBY_FITS = 4
+"""Trainings near that of all rows which exact influence takes."""
 SETTLED_ROWS = 5_000
 """Training rows from which the fewest models usually do."""
 PREDICTIONS, SEEDLESS_PREDICTIONS = 2, 20
@@ -116,12 +117,14 @@ def costs(config: AuditConfig, dataset: Dataset, trains: bool, tested: tuple[str
     of_data = Costs(rows, len(dataset) * ROW[dataset.modality], END)
     if not trains and not config.checkpoints:
         return of_data
-    learner, seconds, parameters = learner_for(config.learner, dataset), 0.0, None
+    learner, seconds, parameters, nearby = learner_for(config.learner, dataset), 0.0, None, 1.0
     targets = len(dataset.rows(dataset.target_split))
     scored = targets if config.scores == "all" else affordable(rows, targets, is_linear(learner))
     if is_linear(learner):
         dataset, seconds, width = _sample_with_vectors(dataset, learner)
-        parameters = max(1, len(dataset.class_names)) * (width + 1)
+        outputs = max(1, len(dataset.class_names))
+        parameters = outputs * (width + 1)
+        nearby = NEARBY_BY_OUTPUT if ByOutput.pays(outputs, width + 1, rows) else NEARBY
     if config.learner is not None:
         rehearse(learner, dataset, config.learner)
     checkpointed(dataset, learner, config.learner, config.checkpoints, config.unsafe_checkpoints)
@@ -133,11 +136,11 @@ def costs(config: AuditConfig, dataset: Dataset, trains: bool, tested: tuple[str
         full=learner.seconds_per_run(dataset, rows) / at_once,
         tested=tested,
         seedless=is_seedless(learner),
-        nearby=NEARBY if is_linear(learner) else 1.0,
+        nearby=nearby,
     )
     products = operations(rows, scored, parameters) / FLOPS / cores
     if parameters is not None:
-        return replace(of_models, scores=FITS * of_models.full * at_once + products)
+        return replace(of_models, scores=(1 + NEARBY_FITS * nearby) * of_models.full * at_once + products)
     if has_trees(learner):
         return replace(of_models, scores_per_run=of_models.half * at_once)  # each is fitted again, one after another
     trained = 0.0
