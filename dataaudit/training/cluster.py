@@ -111,12 +111,8 @@ def trainings() -> Iterator[tuple[Parallel, Callable[[Any], Any]]]:
 
 
 def _parallel() -> Parallel:
-    """On joblib's active backend; it gives each result as it is ready where the backend can, as Ray's can't.
-
-    Large arrays are mapped from disk: torch takes those that can be written to, here to a copy of the page.
-    """
-    as_ready = get_active_backend()[0].supports_return_generator
-    return Parallel(return_as="generator_unordered" if as_ready else "list", mmap_mode="c")
+    """On joblib's active backend; it gives each result as it is ready where the backend can, as Ray's can't."""
+    return Parallel(return_as="generator_unordered" if get_active_backend()[0].supports_return_generator else "list")
 
 
 @contextmanager

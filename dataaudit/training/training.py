@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -108,7 +109,9 @@ def read_states(directory: Path, name: str) -> list[dict[str, Any]]:
 
 def _train(learner: LearningAlgorithm, dataset: Dataset, plan: Plan, keep_models: bool) -> tuple[str, dict[str, Any]]:
     _end_with_parent()
-    with _ALONE, parallel_config(backend="sequential"):
+    with _ALONE, parallel_config(backend="sequential"), warnings.catch_warnings():
+        # What comes mapped into memory is only read.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return plan.name, _trained(learner, dataset, plan, keep_models)
 
 
