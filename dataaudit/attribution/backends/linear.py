@@ -43,8 +43,7 @@ LEAST = 1e-3
 WORK, SELF_WORK = 5e12, 1e12
 """Most floating-point operations of conjugate gradients for scores, about a minute on one core, and for self-influence.
 
-Many classes and targets may leave room for the preconditioner alone: on texts of 40 classes its LDS is 0.96, where the
-exact solution has 0.98.
+Many classes and targets may leave room for the preconditioner alone, see `linear_curvature`.
 """
 BLOCK = 8192
 """Samples that are scaled at a time."""
