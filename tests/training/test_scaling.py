@@ -7,8 +7,10 @@ import torch
 from torch.autograd.functional import hessian
 
 from dataaudit.dataset import Task
+from dataaudit.errors import NumericsError
+from dataaudit.training import scaling as scaling_module
 from dataaudit.training.objectives import MEAN_LOSS
-from dataaudit.training.scaling import AlongAxes, ByOutput, Scaling, principal_axes
+from dataaudit.training.scaling import AlongAxes, ByOutput, Scaling, curvature_of, principal_axes, root_of
 
 N, D, OUTPUTS, PENALTY = 200, 5, 3, 1e-3
 TASKS = get_args(Task)
@@ -53,3 +55,25 @@ def test_scaled_losses_curve_more_alike(task: Task) -> None:
 
     assert spread(by_output) < min(4.0, spread(along_axes))
     assert spread(along_axes) < 0.5 * spread(None)
+
+
+def test_curvature_is_summed_over_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs, weights = scalings("classification")[2], torch.rand(N, generator=torch.Generator().manual_seed(1))
+    expected = torch.einsum("n,ni,nj->ij", weights, inputs, inputs) + PENALTY * torch.eye(D + 1)
+    for block in (7, N, 1000):
+        monkeypatch.setattr(scaling_module, "BLOCK", block)
+        torch.testing.assert_close(curvature_of(inputs, weights, PENALTY), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_large_inputs_of_few_directions_have_a_root() -> None:
+    generator = torch.Generator().manual_seed(0)
+    inputs = 1e4 * torch.randn(2000, 2, generator=generator) @ torch.randn(2, 300, generator=generator)
+    curvature = curvature_of(inputs, torch.full((2000,), 1 / 2000), 1e-8)
+    assert torch.linalg.cholesky_ex(curvature)[1] > 0
+    root = root_of(curvature.clone())
+    assert float((root.T @ root - curvature).norm() / curvature.norm()) < 1e-2
+
+
+def test_curvature_that_is_not_finite_is_an_error() -> None:
+    with pytest.raises(NumericsError, match="not finite"):
+        root_of(torch.full((2, 2), torch.nan))

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ...training.objectives import CLASSIFICATION, MULTILABEL, REGRESSION, Objective
-from ...training.scaling import can_be_held, curvature_of
+from ...training.scaling import can_be_held, curvature_of, root_of
 from .solvers import conjugate_gradients, relative_residual
 
 PARAMETERS = 2048
@@ -70,7 +70,7 @@ class LinearCurvature:
         """Invert the part of H within each output, (c, d, d), as preconditioner, where there is memory for it."""
         if self._inverse is None and can_be_held(self._within.shape[1], self.inputs.shape[1]):
             parts = (curvature_of(self.inputs, weights, self._penalty) for weights in self._within.T)
-            self._inverses = torch.stack([torch.cholesky_inverse(torch.linalg.cholesky(part)) for part in parts])
+            self._inverses = torch.stack([torch.cholesky_inverse(root_of(part), upper=True) for part in parts])
 
     def solve(self, vectors: Tensor, tolerance: float, steps: int = STEPS) -> Tensor:
         """H^-1 of each vector, to a relative residual; or after `steps`, none being the preconditioner alone."""

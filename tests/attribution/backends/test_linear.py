@@ -130,6 +130,28 @@ def test_scores_are_the_derivatives_by_each_sample_s_weight(
         np.testing.assert_allclose(scores[row], (up - down) / 2e-3, rtol=1e-3, atol=1e-4 * np.abs(scores).max())
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e5])
+def test_scores_do_not_depend_on_blocks_nor_fail_over_large_inputs_that_repeat_each_other(
+    scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    x = torch.from_numpy((scale * rng.normal(size=(60, 3)) @ rng.normal(size=(3, 900))).astype(np.float32))
+    y = torch.arange(60) % 3
+    net = nn.Linear(900, 3)
+    nn.init.zeros_(net.weight)
+    nn.init.zeros_(net.bias)
+    scores = []
+    for block in (linear.BLOCK, 7):
+        monkeypatch.setattr(linear, "BLOCK", block)
+        samples = Samples(tuple(map(str, range(60))), y.numpy(), lambda positions: x[positions])
+        problem = Problem(
+            (), samples, samples, OF_TASK["classification"], None, {}, linear=Linear(3, 0.5, lambda _: net)
+        )
+        scores.append(attribute(problem, weight=1.0).scores)
+    assert np.isfinite(scores[0]).all()
+    np.testing.assert_allclose(scores[0], scores[1], rtol=1e-3, atol=1e-3 * np.abs(scores[0]).max())
+
+
 def test_without_time_for_conjugate_gradients_scores_are_near_those_of_the_curvature_within_each_output(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
