@@ -19,7 +19,8 @@ beside other columns, which may differ, they count only if their words are too r
 table are equal if all columns are, but ids and constant ones, words by their spelling. They are reported only if chance
 doesn't explain them: a few columns with few values must repeat. Values
 of half of the columns are permuted among similar rows, which shows how many repeat by chance (reported if at most 1 %
-probable, and if chance gives at most half of those there are); the notes say how many do.
+probable, and if chance gives at most half of those there are); the notes say how many do. Splits that were drawn here
+and not given count as one: of few samples one repeat alone may be chance.
 
 Each finding says how its closest two samples agree: equal, equal without ids, equal after cleaning, equal text (beside
 other columns), equal text after cleaning, or near. A policy can set a severity for each, as in
@@ -106,15 +107,10 @@ def _within_splits(context: CheckContext, matcher: Matcher[Any]) -> tuple[list[_
     """What one matcher links within each split, and notes."""
     dataset = context.dataset
     null: Null | None = None
-    pairs, compared, links, notes = [], 0, [], []
+    links, notes = _equal_samples(dataset, matcher)
+    pairs, compared = [], 0
     for split in SPLITS:
-        rows = dataset.rows(split)
-        repeats = repeats_within(matcher.contents[rows], matcher.codes[rows], dataset.strata[rows])
-        distinct, copies = _by_content(matcher, rows)
-        if not repeats.are_chance:
-            links += [_Link(a, b, True, 1.0, False, repeats.chance_share) for a, b in copies]
-        if repeats.count and matcher.codes.shape[1]:
-            notes.append(f"{split}: {repeats.count} of {len(rows)} samples repeat an earlier one{repeats.explanation}")
+        distinct, _ = _by_content(matcher, dataset.rows(split))
         if len(distinct) <= N_CANDIDATES_QUICK:
             continue
         label = f"duplicates in {split}"
@@ -134,6 +130,22 @@ def _within_splits(context: CheckContext, matcher: Matcher[Any]) -> tuple[list[_
         if len(distinct) > limit:
             notes.append(f"{split}: the {limit} of {len(distinct)} samples most similar to another one were aligned")
     return links + _near_duplicates(pairs, compared), notes
+
+
+def _equal_samples(dataset: Dataset, matcher: Matcher[Any]) -> tuple[list[_Link], list[str]]:
+    """Equal samples of a split that chance doesn't explain, and notes; splits that were drawn here are taken as one.
+
+    Of few samples, one that repeats another may be chance; what the draw set aside must not hide it.
+    """
+    links, notes = list[_Link](), list[str]()
+    drawn, parts = {"all splits": np.arange(len(dataset))}, {split: dataset.rows(split) for split in SPLITS}
+    for name, rows in (drawn if dataset.layout.splits_drawn else parts).items():
+        repeats = repeats_within(matcher.contents[rows], matcher.codes[rows], dataset.strata[rows])
+        if not repeats.are_chance:
+            links += [_Link(a, b, True, 1.0, False, repeats.chance_share) for a, b in _by_content(matcher, rows)[1]]
+        if repeats.count and matcher.codes.shape[1]:
+            notes.append(f"{name}: {repeats.count} of {len(rows)} samples repeat an earlier one{repeats.explanation}")
+    return links, notes
 
 
 def _by_content(matcher: Matcher[Any], rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:

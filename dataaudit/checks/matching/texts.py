@@ -9,13 +9,15 @@ weighs it against what is left of the shorter text, and a little against what is
 
 import difflib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, diags, hstack
+from scipy.sparse import csr_matrix, hstack
 
 from ...data.features.words import cleaned, words
 from ...dataset import Dataset, Track
@@ -25,8 +27,8 @@ from .matcher import N_CANDIDATES, N_CANDIDATES_QUICK, Candidates, Matches, numb
 
 GRAM = 4
 """Characters of the n-grams that words are compared by where the words themselves differ."""
-MAX_TEXTS = 1000
-"""N-grams in more texts than this, and in more than a tenth, are too common to find copies by."""
+MAX_TEXTS, FEWEST = 1000, 8
+"""N-grams in more texts than this are too common to find copies by; a text with fewer others keeps its rarest."""
 QUERY_BLOCK, PAIR_BLOCK = 256, 256
 MAX_WORDS = 512
 """Words of a text that are aligned: of longer texts those that say most."""
@@ -92,16 +94,15 @@ class TextMatcher:
         base_grams = self._grams[base].T.tocsr()
         nearest = np.zeros((len(queries), count), np.int64)
         nearness = np.zeros((len(queries), count), np.float32)
-        spans = range(0, len(queries), QUERY_BLOCK)
-        for start in track(spans, f"{label}: comparing", len(spans)):
-            rows = queries[start : start + QUERY_BLOCK]
-            cosines = (self._grams[rows] @ base_grams).toarray()
-            cosines[rows[:, None] == base[None, :]] = -1
-            top = np.argpartition(-cosines, count - 1, 1)[:, :count] if count else np.zeros((len(rows), 0), np.int64)
-            value = np.take_along_axis(cosines, top, 1)
-            order = np.lexsort((top, -value), axis=1)
-            nearest[start : start + len(rows)] = base[np.take_along_axis(top, order, 1)]
-            nearness[start : start + len(rows)] = np.take_along_axis(value, order, 1)
+
+        def compare(block: slice) -> None:
+            rows = queries[block]
+            nearest[block], nearness[block] = _nearest(self._grams[rows] @ base_grams, rows, base, count)
+
+        blocks = [slice(start, start + QUERY_BLOCK) for start in range(0, len(queries), QUERY_BLOCK)]
+        with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+            for _ in track(threads.map(compare, blocks), f"{label}: comparing", len(blocks)):
+                pass
         return Candidates(queries, nearest, nearness)
 
     def align(self, candidates: Candidates, track: Track, label: str) -> Matches:
@@ -225,6 +226,27 @@ class _Words:
         return np.sort(positions[np.argsort(-self.after[positions], kind="stable")[:MAX_WORDS]])
 
 
+def _nearest(
+    cosines: csr_matrix, queries: NDArray[np.int64], base: NDArray[np.int64], count: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Base rows (q, count) of the highest cosines (q, b) with each query, and these; rows that share nothing are last.
+
+    A query is not its own neighbour.
+    """
+    nearest, nearness = np.zeros((len(queries), count), np.int64), np.zeros((len(queries), count), np.float32)
+    for place, query in enumerate(queries if count else ()):
+        of_query = slice(*cosines.indptr[place : place + 2])
+        rows, cosine = base[cosines.indices[of_query]], cosines.data[of_query]
+        if len(rows) <= count:
+            others = np.setdiff1d(base[: 2 * count + 1], rows)
+            rows, cosine = np.append(rows, others), np.append(cosine, np.zeros(len(others), np.float32))
+        cosine[rows == query] = -1
+        top = np.argpartition(-cosine, count - 1)[:count]
+        top = top[np.lexsort((rows[top], -cosine[top]))]
+        nearest[place], nearness[place] = rows[top], cosine[top]
+    return nearest, nearness
+
+
 def _heaviest_common_sequence(a: _Padded, b: _Padded) -> NDArray[np.float64]:
     """(m,) weight of the heaviest sequence of words that both texts of each pair hold in order."""
     best = np.zeros((len(b.number), b.number.shape[1] + 1))
@@ -238,9 +260,8 @@ def _heaviest_common_sequence(a: _Padded, b: _Padded) -> NDArray[np.float64]:
 
 def _texts_with(term: NDArray[np.int64], text: NDArray[np.int64]) -> NDArray[np.int64]:
     """(total,) in how many texts each occurrence's term occurs."""
-    _, of_term = np.unique(term, return_inverse=True)
-    distinct_terms = np.unique(np.stack([of_term, text]), axis=1)[0]
-    counts: NDArray[np.int64] = np.bincount(distinct_terms, minlength=int(of_term.max(initial=-1)) + 1)[of_term]
+    of_term = np.unique(term, return_inverse=True)[1]
+    counts: NDArray[np.int64] = np.bincount(_counts(of_term, text, int(text.max(initial=0)) + 1).indices)[of_term]
     return counts
 
 
@@ -269,15 +290,23 @@ def _counts(term: NDArray[np.int64], text: NDArray[np.int64], n: int) -> csr_mat
 
 
 def _unit(counts: csr_matrix) -> csr_matrix:
-    """Sublinear tf-idf of counts (n, terms), rows of length a third, without terms that too many or one text has."""
+    """Sublinear tf-idf of counts (n, terms), rows of length a third.
+
+    Without terms that one text alone has, and those that are too common, so that products of all rows cost no more than
+    n times a bound: see MAX_TEXTS.
+    """
     n = counts.shape[0]
-    texts = np.bincount(counts.indices, minlength=counts.shape[1])
-    counts = counts[:, (texts > 1) & ((texts <= MAX_TEXTS) | (texts <= n / 10))]
-    texts = np.bincount(counts.indices, minlength=counts.shape[1])
-    counts.data = 1 + np.log(counts.data)
-    weighted = counts @ diags(np.log((1 + n) / (1 + texts)).astype(np.float32) + 1)
-    length = np.sqrt(np.asarray(weighted.multiply(weighted).sum(1)).ravel())
-    return diags((1 / np.sqrt(3) / np.maximum(length, 1e-9)).astype(np.float32)) @ weighted
+    text, term = np.repeat(np.arange(n), np.diff(counts.indptr)), counts.indices
+    texts = np.bincount(term, minlength=counts.shape[1])[term]
+    kept = (texts > 1) & (texts <= MAX_TEXTS)
+    has_few = np.bincount(text[kept], minlength=n) < FEWEST
+    rarest = np.flatnonzero(has_few[text] & (texts > 1))
+    rarest = rarest[np.lexsort((term[rarest], texts[rarest], text[rarest]))]
+    kept[rarest[np.arange(len(rarest)) - np.searchsorted(text[rarest], text[rarest]) < FEWEST]] = True
+    text, term, texts = text[kept], term[kept], texts[kept]
+    weights = (1 + np.log(counts.data[kept])) * (np.log((1 + n) / (1 + texts)) + 1)
+    length = np.sqrt(np.bincount(text, weights**2, minlength=n))
+    return csr_matrix(((weights / length[text] / np.sqrt(3)).astype(np.float32), (text, term)), shape=counts.shape)
 
 
 def differing_words(left: Sequence[str], right: Sequence[str]) -> list[list[str]]:

@@ -53,9 +53,10 @@ class Repeats:
         """What chance has to do with it, as the end of a sentence about them."""
         if np.isinf(self.by_chance):
             return " and are not reported: of one column that cannot be told from chance"
-        number = f"{self.by_chance:.0f}" if self.by_chance >= 9.5 else f"{self.by_chance:.1f}"
+        number = f"{self.by_chance:.0f}" if self.by_chance >= 9.5 else f"{self.by_chance:.2g}"
         reason = " and are not reported: with so few distinct values," if self.are_chance else ";"
-        return f"{reason} about {number} are expected by chance"
+        probable = f", as many with a probability of {self.p_value:.2g}" if 0 < self.by_chance <= self.count / 2 else ""
+        return f"{reason} about {number} are expected by chance{probable if self.are_chance else ''}"
 
     @property
     def chance_share(self) -> float:

@@ -289,6 +289,21 @@ def test_a_split_that_was_drawn_here_accuses_nobody() -> None:
     assert len(pairs_of(accident)) == 5
 
 
+def test_one_repeat_among_few_that_were_drawn_is_judged_with_all_rows() -> None:
+    rng = np.random.default_rng(1)
+    coarse = pd.DataFrame({f"c{j}": rng.choice(list("abcdefgh"), N) for j in range(6)})
+    for first, again in ((1, 2), (3, 4), (5, 6), (7, 8), (N_TRAIN + 1, N_TRAIN + 2)):
+        coarse.iloc[again] = coarse.iloc[first]
+    given = dataset_of(coarse, N_TRAIN, "table")
+    drawn = replace(given, layout=replace(given.layout, split_origin=f"{DRAWN}: a fifth"))
+    apart, together = (duplicates.detect(context_of(dataset)) for dataset in (given, drawn))
+    pair = f"rows#{N_TRAIN + 1}", f"rows#{N_TRAIN + 2}"
+    assert pair in [finding.sample_ids for finding in together.findings]
+    assert together.notes[0].startswith("all splits: ")
+    assert pair not in [finding.sample_ids for finding in apart.findings]
+    assert "about 0.032 are expected by chance, as many with a probability of 0.032" in apart.notes[1]
+
+
 def test_arrays_and_numbers_as_targets() -> None:
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(N, 5, 4)).astype("f4")

@@ -94,6 +94,34 @@ def test_blocks_order_and_company_make_no_difference(monkeypatch: pytest.MonkeyP
     np.testing.assert_array_equal(search(matcher, rows[:1], rows, silent, "").base, whole.base[:1])
 
 
+def test_copies_of_what_too_many_texts_say_are_still_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """N-grams of many copies of one text are too common to compare by, but they are the rarest that these have."""
+    texts = sentences(240, length=(20, 30))
+    rng = np.random.default_rng(0)
+    copies = [ALTERATIONS["words replaced"]([f"{word} " for word in texts[0].split()], texts, rng) for _ in range(60)]
+    monkeypatch.setattr(matching_texts, "MAX_TEXTS", 30)
+    rows = np.arange(300)
+    found = TextMatcher([*texts, *copies]).nominate(rows[240:], rows, silent, "")
+    is_copy = (found.base == 0) | (found.base >= 240)
+    assert is_copy.any(1).mean() > 0.9
+    monkeypatch.setattr(matching_texts, "FEWEST", 0)
+    without = TextMatcher([*texts, *copies]).nominate(rows[240:], rows, silent, "")
+    assert ((without.base == 0) | (without.base >= 240)).any(1).mean() < 0.9
+
+
+def test_nearest_texts_are_those_of_all_cosines() -> None:
+    texts = [*sentences(90, length=(1, 20)), "", "nothing like it", *docstrings()[:30]]
+    matcher, rows = TextMatcher(texts), np.arange(122)
+    base = np.delete(rows, [5, 60])
+    found = matcher.nominate(rows, base, silent, "")
+    cosines = (matcher._grams @ matcher._grams[base].T).toarray()
+    cosines[rows[:, None] == base] = -1
+    np.testing.assert_allclose(found.nearness, -np.sort(-cosines, 1)[:, : found.base.shape[1]], atol=1e-6)
+    places = np.searchsorted(base, found.base)
+    np.testing.assert_allclose(np.take_along_axis(cosines, places, 1), found.nearness, atol=1e-6)
+    assert all(len(set(row)) == len(row) for row in found.base.tolist())
+
+
 def test_shared_words_are_the_heaviest_in_order_by_the_plain_definition() -> None:
     """Against the textbook recursion, one cell at a time."""
     texts = sentences(40, length=(3, 15))
