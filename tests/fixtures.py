@@ -163,6 +163,9 @@ class KnownScores:
         self._scores = scores
         self.shape = scores.shape
 
+    def of_targets(self, columns: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        return ((column, self.scores()[:, column]) for column in columns.tolist())
+
     def scores(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
         return self._scores[:, start:stop]
 

@@ -197,6 +197,22 @@ def read_columns(path: Path, start: int, stop: int, negligible: float = 0.0) -> 
         return total
 
 
+def read_some_columns(path: Path, columns: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Scores (n_train, m) of these targets, by their positions (m,) in increasing order."""
+    with _reading(path) as file:
+        total = np.zeros((len(file["train_ids"]), len(columns)), np.float32)
+        if "scores" in file:
+            scores = file["scores"]
+            for block, places in _pairs_by_block(columns, scores.shape[1], 4 * scores.shape[0]):
+                total[:, places] = scores[:, block][:, columns[places] - block.start]
+            return total
+        for left, right in _factors(file):
+            solved = right[columns]
+            for rows in left.blocks(len(columns)):
+                total[rows] += left.times(rows, solved)
+        return total
+
+
 def read_elements(path: Path, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float32]:
     """Scores (m,) of pairs of a training sample and a target, by their positions (m,)."""
     elements = np.zeros(len(rows), np.float32)

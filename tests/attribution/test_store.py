@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dataaudit import Attribution
-from dataaudit.attribution import store
+from dataaudit.attribution import attribution, store
 from dataaudit.attribution.store import writing
 from dataaudit.errors import InputError
 
@@ -122,6 +122,7 @@ def test_every_layout_gives_the_same_scores_whatever_is_read_at_a_time(
 ) -> None:
     scores, layouts_ = layouts(tmp_path)
     monkeypatch.setattr(store, "BLOCK_BYTES", block)
+    monkeypatch.setattr(attribution, "BLOCK_BYTES", block)
     monkeypatch.setattr(store, "PAIRS", 5)
     rng = np.random.default_rng(1)
     rows, columns = rng.integers(0, N, 60), rng.integers(0, T, 60)
@@ -134,6 +135,10 @@ def test_every_layout_gives_the_same_scores_whatever_is_read_at_a_time(
         np.testing.assert_allclose(scored.sums_over_targets(), scores.sum(1), rtol=1e-4, atol=1e-4)
         np.testing.assert_allclose(scored.sums_over_targets(by_target), scores @ by_target, rtol=1e-4, atol=1e-4)
         assert scored.at(rows[:0], columns[:0]).shape == (0,)
+        some = np.array([0, 3, 4, 11, T - 1])
+        read = dict(scored.of_targets(some))
+        assert list(read) == some.tolist()
+        np.testing.assert_allclose(np.stack(list(read.values()), 1), scores[:, some], rtol=1e-5, atol=1e-5)
 
 
 def test_estimates_leave_out_the_smallest_parts_of_products_and_exact_scores_nothing(tmp_path: Path) -> None:

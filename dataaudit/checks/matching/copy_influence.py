@@ -52,8 +52,7 @@ def influence_of_copies(context: CheckContext, pairs: Pairs, accepted: NDArray[n
     columns, lines = np.searchsorted(target, pairs.query), np.searchsorted(train, pairs.base)
     score[scored] = context.attribution.at(lines[scored], columns[scored])
     copies = np.flatnonzero(scored & accepted)
-    for column in np.unique(columns[copies]).tolist():
-        scores = context.attribution.scores(column, column + 1)[:, 0]
+    for column, scores in context.attribution.of_targets(np.unique(columns[copies])):
         median = np.median(scores)
         outlying = (scores - median) / max(1.4826 * float(np.median(np.abs(scores - median))), 1e-12)
         target_copies = copies[columns[copies] == column]
