@@ -68,13 +68,13 @@ class Costs:
     nearby: float = 1.0
 
     def of(self, config: AuditConfig, trained: int = 0, is_scored: bool = False) -> float:
-        """Of an audit, or of what is left of it once so many models are trained, or influences are scored as well."""
-        rest = self.judging + self.proof(config, self.tested)
-        if not is_scored:
-            models = self.models(config) if config.pooled else len(config.checkpoints)
-            training = max(0, models - trained) * self.half if config.pooled else 0.0
-            rest += training + self.scores + models * self.scores_per_run
-        return rest if trained or is_scored else rest + self.reading
+        """Of an audit, or of what is left of it once so many models are trained, or all checks have seen influences."""
+        if is_scored:
+            return END + (self.tests(config, self.tested) if config.verify and config.pooled else 0.0)
+        models = self.models(config) if config.pooled else len(config.checkpoints)
+        training = max(0, models - trained) * self.half if config.pooled else 0.0
+        rest = training + self.scores + models * self.scores_per_run + self.judging + self.proof(config, self.tested)
+        return rest if trained else rest + self.reading
 
     def models(self, config: AuditConfig) -> int:
         """How many the pool is likely to have; at most, where time is limited."""

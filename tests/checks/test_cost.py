@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from dataaudit.checks.cost import Costs, costs
+from dataaudit.checks.cost import END, Costs, costs
 from dataaudit.checks.detection import trainings
 from dataaudit.config import AuditConfig
 from dataaudit.plugins import get
@@ -23,7 +23,7 @@ def test_the_parts_of_an_audit_add_up() -> None:
     proof = 8 + 2 * ARMS
     assert COSTS.of(config) == 18 + 24 + proof
     assert COSTS.of(config, trained=8) == 8 + 16 + proof
-    assert COSTS.of(config, trained=24, is_scored=True) == 5 + proof
+    assert COSTS.of(config, trained=24, is_scored=True) == END + 2 * ARMS
     assert COSTS.of(replace(config, verify=0)) == 18 + 24
     assert replace(COSTS, seedless=True).of(config) == 18 + 24 + 8 + 2 * (1 + 1 + 2 * 2)
     assert replace(COSTS, seedless=True, nearby=0.5).of(config) == 18 + 24 + 8 + 2 * (1 + 0.5 * 2 * 2)
