@@ -121,8 +121,8 @@ def header(path: Path) -> tuple[tuple[int, int], str] | None:
         return None
 
 
-def decode(path: Path, depth: int | None = None, at_least: int | None = None) -> Decoded:
-    """Read one image file; of 16-bit ones `depth` bits are used, by default as many as their largest value has.
+def decode(path: Path | io.BytesIO, depth: int | None = None, at_least: int | None = None) -> Decoded:
+    """Read one image file, or its bytes; 16-bit ones use `depth` bits, by default as many as their largest value has.
 
     A JPEG may be read at a fraction of its size, but no smaller than `at_least` pixels each way, which is much faster.
 
@@ -139,10 +139,11 @@ def decode(path: Path, depth: int | None = None, at_least: int | None = None) ->
     except Image.DecompressionBombError as error:
         raise DatasetError(f"too many pixels: {error}") from error
     except Exception as error:  # Pillow's decoders raise whatever the broken bytes lead them to
-        if path.suffix.lower() in (".heic", ".heif") and not HAS_HEIF:
-            raise DatasetError(NO_HEIF) from error
-        message = str(error).replace(repr(str(path)), repr(path.name)).replace(str(path), path.name)
-        reason = message or type(error).__name__
+        reason = str(error) or type(error).__name__
+        if isinstance(path, Path):
+            if path.suffix.lower() in (".heic", ".heif") and not HAS_HEIF:
+                raise DatasetError(NO_HEIF) from error
+            reason = reason.replace(repr(str(path)), repr(path.name)).replace(str(path), path.name)
         raise DatasetError(f"not readable as an image: {reason}") from error
     raise DatasetError(f"too many pixels: {pixels:,}, more than {limit:,}, could be a decompression bomb")
 

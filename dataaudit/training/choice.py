@@ -14,6 +14,7 @@ from ..data.features.image_features import features_of_rows, image_features, wit
 from ..data.features.sentence_embeddings import sentence_embeddings
 from ..data.features.vision_models import LITE0
 from ..dataset import Dataset, Track, as_text
+from .cluster import elsewhere
 from .learners.text import TextLearner
 from .learning import LearningAlgorithm
 from .models.feature_learner import FeatureLearner
@@ -61,7 +62,7 @@ def with_learnt_features(config: AuditConfig, dataset: Dataset, track: Track) ->
         sentence_embeddings(dataset, learner.embedding, kept.beside(config), track)
     if not isinstance(learner, FeatureLearner):
         return dataset
-    features = image_features(dataset, learner.features, kept.beside(config), track)
+    features = image_features(dataset, learner.features, kept.beside(config), track, elsewhere())
     if config.previous is not None:
         known = kept.how_many(kept.of_audit(config.previous), dataset.contents)
         note = f"features of {known:,} different images are those that {as_text(str(config.previous))} had"
@@ -74,7 +75,7 @@ def with_learnt_features(config: AuditConfig, dataset: Dataset, track: Track) ->
 def _losses(config: AuditConfig, dataset: Dataset, track: Track) -> dict[str, float]:
     """The loss of each learner, out of sample: of a half of the sample under the model trained on the other."""
     rows = np.sort(np.random.default_rng(config.seed).permutation(dataset.rows("train"))[:SAMPLE])
-    features = features_of_rows(dataset, rows, LITE0, kept.beside(config), track)
+    features = features_of_rows(dataset, rows, LITE0, kept.beside(config), track, elsewhere())
     sample = with_features(dataset.part(rows), LITE0, features)
     plans = [planned(sample, config.seed, run)[0] for run in (0, 1)]
     folder = config.directory / "choice" / sample.fingerprint[:16]

@@ -1,11 +1,12 @@
-"""Trainings on other machines: a Dask or a Ray cluster, by joblib's own backends.
+"""Trainings, and pretrained nets' features, on other machines: a Dask or a Ray cluster, by joblib's own backends.
 
-Only trainings go there: whatever else runs in parallel is threaded or short. The cluster schedules them, and does again
-what a lost worker leaves undone. A dataset and a learner are sent once, and are there for as long as they are here.
+Nothing else goes there: whatever else runs in parallel is threaded or short. The cluster schedules tasks, and does
+again what a lost worker leaves undone. A dataset, a learner and a net are sent once, and are there for as long as they
+are here.
 """
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,17 +14,23 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import version
+from itertools import islice
+from threading import Lock
 from typing import Any
 
 import joblib
-from joblib import Parallel
+import torch
+from joblib import Parallel, delayed, effective_n_jobs
 from joblib.parallel import get_active_backend
 
+from ..data.features.image_features import Elsewhere, Item, Result
 from ..errors import ClusterError, InputError
 from ..versions import versions
 
 WAIT = 20
 """Seconds that a cluster has for its first answer."""
+ALONE = Lock()
+"""Of two tasks in threads of one worker, trainings would draw from the same random numbers."""
 MODELS_BY = ("dataaudit", "torch", "numpy")
 """What makes models: of the same versions everywhere, so that the models are the same."""
 
@@ -89,6 +96,50 @@ def at_a_time(here: int) -> int:
     """Trainings at a time: as many as the cluster has room for, or those for here without one."""
     cluster = _connected.get()
     return here if cluster is None else cluster.room
+
+
+def done(parallel: Parallel, tasks: Iterable[Any]) -> Iterator[Any]:
+    """Results, each as it is ready; where the backend can't, a round of all workers' at a time."""
+    if parallel.return_generator:
+        yield from parallel(tasks)
+        return
+    waiting = iter(tasks)
+    while some := list(islice(waiting, effective_n_jobs(parallel.n_jobs))):
+        yield from parallel(some)
+
+
+def elsewhere() -> Elsewhere | None:
+    """What maps a function over items on the cluster; None without one."""
+    return None if _connected.get() is None else _mapped
+
+
+def _mapped(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    with trainings() as (parallel, sent):
+        there = sent(function)
+        tasks = (delayed(_numbered)(number, there, item) for number, item in enumerate(items))
+        early, place = dict[int, Result](), 0
+        for number, result in done(parallel, tasks):
+            early[number] = result
+            while place in early:
+                yield early.pop(place)
+                place += 1
+
+
+def _numbered(number: int, function: Callable[[Item], Result], item: Item) -> tuple[int, Result]:
+    """On one thread, as tasks share the cores."""
+    with ALONE, one_thread():
+        return number, function(item)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """The result must not depend on how many cores there are."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @contextmanager

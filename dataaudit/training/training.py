@@ -9,30 +9,28 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from multiprocessing import current_process
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Thread
 from typing import Any
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed, effective_n_jobs, parallel_config
+from joblib import delayed, parallel_config
 from numpy.typing import NDArray
 
 from ..dataset import Dataset, Track
 from ..errors import InputError, NumericsError, StaleError
 from ..versions import VERSION
-from .cluster import trainings
+from .cluster import ALONE, done, one_thread, trainings
 from .learning import Differentiable, LearningAlgorithm, is_differentiable, is_linear
 
 MANIFEST = "manifest.json"
 DIGESTED = 4096
 """Rows that are digested at a time."""
-_ALONE = Lock()
-"""Two trainings in threads of one worker would draw from the same random numbers."""
 
 
 @dataclass(frozen=True)
@@ -74,19 +72,9 @@ def train_runs(
     with trainings() as (parallel, sent):
         given = sent(learner) if is_linear(learner) else learner  # one that starts near a model holds large matrices
         tasks = [delayed(_train)(given, sent(dataset), plan, keep_models) for plan in missing]
-        for name, result in track(_done(parallel, tasks), "training models", len(missing)):
+        for name, result in track(done(parallel, tasks), "training models", len(missing)):
             write_run(directory, name, result)
     return len(plans) - len(missing)
-
-
-def _done(parallel: Parallel, tasks: Sequence[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The results of these tasks, each as it is ready; where the backend can't, a round of all workers' at a time."""
-    if parallel.return_generator:
-        yield from parallel(tasks)
-        return
-    workers = effective_n_jobs(parallel.n_jobs)
-    for start in range(0, len(tasks), workers):
-        yield from parallel(tasks[start : start + workers])
 
 
 def claim(dataset: Dataset, learner: LearningAlgorithm, directory: Path, seed: int) -> None:
@@ -109,29 +97,24 @@ def read_states(directory: Path, name: str) -> list[dict[str, Any]]:
 
 def _train(learner: LearningAlgorithm, dataset: Dataset, plan: Plan, keep_models: bool) -> tuple[str, dict[str, Any]]:
     _end_with_parent()
-    with _ALONE, parallel_config(backend="sequential"), warnings.catch_warnings():
+    with ALONE, one_thread(), parallel_config(backend="sequential"), warnings.catch_warnings():
         # What comes mapped into memory is only read.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return plan.name, _trained(learner, dataset, plan, keep_models)
 
 
 def _trained(learner: LearningAlgorithm, dataset: Dataset, plan: Plan, keep_models: bool) -> dict[str, Any]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # runs share the cores, and the result must not depend on how many there are
-    try:
-        states, rows, digest = [], np.flatnonzero(plan.mask), ""
-        model: Any
-        if is_differentiable(learner):
-            for model in learner.trajectory(dataset, rows, plan.seed):
-                if keep_models:
-                    states.append({name: value.to("cpu", copy=True) for name, value in model.state_dict().items()})
-            digest = digest_of_training(learner, dataset, rows, plan.seed) if keep_models else ""
-        else:
-            model = learner.fit(dataset, rows, plan.seed)
-        all_rows = np.arange(len(dataset))
-        outputs = require_outputs(learner.outputs(model, dataset, all_rows), dataset, all_rows, plan.name)
-    finally:
-        torch.set_num_threads(threads)
+    states, rows, digest = [], np.flatnonzero(plan.mask), ""
+    model: Any
+    if is_differentiable(learner):
+        for model in learner.trajectory(dataset, rows, plan.seed):
+            if keep_models:
+                states.append({name: value.to("cpu", copy=True) for name, value in model.state_dict().items()})
+        digest = digest_of_training(learner, dataset, rows, plan.seed) if keep_models else ""
+    else:
+        model = learner.fit(dataset, rows, plan.seed)
+    all_rows = np.arange(len(dataset))
+    outputs = require_outputs(learner.outputs(model, dataset, all_rows), dataset, all_rows, plan.name)
     return {"states": states, "outputs": torch.from_numpy(outputs), "trained_on": digest}
 
 

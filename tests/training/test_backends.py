@@ -17,8 +17,8 @@ from torch import nn
 
 from dataaudit.data.loading import read_dataset
 from dataaudit.dataset import Dataset, ReadOptions, silent
+from dataaudit.training.cluster import done as finished
 from dataaudit.training.pool import train_pool
-from dataaudit.training.training import _done
 
 from ..fixtures import MakeDataset, NearestMean, SmallLearner
 
@@ -76,7 +76,7 @@ def test_trainings_in_threads_of_one_process_are_the_same_models(make_dataset: M
 def test_a_round_has_as_many_trainings_as_the_configuration_allows(elsewhere: None) -> None:
     done: list[int] = []
     with joblib.parallel_config(backend="elsewhere", n_jobs=7):
-        next(_done(joblib.Parallel(), [joblib.delayed(done.append)(number) for number in range(30)]))
+        next(finished(joblib.Parallel(), [joblib.delayed(done.append)(number) for number in range(30)]))
     assert len(done) == 7
 
 

@@ -1,4 +1,4 @@
-"""Trainings go to a cluster, and nothing else does; what is lost there is done again or said, and never kept wrong."""
+"""Trainings and features go to a cluster, nothing else; what is lost there is done again or said, never kept wrong."""
 
 import os
 import re
@@ -14,13 +14,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import nn
 
 import dataaudit
 from dataaudit import versions
 from dataaudit.config import AuditConfig
-from dataaudit.dataset import Dataset, silent
+from dataaudit.data.features import image_features
+from dataaudit.data.features.vision_models import VisionModel
+from dataaudit.data.loading import read_dataset
+from dataaudit.dataset import Dataset, ReadOptions, silent
 from dataaudit.errors import ClusterError, InputError, NumericsError
 from dataaudit.training import cluster as cluster_module
 from dataaudit.training.cluster import on_cluster
@@ -93,6 +98,34 @@ def test_a_dataset_is_sent_once_for_all_trainings(client: Any, make_dataset: Mak
         for row in range(4):
             retraining.outputs([np.array([row])], range(3), np.arange(5))
     assert Counted.sent == 1
+
+
+def means(pixels: torch.Tensor) -> torch.Tensor:
+    return torch.cat([pixels.mean((2, 3)), pixels.std((2, 3)), torch.full((len(pixels), 1), os.getpid() % 1000)], 1)
+
+
+def test_features_of_pictures_are_computed_there_from_files_that_are_read_here(
+    client: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In the order of the pictures, kept here, and with what the cluster can't see of a file system."""
+    rng = np.random.default_rng(0)
+    for number in range(60):
+        file = tmp_path / "set" / ("test" if number < 20 else "train") / "ab"[number % 2] / f"{number:02d}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, (40, 30 + number, 3), np.uint8)).save(file)
+    monkeypatch.setattr(image_features, "vision_model", lambda source: VisionModel(source, 32, means))
+    dataset = read_dataset(tmp_path / "set", ReadOptions(), silent)
+    with on_cluster(client, None):
+        there = image_features.features_of_rows(
+            dataset, np.arange(60), "x", tmp_path / "kept", silent, cluster_module.elsewhere()
+        )
+    assert cluster_module.elsewhere() is None
+    here = image_features.features_of_rows(dataset, np.arange(60), "x", None, silent)
+    np.testing.assert_array_equal(there[:, :-1], here[:, :-1])
+    workers = np.array(list(client.run(os.getpid).values())) % 1000
+    assert np.isin(there[:, -1], workers).all()
+    again = image_features.features_of_rows(dataset, np.arange(60), "x", tmp_path / "kept", silent)
+    np.testing.assert_array_equal(again, there)
 
 
 class Broken(NearestMean):
