@@ -27,7 +27,10 @@ def _open(audit: Audit) -> list[Finding]:
 
 def _found(audit: Audit) -> str:
     findings = _open(audit)
-    counts = Counter(finding.kind for finding in findings if finding.severity >= Severity.MEDIUM)
+    counts = Counter[str]()
+    for finding in findings:
+        if finding.severity >= Severity.MEDIUM:
+            counts[finding.kind] += finding.evidence.get("count", 1)  # one may stand for many samples
     minor = sum(finding.severity < Severity.MEDIUM for finding in findings)
     named = [f"{_title(audit, kind)} ({count:,})" for kind, count in list(counts.items())[:MOST_KINDS]]
     if len(counts) > MOST_KINDS:

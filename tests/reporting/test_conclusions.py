@@ -35,6 +35,8 @@ def test_nothing_is_said_of_what_there_is_not() -> None:
     assert list(conclusions(limited))[-1] == limited.left_out[0]
     minor = [replace(finding, severity=Severity.LOW) for finding in FINDINGS]
     assert next(conclusions(audit_of(minor))) == ("Nothing of medium severity or above was found; 4 minor findings.")
+    many = [replace(FINDINGS[0], kind="unsampled_copies", evidence={"count": 296})]
+    assert next(conclusions(audit_of(many))) == "Reported: unsampled copies (296)."
     kinds = [replace(finding, kind=f"kind_{i}") for i, finding in enumerate(FINDINGS * 2)]
     assert next(conclusions(audit_of(kinds))).endswith("kind 4 (1), 3 other kinds.")
 
