@@ -28,7 +28,8 @@ from sklearn.metrics import average_precision_score
 from dataaudit.checks.detection import CheckContext
 from dataaudit.checks.detectors import duplicates, leakage
 from dataaudit.checks.matching.copies import MIN_SIMILARITY, bh_threshold
-from dataaudit.checks.matching.near_duplicates import matching_pixels, search
+from dataaudit.checks.matching.near_duplicates import search
+from dataaudit.checks.matching.pixels import Pixels
 from dataaudit.checks.matching.split_copies import search_copies
 from dataaudit.checks.planting.images import alterations
 from dataaudit.dataset import Dataset, Layout, silent
@@ -99,7 +100,7 @@ def draw(
     copies = [row[id] for found in duplicates.detect(case_of(dataset, 0)).findings for id in found.sample_ids[1:]]
     rows = np.arange(len(inputs))
     if look_alike < 1:
-        found = search(matching_pixels(inputs), rows, rows, silent, "")
+        found = search(Pixels(inputs), rows, rows, silent, "")
         copies += list(rows[((found.similarity >= look_alike) & (found.base < rows[:, None])).any(1)])
     kept = np.setdiff1d(rows, copies)
     assert len(kept) >= need, f"only {len(kept)} of {need} images are left"

@@ -42,7 +42,7 @@ from ...dataset import Dataset, Split
 from ...findings import Finding, Severity, fingerprint
 from ..detection import CheckContext, Detection
 from ..labels.label_views import descriptors
-from ..matching.near_duplicates import matching_pixels
+from ..matching.pixels import Pixels
 from ..proof import accepted_by_fdr
 
 KINDS = {"drift": "Distribution shift"}
@@ -329,6 +329,9 @@ def _statistics(dataset: Dataset) -> NDArray[np.float32]:
     """(n, 3) brightness, contrast and roughness, which oriented gradients do not see; (n, 0) for other modalities."""
     if dataset.modality != "image":
         return np.zeros((len(dataset), 0), np.float32)
-    pixels = matching_pixels(dataset.pixels).numpy()
-    steps = np.abs(np.diff(pixels, axis=2)).mean((1, 2, 3)) + np.abs(np.diff(pixels, axis=3)).mean((1, 2, 3))
-    return np.stack([pixels.mean((1, 2, 3)), pixels.std((1, 2, 3)), steps], 1).astype(np.float32)
+    statistics = np.empty((len(dataset), 3), np.float32)
+    for rows, part in Pixels(dataset.pixels).blocks():
+        pixels = part.numpy()
+        steps = np.abs(np.diff(pixels, axis=2)).mean((1, 2, 3)) + np.abs(np.diff(pixels, axis=3)).mean((1, 2, 3))
+        statistics[rows] = np.stack([pixels.mean((1, 2, 3)), pixels.std((1, 2, 3)), steps], 1)
+    return statistics

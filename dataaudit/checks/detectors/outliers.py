@@ -32,7 +32,7 @@ from ...dataset import Dataset
 from ...findings import Finding, Remedy, Severity, fingerprint
 from ..detection import CheckContext, Detection
 from ..labels.label_views import descriptors
-from ..matching.near_duplicates import matching_pixels
+from ..matching.pixels import Pixels
 from ..proof import accepted_by_fdr
 
 KINDS = {"outlier": "Outliers"}
@@ -104,23 +104,27 @@ def _distances(
 
 def _pixel_views(dataset: Dataset, reference: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(n,) log squared distance of whitened pixels to the neighbours plus the unexplained rest; (n,) log roughness."""
-    images = matching_pixels(dataset.pixels).numpy()
-    flat = images.reshape(len(images), -1)
-    reference_pixels = flat[reference]
+    pixels = Pixels(dataset.pixels)
+    reference_pixels = pixels[reference].numpy().reshape(len(reference), -1)
     with np.errstate(invalid="ignore"):  # images that are all alike have no variance to take shares of
         pca = PCA(min(COMPONENTS, *reference_pixels.shape), random_state=0).fit(reference_pixels)
-    projected = pca.transform(flat)
-    centred = np.square(flat - pca.mean_).sum(1)
+    n, width = len(dataset), reference_pixels.shape[1]
+    projected, centred = np.empty((n, pca.n_components_), np.float32), np.empty(n)
+    roughness, grain = np.empty(n), (0.5 / 255) ** 2
+    for rows, part in pixels.blocks():
+        images = part.numpy()
+        flat = images.reshape(len(images), -1)
+        projected[rows] = pca.transform(flat)
+        centred[rows] = np.square(flat - pca.mean_).sum(1)
+        steps = np.square(np.diff(images, axis=2)).mean((1, 2, 3)) + np.square(np.diff(images, axis=3)).mean((1, 2, 3))
+        roughness[rows] = np.log((steps + grain) / (images.var((1, 2, 3)) + grain))
     residual = np.maximum(centred - np.square(projected).sum(1), 0)
     # Directions of less than average variance are not blown up, they are mostly noise.
-    floor = max(float(centred[reference].mean()) / flat.shape[1], 1e-9)
+    floor = max(float(centred[reference].mean()) / width, 1e-9)
     whitened = np.asarray(projected / np.sqrt(pca.explained_variance_ + floor), np.float32)
     distance = np.square(_distances(whitened, reference)[0])
-    unexplained = residual / (float(residual[reference].mean()) / flat.shape[1] + floor)
-
-    grain = (0.5 / 255) ** 2
-    steps = np.square(np.diff(images, axis=2)).mean((1, 2, 3)) + np.square(np.diff(images, axis=3)).mean((1, 2, 3))
-    return np.log(distance + unexplained + 1e-9), np.log((steps + grain) / (images.var((1, 2, 3)) + grain))
+    unexplained = residual / (float(residual[reference].mean()) / width + floor)
+    return np.log(distance + unexplained + 1e-9), roughness
 
 
 def _deviations(values: NDArray[np.floating]) -> NDArray[np.float64]:

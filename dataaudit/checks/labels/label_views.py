@@ -17,7 +17,7 @@ from ...data.features.sentence_embeddings import sentence_embeddings
 from ...data.features.sentence_models import MINILM
 from ...data.features.texts import character_features
 from ...dataset import Dataset
-from ..matching.near_duplicates import matching_pixels
+from ..matching.pixels import Pixels
 
 CELLS = 7
 COMPONENTS, COVARIANCE = 100, 2048
@@ -57,8 +57,7 @@ def gradients(dataset: Dataset) -> NDArray[np.float32]:
 
 
 def _gradients(dataset: Dataset) -> NDArray[np.float32]:
-    parts = torch.split(matching_pixels(dataset.pixels), 4096)
-    oriented = torch.cat([hog(part, CELLS) for part in parts]).numpy()
+    oriented = torch.cat([hog(part, CELLS) for _, part in Pixels(dataset.pixels).blocks()]).numpy()
     return _scaled(principal_components(oriented, dataset.rows("train")))
 
 

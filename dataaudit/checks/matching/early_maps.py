@@ -16,6 +16,7 @@ from torch.nn import functional
 from ...data.features.efficientnet_lite import efficientnet_lite0, weights_file
 from ...data.features.images import Whitening
 from .hubs import Neighbourhoods
+from .pixels import Pixels
 
 EDGE, CELLS, COMPONENTS = 64, 4, 192
 BATCH, QUERY_BLOCK = 64, 256
@@ -33,7 +34,7 @@ class EarlyMaps:
     maps: Tensor
 
     @classmethod
-    def of(cls, pixels: Tensor) -> "EarlyMaps | None":
+    def of(cls, pixels: Pixels) -> "EarlyMaps | None":
         """Of all images; None without the weights."""
         file = weights_file()
         if file is None:
@@ -50,7 +51,7 @@ class EarlyMaps:
                     parts.append(functional.adaptive_avg_pool2d(early, CELLS).flatten(1).half())
             return torch.cat(parts)
 
-        return cls(describe, describe(pixels))
+        return cls(describe, torch.cat([describe(part) for _, part in pixels.blocks()]))
 
     def with_images(self, places: NDArray[np.int64], pixels: Tensor) -> "EarlyMaps":
         """With other images at these places."""
@@ -59,7 +60,7 @@ class EarlyMaps:
         return EarlyMaps(self.describe, maps)
 
     def nearest(
-        self, pixels: Tensor, queries: NDArray[np.int64], base: NDArray[np.int64], count: int
+        self, pixels: Pixels, queries: NDArray[np.int64], base: NDArray[np.int64], count: int
     ) -> tuple[Tensor, Tensor]:
         """Of every query row the `count` nearest others of the base: places in it and whether mirrored, (q, count)."""
         of_base = self.maps[base].float()

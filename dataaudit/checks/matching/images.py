@@ -5,7 +5,6 @@ See `near_duplicates.py`.
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ...dataset import Track
 from ...findings import Agreement
@@ -17,10 +16,10 @@ from .near_duplicates import (
     WARPS,
     WarpedCandidates,
     align,
-    matching_pixels,
     nominate,
     with_map_candidates,
 )  # fmt: skip
+from .pixels import Pixels
 
 
 class ImageMatcher:
@@ -38,11 +37,11 @@ class ImageMatcher:
         self,
         inputs: NDArray[np.uint8],
         contents: NDArray[np.int64],
-        pixels: Tensor | None = None,
+        pixels: Pixels | None = None,
         maps: EarlyMaps | None = None,
     ) -> None:
         self.inputs, self.contents = inputs, contents
-        self.pixels = matching_pixels(inputs) if pixels is None else pixels
+        self.pixels = Pixels(inputs) if pixels is None else pixels
         self._maps = maps
         self.codes = np.zeros((len(inputs), 0), np.int64)
 
@@ -72,9 +71,8 @@ class ImageMatcher:
     ) -> tuple["ImageMatcher", list[str]]:
         """See `planting/images.py`. The matcher returned is for matching only: its inputs are those before."""
         altered, sorts = altered_in_turn(self.inputs[rows], rng)
-        copies, pixels = matching_pixels(altered), self.pixels.clone()
-        pixels[places] = copies
-        maps = None if self.maps is None else self.maps.with_images(places, copies)
+        pixels = self.pixels.with_images(places, altered)
+        maps = None if self.maps is None else self.maps.with_images(places, pixels[places])
         return ImageMatcher(self.inputs, self.contents, pixels, maps), sorts
 
     def agreement(self, left: int, right: int) -> Agreement:

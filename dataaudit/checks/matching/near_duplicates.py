@@ -21,14 +21,13 @@ from ...dataset import Track
 from .early_maps import EarlyMaps
 from .hubs import ITSELF, Neighbourhoods
 from .matcher import N_CANDIDATES, Candidates, Matches
+from .pixels import Pixels
 from .registration import blur, likeness, register, warp
 
 CELLS = 5
 AXES = 160
 """Principal axes of the descriptors on which all pairs are compared, for speed; the shortlist is compared on all."""
 QUERY_BLOCK, BASE_BLOCK, PAIR_BLOCK = 256, 512, 512
-MATCHING_EDGE = 32
-"""Larger images are matched at this size."""
 
 
 class Warp(NamedTuple):
@@ -62,17 +61,8 @@ class WarpedCandidates(Candidates):
     warps: Sequence[Warp]
 
 
-def matching_pixels(inputs: NDArray[np.uint8]) -> Tensor:
-    """Images (n, channels, height, width) as float32 in [0, 1], at most MATCHING_EDGE or so a side."""
-    images = torch.from_numpy(inputs)
-    factor = max(1, round(min(images.shape[2:]) / MATCHING_EDGE))
-    if factor == 1:
-        return images.float() / 255
-    return torch.cat([functional.avg_pool2d(part.float() / 255, factor) for part in torch.split(images, 1024)])
-
-
 def search(
-    pixels: Tensor, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str,
+    pixels: Pixels, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str,
     warps: Sequence[Warp] = WARPS,
 ) -> Matches:  # fmt: skip
     """Match query rows against base rows; a row never matches itself."""
@@ -80,16 +70,16 @@ def search(
 
 
 def nominate(
-    pixels: Tensor, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str,
+    pixels: Pixels, queries: NDArray[np.int64], base: NDArray[np.int64], track: Track, label: str,
     warps: Sequence[Warp] = WARPS, count: int = N_CANDIDATES,
 ) -> WarpedCandidates:  # fmt: skip
     """The `count` likeliest base rows of every query row, by descriptors; never the query itself."""
-    whitened = WhitenedPixels(pixels[base])
+    whitened = WhitenedPixels(part for _, part in pixels.blocks(base))
 
     def describe(images: Tensor) -> Tensor:
         return torch.cat([hog(images, CELLS), whitened(images)], 1)
 
-    reference = torch.cat([describe(part) for part in torch.split(pixels[base], 4096)])
+    reference = torch.cat([describe(part) for _, part in pixels.blocks(base)])
     axes = torch.linalg.eigh((reference.T @ reference).double()).eigenvectors[:, -AXES:].float()
     rough = reference @ axes
     hoods = Neighbourhoods(base)
@@ -97,7 +87,8 @@ def nominate(
     spans = range(0, len(queries), QUERY_BLOCK)
     for start in track(spans, f"{label}: comparing", len(spans)):
         rows = queries[start : start + QUERY_BLOCK]
-        descriptors = torch.stack([describe(_warped(pixels[rows], w)) for w in warps])
+        images = pixels[rows]
+        descriptors = torch.stack([describe(_warped(images, w)) for w in warps])
         approximate, place = hoods.shortlist(_best_products(descriptors @ axes, rough), rows)
         value, number = torch.einsum("wqd,qsd->wqs", descriptors, reference[place]).max(0)
         values.append(value.where(approximate > ITSELF, approximate))
@@ -128,7 +119,7 @@ def _best_products(warped: Tensor, base: Tensor) -> Tensor:
 
 
 def with_map_candidates(
-    candidates: WarpedCandidates, maps: EarlyMaps, pixels: Tensor, base: NDArray[np.int64]
+    candidates: WarpedCandidates, maps: EarlyMaps, pixels: Pixels, base: NDArray[np.int64]
 ) -> WarpedCandidates:
     """The better half of the candidates, and then the nearest by early feature maps that are not among them.
 
@@ -166,7 +157,7 @@ def _coarse(images: Tensor) -> Tensor:
     return functional.adaptive_avg_pool2d(blur(images), (max(1, height // 2), max(1, width // 2)))
 
 
-def align(pixels: Tensor, candidates: WarpedCandidates, track: Track, label: str) -> Matches:
+def align(pixels: Pixels, candidates: WarpedCandidates, track: Track, label: str) -> Matches:
     """Register every candidate with its query, and sort each query's candidates by the evidence.
 
     What covers a part of one picture misleads registration: a pair's evidence is the better of before and after it.

@@ -4,6 +4,7 @@ Pixels are float32 (n, channels, height, width) in [0, 1].
 """
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -48,8 +49,9 @@ class Whitening:
 class WhitenedPixels:
     """Whitening of coarse pixels, each channel about its own mean."""
 
-    def __init__(self, pixels: Tensor) -> None:
-        self._whitening = Whitening(self._coarse(pixels), COMPONENTS)
+    def __init__(self, parts: Iterable[Tensor]) -> None:
+        """Of images in parts."""
+        self._whitening = Whitening(torch.cat([self._coarse(part) for part in parts]), COMPONENTS)
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """(n, components)."""
