@@ -1,6 +1,7 @@
 """What of an audit fits into the time that it may take."""
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,9 +54,13 @@ class Budget:
 
     def affordable_rows(self) -> int:
         """How many training rows there is time for, without retraining tests, and with time to spare."""
-        least = self.costs.of(replace(self.config, runs=MIN_RUNS, verify=0))
-        share = FIRST_SHARE * max(self.clock.left, 0.0) / max(least, 1e-9)
-        return max(MIN_ROWS, int(min(1.0, share) * self.costs.rows))
+        plan, time = replace(self.config, runs=MIN_RUNS, verify=0), FIRST_SHARE * self.clock.left
+        most = self.costs.rows
+        if most <= MIN_ROWS or self.costs.of(plan) <= time:
+            return most
+        return (
+            bisect_right(range(MIN_ROWS + 1, most), time, key=lambda rows: self.costs.of_rows(rows).of(plan)) + MIN_ROWS
+        )
 
     def rows_kept_in(self, directory: Path) -> int:
         """The same, or as many as an interrupted audit there had within the same time: its models are of use.
@@ -76,18 +81,17 @@ class Budget:
 
     def of_rows(self, rows: int) -> "Budget":
         """The same with a sample of so many training rows."""
-        names = ("reading", "judging", "half", "full", "scores_per_run")
-        scaled = {name: getattr(self.costs, name) * rows / self.costs.rows for name in names}
-        return replace(self, config=replace(self.config, rows=rows), costs=replace(self.costs, rows=rows, **scaled))
+        return replace(self, config=replace(self.config, rows=rows), costs=self.costs.of_rows(rows))
 
     def settled(self, runs: int) -> "Budget":
         """Where no more models are needed: none is left out."""
         return replace(self, asked=replace(self.asked, runs=runs), config=replace(self.config, runs=runs))
 
     def timed(self, runs: int, seconds: float) -> "Budget":
-        """Fitted again once the first models have shown how long one takes."""
+        """Fitted again once the first models have shown how long one takes, and so what attribution does."""
         ratio = seconds / max(runs, 1) / max(self.costs.half, 1e-9)
-        costs = replace(self.costs, half=ratio * self.costs.half, full=ratio * self.costs.full)
+        names = ("half", "full", "scores", "scores_per_run")
+        costs = replace(self.costs, **{name: ratio * getattr(self.costs, name) for name in names})
         return replace(self, costs=costs).fitted(runs) if runs else self
 
     def affords(self, check: str) -> bool:

@@ -50,7 +50,10 @@ class Costs:
     reading         what comes before models: features, and the checks of the data
     judging         what is asked of models, but for attribution, and the end
     half, full      a training on half, and on all of the training rows
-    scores          attribution, and more of it a model of the pool
+    scores          attribution but for products, and more of it a model of the pool
+    scored          target samples that it is of, all of them if there are fewer; none of models that consist of trees
+    parameters      of a linear learner: its products are made once, others for every model
+    cores           that these are made on
     tested          checks whose claims are tested by retraining
     seedless        whether one training stands for all seeds, see `learning.is_seedless`
     nearby          what a training without a few rows costs, in trainings on all
@@ -63,6 +66,9 @@ class Costs:
     full: float = 0.0
     scores: float = 0.0
     scores_per_run: float = 0.0
+    scored: int = 0
+    parameters: int | None = None
+    cores: int = 1
     tested: tuple[str, ...] = ()
     seedless: bool = False
     nearby: float = 1.0
@@ -73,8 +79,21 @@ class Costs:
             return END + (self.tests(config, self.tested) if config.verify and config.pooled else 0.0)
         models = self.models(config) if config.pooled else len(config.checkpoints)
         training = max(0, models - trained) * self.half if config.pooled else 0.0
-        rest = training + self.scores + models * self.scores_per_run + self.judging + self.proof(config, self.tested)
+        scoring = self.scores + models * self.scores_per_run + self.products(config, models)
+        rest = training + scoring + self.judging + self.proof(config, self.tested)
         return rest if trained else rest + self.reading
+
+    def products(self, config: AuditConfig, models: int) -> float:
+        """Of the scores of so many models. With fewer rows more targets are scored, see `scoring.affordable`."""
+        is_linear = self.parameters is not None
+        scored = self.scored if config.scores == "all" else affordable(self.rows, self.scored, is_linear)
+        once = operations(self.rows, scored, self.parameters) / FLOPS / self.cores if scored else 0.0
+        return once if is_linear else models * once
+
+    def of_rows(self, rows: int) -> "Costs":
+        """With a sample of so many training rows."""
+        names = ("reading", "judging", "half", "full", "scores", "scores_per_run")
+        return replace(self, rows=rows, **{name: getattr(self, name) * rows / self.rows for name in names})
 
     def models(self, config: AuditConfig) -> int:
         """How many the pool is likely to have; at most, where time is limited."""
@@ -119,7 +138,6 @@ def costs(config: AuditConfig, dataset: Dataset, trains: bool, tested: tuple[str
         return of_data
     learner, seconds, parameters, nearby = learner_for(config.learner, dataset), 0.0, None, 1.0
     targets = len(dataset.rows(dataset.target_split))
-    scored = targets if config.scores == "all" else affordable(rows, targets, is_linear(learner))
     if is_linear(learner):
         dataset, seconds, width = _sample_with_vectors(dataset, learner)
         outputs = max(1, len(dataset.class_names))
@@ -137,16 +155,18 @@ def costs(config: AuditConfig, dataset: Dataset, trains: bool, tested: tuple[str
         tested=tested,
         seedless=is_seedless(learner),
         nearby=nearby,
+        scored=targets,
+        parameters=parameters,
+        cores=cores,
     )
-    products = operations(rows, scored, parameters) / FLOPS / cores
     if parameters is not None:
-        return replace(of_models, scores=(1 + NEARBY_FITS * nearby) * of_models.full * at_once + products)
-    if has_trees(learner):
-        return replace(of_models, scores_per_run=of_models.half * at_once)  # each is fitted again, one after another
+        return replace(of_models, scores=(1 + NEARBY_FITS * nearby) * of_models.full * at_once)
+    if has_trees(learner):  # each is fitted again, one after another
+        return replace(of_models, scores_per_run=of_models.half * at_once, scored=0)
     trained = 0.0
     if not is_differentiable(learner):  # models of another learner give the gradients
         trained = learner_of(None, dataset.modality).seconds_per_run(dataset, rows // 2) / at_once
-    return replace(of_models, scores_per_run=trained + GRADIENTS * (trained or of_models.half) + products)
+    return replace(of_models, scores_per_run=trained + GRADIENTS * (trained or of_models.half))
 
 
 def _sample_with_vectors(dataset: Dataset, learner: Linear) -> tuple[Dataset, float, int]:
