@@ -292,8 +292,8 @@ def _counts(term: NDArray[np.int64], text: NDArray[np.int64], n: int) -> csr_mat
 def _unit(counts: csr_matrix) -> csr_matrix:
     """Sublinear tf-idf of counts (n, terms), rows of length a third.
 
-    Without terms that one text alone has, and those that are too common, so that products of all rows cost no more than
-    n times a bound: see MAX_TEXTS.
+    Without terms that one text alone has, and those that are too common: see MAX_TEXTS. Products of all rows then take
+    time in proportion to n, but where many texts have nothing else.
     """
     n = counts.shape[0]
     text, term = np.repeat(np.arange(n), np.diff(counts.indptr)), counts.indices
