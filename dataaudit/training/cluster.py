@@ -1,4 +1,4 @@
-"""Trainings, and pretrained nets' features, on other machines: a Dask or a Ray cluster, by joblib's own backends.
+"""Trainings, and on Dask pretrained nets' features, on other machines: a Dask or a Ray cluster, by joblib's backends.
 
 Nothing else goes there: whatever else runs in parallel is threaded or short. The cluster schedules tasks, and does
 again what a lost worker leaves undone. A dataset, a learner and a net are sent once, and are there for as long as they
@@ -109,8 +109,9 @@ def done(parallel: Parallel, tasks: Iterable[Any]) -> Iterator[Any]:
 
 
 def elsewhere() -> Elsewhere | None:
-    """What maps a function over items on the cluster; None without one."""
-    return None if _connected.get() is None else _mapped
+    """What maps a function over items on the cluster; None without one, and on Ray, where short tasks take longer."""
+    cluster = _connected.get()
+    return _mapped if cluster is not None and cluster.parallel.return_generator else None
 
 
 def _mapped(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
