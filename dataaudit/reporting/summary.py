@@ -267,7 +267,9 @@ def _facts(audit: Audit) -> Iterator[tuple[str, str]]:
 def _trained(learner: Mapping[str, Any]) -> str:
     if not learner["models"] and not learner["checkpoints"]:
         return "none: no check that was asked for needs models"
-    words = str(learner["recipe"]["learner"])
+    recipe = learner["recipe"]
+    of_net = (f":{name}={recipe[name]}" for name in ("features", "embedding") if isinstance(recipe.get(name), str))
+    words = f"{recipe['learner']}{''.join(of_net)}"
     if learner["checkpoints"]:
         words += f", {len(learner['checkpoints'])} of your own trained models"
     if learner["models"]:

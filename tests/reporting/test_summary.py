@@ -37,6 +37,14 @@ def test_kinds_come_in_the_order_of_their_worst() -> None:
     ]
 
 
+def test_a_learner_on_a_nets_features_is_named_as_it_is_asked_for() -> None:
+    audit = audit_of([])
+    learner = {**audit.learner, "recipe": {"learner": "image", "C": 10.0, "features": "lite0"}}
+    facts = dict(summarize(replace(audit, learner=learner)).facts)
+    assert facts["Learner"].startswith("image:features=lite0, 8 models on ")
+    assert dict(summarize(audit).facts)["Learner"].startswith("image, 8 models on ")
+
+
 def test_coverage_tells_ran_skipped_and_broken_apart() -> None:
     checks = (Check("a", "ran", 3, 3, 0, notes=("n",)), Check("b", "skipped", 0, 3, 0, "no images"),
               Check("c", "error", 0, 3, 0, "ValueError"), Check("d", "not run", 0, 3, 0, "not allowed"))  # fmt: skip
