@@ -32,7 +32,7 @@ class AuditConfig:
     runs       models in the pool, at least 8
     as_needed  whether fewer will do, see `Pool.is_settled`
     jobs       training runs at a time; None for one a core
-    cluster    where models are trained, see `training.cluster`; None for here
+    cluster    where models are trained and images' features computed, see `training.cluster`; None for here
     verify     trainings of every removal that findings are checked by; 0 for no training beyond the pool's
     brittle    predictions whose support is searched by retraining; None for as many as the learner is quick for
     review     labels drawn for a reviewer, from whose answers the share of wrong ones follows

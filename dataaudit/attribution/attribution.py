@@ -71,7 +71,7 @@ class Attribution:
         stop = self.shape[1] if stop is None else stop
         if not 0 <= start <= stop <= self.shape[1]:
             raise InputError(f"targets {start} to {stop} asked for, but there are {self.shape[1]}")
-        return store.read_columns(self.path, start, stop) * np.float32(self.provenance["slope"])
+        return store.read_columns(self.path, slice(start, stop)) * np.float32(self.provenance["slope"])
 
     def of_targets(self, columns: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """(position, scores (n_train,)) of each of these targets, by their positions (m,) in increasing order.
@@ -81,7 +81,7 @@ class Attribution:
         width = max(1, BLOCK_BYTES // (4 * max(1, self.shape[0])))
         for start in range(0, len(columns), width):
             some = columns[start : start + width]
-            scores = store.read_some_columns(self.path, some) * np.float32(self.provenance["slope"])
+            scores = store.read_columns(self.path, some) * np.float32(self.provenance["slope"])
             yield from zip(some.tolist(), scores.T, strict=True)
 
     def blocks(self, negligible: float = 0.0) -> Iterator[tuple[int, NDArray[np.float32]]]:
@@ -92,7 +92,10 @@ class Attribution:
         width = max(1, BLOCK_BYTES // (4 * max(1, self.shape[0])))
         for start in range(0, self.shape[1], width):
             stop = min(start + width, self.shape[1])
-            yield start, store.read_columns(self.path, start, stop, negligible) * np.float32(self.provenance["slope"])
+            yield (
+                start,
+                store.read_columns(self.path, slice(start, stop), negligible) * np.float32(self.provenance["slope"]),
+            )
 
     def top(self, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Positions and scores, (n_target, k) each, of the training samples with the largest scores, best first."""

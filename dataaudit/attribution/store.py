@@ -180,36 +180,20 @@ def read_header(path: Path) -> Header:
         )
 
 
-def read_columns(path: Path, start: int, stop: int, negligible: float = 0.0) -> NDArray[np.float32]:
-    """Scores (n_train, stop - start) of a range of targets.
+def read_columns(path: Path, columns: slice | NDArray[np.int64], negligible: float = 0.0) -> NDArray[np.float32]:
+    """Scores (n_train, m) of a range of targets, or of those at positions (m,) in increasing order.
 
     negligible   of products, parts by an output whose weight is at most this share of the largest are left out
     """
     with _reading(path) as file:
         if "scores" in file:
-            columns: NDArray[np.float32] = file["scores"][:, start:stop]
-            return columns
-        total = np.zeros((len(file["train_ids"]), stop - start), np.float32)
-        for left, right in _factors(file):
-            solved = right[start:stop]
-            for rows in left.blocks(stop - start):
+            scores: NDArray[np.float32] = file["scores"][:, columns]
+            return scores
+        factors = [(left, right[columns]) for left, right in _factors(file)]
+        total = np.zeros((len(file["train_ids"]), len(factors[0][1])), np.float32)
+        for left, solved in factors:
+            for rows in left.blocks(len(solved)):
                 total[rows] += left.times(rows, solved, negligible)
-        return total
-
-
-def read_some_columns(path: Path, columns: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Scores (n_train, m) of these targets, by their positions (m,) in increasing order."""
-    with _reading(path) as file:
-        total = np.zeros((len(file["train_ids"]), len(columns)), np.float32)
-        if "scores" in file:
-            scores = file["scores"]
-            for block, places in _pairs_by_block(columns, scores.shape[1], 4 * scores.shape[0]):
-                total[:, places] = scores[:, block][:, columns[places] - block.start]
-            return total
-        for left, right in _factors(file):
-            solved = right[columns]
-            for rows in left.blocks(len(columns)):
-                total[rows] += left.times(rows, solved)
         return total
 
 

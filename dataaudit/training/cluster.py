@@ -1,4 +1,4 @@
-"""Trainings, and on Dask pretrained nets' features, on other machines: a Dask or a Ray cluster, by joblib's backends.
+"""Trainings, and pretrained nets' features, on other machines: a Dask or a Ray cluster, by joblib's own backends.
 
 Nothing else goes there: whatever else runs in parallel is threaded or short. The cluster schedules tasks, and does
 again what a lost worker leaves undone. A dataset, a learner and a net are sent once, and are there for as long as they
@@ -19,11 +19,10 @@ from threading import Lock
 from typing import Any
 
 import joblib
-import torch
 from joblib import Parallel, delayed, effective_n_jobs
 from joblib.parallel import get_active_backend
 
-from ..data.features.image_features import Elsewhere, Item, Result
+from ..data.features.image_features import Elsewhere, Item, Result, one_thread
 from ..errors import ClusterError, InputError
 from ..versions import versions
 
@@ -109,9 +108,8 @@ def done(parallel: Parallel, tasks: Iterable[Any]) -> Iterator[Any]:
 
 
 def elsewhere() -> Elsewhere | None:
-    """What maps a function over items on the cluster; None without one, and on Ray, where short tasks take longer."""
-    cluster = _connected.get()
-    return _mapped if cluster is not None and cluster.parallel.return_generator else None
+    """What maps a function over items on the cluster; None without one."""
+    return None if _connected.get() is None else _mapped
 
 
 def _mapped(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
@@ -127,20 +125,8 @@ def _mapped(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterat
 
 
 def _numbered(number: int, function: Callable[[Item], Result], item: Item) -> tuple[int, Result]:
-    """On one thread, as tasks share the cores."""
     with ALONE, one_thread():
         return number, function(item)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """The result must not depend on how many cores there are."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 @contextmanager

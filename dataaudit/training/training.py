@@ -22,10 +22,11 @@ import torch
 from joblib import delayed, parallel_config
 from numpy.typing import NDArray
 
+from ..data.features.image_features import one_thread
 from ..dataset import Dataset, Track
 from ..errors import InputError, NumericsError, StaleError
 from ..versions import VERSION
-from .cluster import ALONE, done, one_thread, trainings
+from .cluster import ALONE, done, trainings
 from .learning import Differentiable, LearningAlgorithm, is_differentiable, is_linear
 
 MANIFEST = "manifest.json"

@@ -227,7 +227,8 @@ def _targets(context: CheckContext, chosen: NDArray[np.int64]) -> list[_Target]:
     """With their scores; without those that no training sample supports."""
     dataset, train = context.dataset, context.dataset.rows("train")
     rows, predicted, _ = context.once(_predictions)
-    scores = {int(i): context.attribution.scores(int(i), int(i) + 1)[:, 0] for i in chosen}
+    known = dict(context.attribution.of_targets(np.sort(chosen)))
+    scores = {i: known[i] for i in chosen.tolist()}
     wrong = [int(i) for i in chosen if predicted[i] != dataset.targets[rows[i]]]
     if wrong and context.influences is not None:
         predicted_scores = context.influences(rows[wrong], predicted[wrong])

@@ -110,7 +110,7 @@ def _within_splits(context: CheckContext, matcher: Matcher[Any]) -> tuple[list[_
     links, notes = _equal_samples(dataset, matcher)
     pairs, compared = [], 0
     for split in SPLITS:
-        distinct, _ = _by_content(matcher, dataset.rows(split))
+        distinct = _distinct(matcher.contents, dataset.rows(split))
         if len(distinct) <= N_CANDIDATES_QUICK:
             continue
         label = f"duplicates in {split}"
@@ -142,22 +142,24 @@ def _equal_samples(dataset: Dataset, matcher: Matcher[Any]) -> tuple[list[_Link]
     for name, rows in (drawn if dataset.layout.splits_drawn else parts).items():
         repeats = repeats_within(matcher.contents[rows], matcher.codes[rows], dataset.strata[rows])
         if not repeats.are_chance:
-            links += [_Link(a, b, True, 1.0, False, repeats.chance_share) for a, b in _by_content(matcher, rows)[1]]
+            links += [_Link(a, b, True, 1.0, False, repeats.chance_share) for a, b in _copies(matcher.contents, rows)]
         if repeats.count and matcher.codes.shape[1]:
             notes.append(f"{name}: {repeats.count} of {len(rows)} samples repeat an earlier one{repeats.explanation}")
     return links, notes
 
 
-def _by_content(matcher: Matcher[Any], rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[tuple[int, int]]]:
-    """The first row of every content, and the further rows with it; rows that equal none are not looked at."""
-    first: dict[int, int] = {}
-    copies = []
-    for row, content in zip(rows.tolist(), matcher.contents[rows].tolist(), strict=True):
-        if first.setdefault(content, row) != row and content >= 0:
-            copies.append((first[content], row))
-    unlike_any = rows[matcher.contents[rows] < 0]
-    first.pop(-1, None)
-    return np.sort(np.append(np.array(list(first.values()), np.int64), unlike_any)), copies
+def _distinct(contents: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The first row of every content, and those that equal none."""
+    return np.setdiff1d(rows, [row for _, row in _copies(contents, rows)])
+
+
+def _copies(contents: NDArray[np.int64], rows: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """(first row of a content, further row of it) for all further ones."""
+    rows = rows[contents[rows] >= 0]
+    _, first, content = np.unique(contents[rows], return_index=True, return_inverse=True)
+    firsts = rows[first][content]
+    is_copy = firsts != rows
+    return list(zip(firsts[is_copy].tolist(), rows[is_copy].tolist(), strict=True))
 
 
 def _near_duplicates(parts: list[Pairs], compared: int) -> list[_Link]:

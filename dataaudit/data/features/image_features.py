@@ -5,6 +5,7 @@ Pictures are read from their files at the net's own resolution, not from the sma
 
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -117,9 +118,16 @@ def _in_threads(
     encoded: Callable[[NDArray[np.int64]], Features], batches: Sequence[NDArray[np.int64]]
 ) -> Iterator[Features]:
     """A batch a core: one net's small operations gain little from several cores."""
+    with one_thread():
+        yield from Parallel(cpu_count(), require="sharedmem", return_as="generator")(map(delayed(encoded), batches))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """For each of the tasks that share the cores: what comes out must not depend on how many there are."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield from Parallel(cpu_count(), require="sharedmem", return_as="generator")(map(delayed(encoded), batches))
+        yield
     finally:
         torch.set_num_threads(threads)
