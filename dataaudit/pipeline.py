@@ -29,6 +29,7 @@ from .checks import stages
 from .checks.budget import Budget
 from .checks.cost import costs
 from .checks.detection import CheckContext, explanation
+from .checks.proof_set import proof_set
 from .checks.stages import CheckState
 from .config import AuditConfig
 from .data.features import kept
@@ -149,7 +150,8 @@ def run(budget: Budget, dataset: Dataset, track: Track) -> Audit:
             folder = directory / "retrained"
             learner = learnt.pool.learner
             times = 1 if is_seedless(learner) else budget.config.verify
-            retraining = Retraining(dataset, learner, folder, config.seed, times, track)
+            among = proof_set(dataset, learner, stages.provable(states), config.seed)
+            retraining = Retraining(dataset, learner, folder, config.seed, times, track, among)
             predictions = budget.costs.predictions(budget.config)
             states = stages.verify_claims(states, retraining, predictions, budget.affords)
     audit = assembled(budget, learnt, states)

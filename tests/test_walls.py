@@ -23,10 +23,10 @@ ROOMS: dict[str, str] = {
     "config": "",
     "data": "given in_memory in_memory_edits loading images features/* reading/frames reading/layout_file "
     "reading/line_numbers reading/pictures",
-    "training": "choice cluster learning objectives pool scaling training retraining models/learner_spec "
+    "training": "choice cluster learning objectives pool scaling tasks training retraining models/learner_spec "
     "models/rehearsal",
     "attribution": "attribution leaves problem own_models scoring trust heat_maps perturbations",
-    "checks": "budget cost detection stages proof planting/labels",
+    "checks": "budget cost detection stages proof proof_set planting/labels",
     "reporting": "cards notebook description exhibits output page plots recall sanitizing terminal data_card/*",
     "evaluation": "evaluate report",
     "comparison": "compare pools report transforms",

@@ -4,7 +4,7 @@ Where there are runs on known subsets, the strength is chosen and the scale is f
 subset's prediction is made without the models that were trained on it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +18,19 @@ from . import store
 from .attribution import Attribution
 from .problem import Problem
 from .products import Products
-from .regularisation import BLOCK, Scorer, Strengths, choose_strength, combined_by, leave_out
+from .regularisation import BLOCK, Scorers, Strengths, choose_strength, combined_by, leave_out
 from .trust import choosing_subsets
 
 
 def score_ensemble(
     problem: Problem,
-    scorer: Callable[[int], Scorer],
+    scorers: Scorers,
     strengths: Strengths | None,
     identity: Mapping[str, Any],
     path: Path,
     track: Track,
 ) -> Attribution:
-    """Write the mean scores of `scorer(m)` over the problem's models m to `path`.
+    """Write the mean scores over the problem's models to `path`.
 
     Without `strengths` nothing is chosen. Scores are stored as a matrix, or as its factors where those are smaller;
     the matrix is never in memory at once.
@@ -45,7 +45,7 @@ def score_ensemble(
         strength = strengths.default
         quality: dict[float, float] = {}
         if runs is not None and len(strengths.candidates) > 1:
-            strength, quality = choose_strength(problem, runs, scorer, strengths, contrasts, track)
+            strength, quality = choose_strength(problem, runs, scorers, strengths, contrasts, track)
         chosen_by = {
             strengths.name: strength,
             f"lds_by_{strengths.name}": {str(candidate): value for candidate, value in quality.items()},
@@ -54,8 +54,9 @@ def score_ensemble(
     self_influences: list[Tensor | None] = []
     notes: list[Mapping[str, Any]] = []
     with store.writing(path, train.ids, target.ids) as file:
+        of_models = iter(scorers(range(n_models)))
         for number in track(range(n_models), "attributing", n_models):
-            model_scorer = scorer(number)
+            model_scorer = next(of_models)  # nothing else keeps it: it may take half a gigabyte
             left = model_scorer.left
             factors = None
             if isinstance(left, Products):

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -16,10 +15,38 @@ from ..errors import InputError, NumericsError
 from ..training.learning import Differentiable, LearningAlgorithm, has_trees, is_linear, is_seedless
 from ..training.objectives import CLASSIFICATION, OF_TASK, Objective
 from ..training.pool import Pool
-from .leaves import SharedLeaves
+from .leaves import PoolLeaves
 
 ROWS = 4096
 """Runs hashed at a time."""
+
+
+@dataclass(frozen=True)
+class DatasetInputs:
+    """A dataset's rows as a learner's modules take them."""
+
+    dataset: Dataset
+    learner: LearningAlgorithm
+    rows: NDArray[np.int64]
+
+    def __call__(self, positions: NDArray[np.int64]) -> Tensor:
+        return cast(Differentiable, self.learner).tensors(self.dataset, self.rows[positions])
+
+
+@dataclass(frozen=True)
+class PoolModel:
+    """Makes the trained module of one of a pool's runs, see `Pool.model`."""
+
+    pool: Pool
+    run: int
+    back: int
+
+    def __call__(self) -> nn.Module:
+        return self.pool.model(self.run, self.back)
+
+    def state(self) -> dict[str, Any]:
+        """What the learner's module is to load."""
+        return self.pool.state(self.run, self.back)
 
 
 @dataclass(frozen=True)
@@ -46,11 +73,7 @@ class Samples:
         labels = dataset.targets[rows] if labels is None else labels
         if dataset.task == "regression":
             labels = labels.astype(np.float32)
-
-        def inputs(positions: NDArray[np.int64]) -> Tensor:
-            return cast(Differentiable, learner).tensors(dataset, rows[positions])
-
-        return cls(tuple(dataset.ids[row] for row in rows), labels, inputs)
+        return cls(tuple(dataset.ids[row] for row in rows), labels, DatasetInputs(dataset, learner, rows))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -120,7 +143,7 @@ class Problem:
     run_of     (n_models,) which run each model is of, where there are runs; a run may have left several snapshots
     identity   what the result depends on besides the backend, as plain data
     linear     the learner, where it is linear in fixed inputs
-    trees      each finds the leaves of one run's model, where it consists of trees; a pool's first runs
+    trees      the leaves of a pool's first runs, where its models consist of trees
     self_influence   whether that of the training samples is asked for as well
     """
 
@@ -133,7 +156,7 @@ class Problem:
     doubts: NDArray[np.float32] | None = None
     run_of: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     linear: Linear | None = None
-    trees: tuple[Callable[[], SharedLeaves], ...] = ()
+    trees: PoolLeaves | None = None
     self_influence: bool = True
 
     @classmethod
@@ -163,7 +186,7 @@ class Problem:
         is_classification = dataset.task == "classification"
         return cls(
             models=tuple(
-                partial(gradient_pool.model, int(run), int(back)) for run, back in zip(run_of, backs, strict=True)
+                PoolModel(gradient_pool, int(run), int(back)) for run, back in zip(run_of, backs, strict=True)
             )[:max_models],
             train=Samples.from_dataset(dataset, gradient_pool.learner, train),
             target=Samples.from_dataset(dataset, gradient_pool.learner, target, target_labels),
@@ -185,10 +208,9 @@ class Problem:
             else None,
             run_of=run_of[:max_models],
             linear=_linear(gradient_pool, train),
-            trees=tuple(
-                partial(SharedLeaves, pool, run, target, labels if labels is None else target_labels)
-                for run in range(len(pool) if has_trees(pool.learner) else 0)
-            )[:max_models],
+            trees=PoolLeaves(pool, target, target_labels, len(range(len(pool))[:max_models]))
+            if has_trees(pool.learner)
+            else None,
         )
 
     @classmethod

@@ -1,6 +1,6 @@
 """The strength of regularisation, TRAK's ridge or the damping of influence functions, chosen on held-out runs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -41,6 +41,10 @@ class Scorer(Protocol):
         """(n_train,) the predicted rise of each training sample's own loss when it is removed; None if too costly."""
 
 
+Scorers = Callable[[range], Iterable[Scorer]]
+"""Those of a problem's models of these numbers, each made when it is asked for."""
+
+
 @dataclass(frozen=True)
 class Strengths:
     """Candidate strengths of one regularisation, and the default, used unless the runs favour another."""
@@ -53,7 +57,7 @@ class Strengths:
 def choose_strength(
     problem: Problem,
     runs: Runs,
-    scorer: Callable[[int], Scorer],
+    scorers: Scorers,
     strengths: Strengths,
     contrasts: Tensor,
     track: Track,
@@ -66,8 +70,9 @@ def choose_strength(
     n_target, candidates = len(problem.target), sorted({*strengths.candidates, strengths.default})
     numbers = range(min(CHOOSING_MODELS, len(problem.models)))
     predictions = np.zeros((len(candidates), len(numbers), len(contrasts), n_target), np.float32)
+    of_models = iter(scorers(numbers))
     for number in track(numbers, f"choosing the {strengths.name}", len(numbers)):
-        model_scorer = scorer(number)
+        model_scorer = next(of_models)
         combined = combined_by(contrasts, model_scorer)
         for start in range(0, n_target, BLOCK):
             stop = min(start + BLOCK, n_target)

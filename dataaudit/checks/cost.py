@@ -10,14 +10,15 @@ from .. import plugins
 from ..attribution.scoring import affordable, operations
 from ..config import AuditConfig
 from ..dataset import Dataset
-from ..training.cluster import at_a_time
 from ..training.learning import Linear, has_trees, is_differentiable, is_linear, is_seedless
 from ..training.models.learner_spec import learner_for, learner_of
 from ..training.models.rehearsal import checkpointed, rehearse
 from ..training.pool import BLOCK, FEWEST
 from ..training.retraining import SEARCH_TIMES
 from ..training.scaling import ByOutput
+from ..training.tasks import at_a_time
 from .detection import trainings
+from .proof_set import ENOUGH
 
 END = 4.0
 """Seconds that every audit takes, whatever the data: most of it goes into what is written."""
@@ -112,8 +113,9 @@ class Costs:
         detectors = [plugins.get("detectors", name) for name in checks]
         predictions = self.predictions(config)
         of_checks = sum(trainings(detector, times, searching, predictions) for detector in detectors)
-        whole = 1 if self.nearby < 1 else times + searching
-        return (whole + of_checks * self.nearby) * self.full
+        if self.nearby < 1:
+            return (1 + of_checks * self.nearby) * self.full
+        return (times + searching + of_checks) * self.full * min(1.0, ENOUGH / self.rows)
 
     def predictions(self, config: AuditConfig) -> int:
         """How many have their support searched."""
@@ -161,8 +163,8 @@ def costs(config: AuditConfig, dataset: Dataset, trains: bool, tested: tuple[str
     )
     if parameters is not None:
         return replace(of_models, scores=(1 + NEARBY_FITS * nearby) * of_models.full * at_once)
-    if has_trees(learner):  # each is fitted again, one after another
-        return replace(of_models, scores_per_run=of_models.half * at_once, scored=0)
+    if has_trees(learner):  # each is fitted again
+        return replace(of_models, scores_per_run=of_models.half, scored=0)
     trained = 0.0
     if not is_differentiable(learner):  # models of another learner give the gradients
         trained = learner_of(None, dataset.modality).seconds_per_run(dataset, rows // 2) / at_once

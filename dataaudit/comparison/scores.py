@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import plugins
-from ..attribution.leaves import SharedLeaves
+from ..attribution.leaves import PoolLeaves
 from ..attribution.problem import Problem, Runs
 from ..dataset import Track, silent
 from ..training.learning import LearningAlgorithm, has_trees, is_differentiable
@@ -31,8 +31,9 @@ def scores_of_groups(
     targets   dataset rows
     """
     if not is_differentiable(pool.learner):
+        leaves = PoolLeaves(pool, targets, None, len(pool))
         return [
-            reduce(np.add, (SharedLeaves(pool, int(run), targets).scores() for run in runs)) / np.float32(len(runs))
+            reduce(np.add, (shared.scores() for shared in leaves.of_runs(runs))) / np.float32(len(runs))
             for runs in track(groups, label, len(groups))
         ]
     problem = Problem.from_pool(pool, rows=targets)

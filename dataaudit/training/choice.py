@@ -14,13 +14,13 @@ from ..data.features.image_features import features_of_rows, image_features, wit
 from ..data.features.sentence_embeddings import sentence_embeddings
 from ..data.features.vision_models import LITE0
 from ..dataset import Dataset, Track, as_text
-from .cluster import elsewhere
 from .learners.text import TextLearner
 from .learning import LearningAlgorithm
 from .models.feature_learner import FeatureLearner
 from .models.learner_spec import learner_for, learner_of
 from .objectives import MEAN_LOSS
 from .pool import planned
+from .tasks import elsewhere
 from .training import Plan, read_outputs, train_runs
 
 SAMPLE, FEWEST = 2000, 200

@@ -1,12 +1,11 @@
-"""Trainings, and pretrained nets' features, on other machines: a Dask or a Ray cluster, by joblib's own backends.
+"""Connections to other machines: a Dask or a Ray cluster, by joblib's own backends; see `tasks` for what goes there.
 
-Nothing else goes there: whatever else runs in parallel is threaded or short. The cluster schedules tasks, and does
-again what a lost worker leaves undone. A dataset, a learner and a net are sent once, and are there for as long as they
-are here.
+Nothing else does: whatever else runs in parallel is threaded or short. The cluster schedules tasks, and does again what
+a lost worker leaves undone. A dataset, a learner and a net are sent once, and are there for as long as they are here.
 """
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,22 +13,17 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import version
-from itertools import islice
-from threading import Lock
 from typing import Any
 
 import joblib
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import Parallel
 from joblib.parallel import get_active_backend
 
-from ..data.features.image_features import Elsewhere, Item, Result, one_thread
-from ..errors import ClusterError, InputError
+from ..errors import InputError
 from ..versions import versions
 
 WAIT = 20
 """Seconds that a cluster has for its first answer."""
-ALONE = Lock()
-"""Of two tasks in threads of one worker, trainings would draw from the same random numbers."""
 MODELS_BY = ("dataaudit", "torch", "numpy")
 """What makes models: of the same versions everywhere, so that the models are the same."""
 
@@ -91,64 +85,12 @@ def on_cluster(cluster: Any, jobs: int | None) -> Iterator[None]:
             _connected.reset(token)
 
 
-def at_a_time(here: int) -> int:
-    """Trainings at a time: as many as the cluster has room for, or those for here without one."""
-    cluster = _connected.get()
-    return here if cluster is None else cluster.room
+def connected() -> Cluster | None:
+    """The cluster of the block that this is called in."""
+    return _connected.get()
 
 
-def done(parallel: Parallel, tasks: Iterable[Any]) -> Iterator[Any]:
-    """Results, each as it is ready; where the backend can't, a round of all workers' at a time."""
-    if parallel.return_generator:
-        yield from parallel(tasks)
-        return
-    waiting = iter(tasks)
-    while some := list(islice(waiting, effective_n_jobs(parallel.n_jobs))):
-        yield from parallel(some)
-
-
-def elsewhere() -> Elsewhere | None:
-    """What maps a function over items on the cluster; None without one."""
-    return None if _connected.get() is None else _mapped
-
-
-def _mapped(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    with trainings() as (parallel, sent):
-        there = sent(function)
-        tasks = (delayed(_numbered)(number, there, item) for number, item in enumerate(items))
-        early, place = dict[int, Result](), 0
-        for number, result in done(parallel, tasks):
-            early[number] = result
-            while place in early:
-                yield early.pop(place)
-                place += 1
-
-
-def _numbered(number: int, function: Callable[[Item], Result], item: Item) -> tuple[int, Result]:
-    with ALONE, one_thread():
-        return number, function(item)
-
-
-@contextmanager
-def trainings() -> Iterator[tuple[Parallel, Callable[[Any], Any]]]:
-    """What runs trainings, on joblib's active backend if there is no cluster; and how they are given what is large.
-
-    Raises ClusterError if the cluster is lost within this block.
-    """
-    cluster = _connected.get()
-    if cluster is None:
-        yield _parallel(), lambda value: value
-        return
-    try:
-        yield cluster.parallel, cluster.sent
-    except cluster.losses as error:
-        raise ClusterError(
-            "the cluster was lost; finished models are kept: run the same command again to go on with the others, "
-            f"there or, without --cluster, here ({type(error).__name__}: {' '.join(str(error).split())})"
-        ) from error
-
-
-def _parallel() -> Parallel:
+def on_active_backend() -> Parallel:
     """On joblib's active backend; it gives each result as it is ready where the backend can, as Ray's can't."""
     return Parallel(return_as="generator_unordered" if get_active_backend()[0].supports_return_generator else "list")
 
@@ -191,7 +133,7 @@ def _dask_cluster(distributed: Any, client: Any, where: str) -> Cluster:
         raise _other_versions(where, error) from error
     backend = _telling_backend(client)
     with joblib.parallel_config(backend=backend):
-        parallel = _parallel()
+        parallel = on_active_backend()
     return Cluster(
         parallel,
         sum(client.nthreads().values()),
@@ -240,7 +182,7 @@ def _ray(cluster: str, address: str, jobs: int | None) -> Iterator[Cluster]:
         room = min(jobs or processors, processors)
         again = {"max_restarts": 3, "max_task_retries": 3}  # after workers are lost; Dask's default
         with joblib.parallel_config(backend="ray", n_jobs=room, ray_remote_args=again):
-            parallel = _parallel()
+            parallel = on_active_backend()
         yield Cluster(
             parallel,
             room,

@@ -72,8 +72,12 @@ class Pool:
         There is none where the learner is not differentiable: then `snapshots` are zero.
         """
         module = cast(Differentiable, self.learner).build(self.dataset)
-        module.load_state_dict(read_states(self.directory, _name(run))[-1 - back])
+        module.load_state_dict(self.state(run, back))
         return module.eval()
+
+    def state(self, run: int, back: int = 0) -> dict[str, Any]:
+        """The state that `model` loads."""
+        return read_states(self.directory, _name(run))[-1 - back]
 
     def fitted(self, run: int) -> Any:
         """The trained model of one run, as the learner's `outputs` takes it; where no state is kept, fitted again."""

@@ -28,6 +28,7 @@ class Retraining:
 
     seed    of the audit; each time has its own training seed
     times   trainings of every removal that a claim is confirmed with; 1 where the learner has no seeds
+    among   training rows that removals are from, and that everything is trained on; None for all there are
     """
 
     dataset: Dataset
@@ -36,6 +37,12 @@ class Retraining:
     seed: int
     times: int
     track: Track
+    among: NDArray[np.int64] | None = None
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """The dataset rows that are trained on where none is removed."""
+        return self.dataset.rows("train") if self.among is None else self.among
 
     def outputs(
         self, removals: Sequence[NDArray[np.int64]], times: Sequence[int], rows: NDArray[np.int64]
@@ -43,7 +50,7 @@ class Retraining:
         """Outputs (len(removals), len(times), len(rows), c) after training without each set of dataset rows.
 
         Equal times are equal training seeds, so that differences between sets are paired; times that played no part in
-        choosing a set are fresh seeds. An empty set gives the whole training set. Raises as `train_runs` does.
+        choosing a set are fresh seeds. An empty set gives `rows`. Raises as `train_runs` does.
         """
         runs = self.runs([(removed, time) for removed in removals for time in times], rows)
         return runs.reshape(len(removals), len(times), *runs.shape[1:])
@@ -82,7 +89,8 @@ class Retraining:
         return learner
 
     def _plan(self, removed: NDArray[np.int64], time: int) -> Plan:
-        mask = self.dataset.splits == "train"
+        mask = np.zeros(len(self.dataset), bool)
+        mask[self.rows] = True
         mask[removed] = False
         time = 0 if is_seedless(self.learner) else time  # one training is all of them
         digest = hashlib.sha256(mask.tobytes()).hexdigest()[:20]

@@ -1,33 +1,27 @@
 """Training on known subsets of the rows, many times: where every model of an audit comes from.
 
-Runs go through joblib, which executes them in processes here or on a cluster, see `cluster`; only the calling process
+Runs go through joblib, which executes them in processes here or on a cluster, see `tasks`; only the calling process
 writes files, each under a temporary name first, and interrupted work is resumed.
 """
 
 import hashlib
 import json
-import os
-import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from multiprocessing import current_process
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import numpy as np
 import torch
-from joblib import delayed, parallel_config
+from joblib import delayed
 from numpy.typing import NDArray
 
-from ..data.features.image_features import one_thread
 from ..dataset import Dataset, Track
 from ..errors import InputError, NumericsError, StaleError
 from ..versions import VERSION
-from .cluster import ALONE, done, trainings
 from .learning import Differentiable, LearningAlgorithm, is_differentiable, is_linear
+from .tasks import alone, done, trainings
 
 MANIFEST = "manifest.json"
 DIGESTED = 4096
@@ -97,8 +91,7 @@ def read_states(directory: Path, name: str) -> list[dict[str, Any]]:
 
 
 def _train(learner: LearningAlgorithm, dataset: Dataset, plan: Plan, keep_models: bool) -> tuple[str, dict[str, Any]]:
-    _end_with_parent()
-    with ALONE, one_thread(), parallel_config(backend="sequential"), warnings.catch_warnings():
+    with alone(), warnings.catch_warnings():
         # What comes mapped into memory is only read.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return plan.name, _trained(learner, dataset, plan, keep_models)
@@ -150,21 +143,6 @@ def require_outputs(raw_outputs: Any, dataset: Dataset, rows: NDArray[np.int64],
     if len(broken):
         raise NumericsError(f"{where}: the model's output for {dataset.ids[rows[broken[0]]]!r} is not finite")
     return outputs
-
-
-@cache
-def _end_with_parent() -> None:
-    """Let joblib's own worker processes end when the process that started them was killed; they would wait forever."""
-    if not current_process().name.startswith("LokyProcess"):
-        return
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(2)
-        os._exit(1)
-
-    Thread(target=watch, daemon=True).start()
 
 
 def training_device() -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.ensemble import (
     GradientBoostingClassifier,
@@ -18,7 +19,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from dataaudit.attribution.leaves import SharedLeaves
+from dataaudit.attribution.leaves import PoolLeaves, SharedLeaves
 from dataaudit.attribution.scoring import FEW_MODELS, influences, kept_or_new_scores, problem_factory
 from dataaudit.config import AuditConfig
 from dataaudit.dataset import Dataset, Task, silent
@@ -48,6 +49,10 @@ def pool_of(estimator: Any, dataset: Dataset, folder: Path, runs: int = 8, seed:
     return train_pool(dataset, TreesLearner(estimator, "trees"), folder, runs, seed, silent)
 
 
+def leaves_of(pool: Pool, run: int, targets: NDArray[np.int64], labels: NDArray[Any] | None = None) -> SharedLeaves:
+    return next(PoolLeaves(pool, targets, labels, len(pool)).of_runs([run]))
+
+
 @pytest.mark.parametrize("estimator", CLASSIFIERS)
 def test_scores_are_what_loops_over_trees_and_leaves_give(estimator: Any, tmp_path: Path) -> None:
     dataset = make("array", "classification", 60, 10)
@@ -63,7 +68,7 @@ def test_scores_are_what_loops_over_trees_and_leaves_give(estimator: Any, tmp_pa
         for b, i in enumerate(train):
             shared = np.mean([(tree[i] == tree[z]) / (tree[train] == tree[i]).sum() for tree in leaves.T])
             expected[a, b] = shared * (by_output @ (np.eye(3)[dataset.targets[i]] - p[i]))
-    np.testing.assert_allclose(SharedLeaves(pool, 2, target).scores(), expected, rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(leaves_of(pool, 2, target).scores(), expected, rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("estimator", [CLASSIFIERS[0], CLASSIFIERS[2], REGRESSORS[1]])
@@ -72,7 +77,7 @@ def test_they_foretell_other_halves(estimator: Any, tmp_path: Path) -> None:
     dataset = make("table", "classification" if estimator in CLASSIFIERS else "regression", 100, 30)
     target = dataset.rows("test")
     scored = pool_of(estimator, dataset, tmp_path / "scored", 16)
-    scores = np.mean([SharedLeaves(scored, run, target).scores() for run in range(16)], 0)
+    scores = np.mean([leaves_of(scored, run, target).scores() for run in range(16)], 0)
     others = pool_of(estimator, dataset, tmp_path / "others", 32, seed=1)
     masks, margins = others.masks[:, dataset.rows("train")], others.margins(target, dataset.targets[target])
     r = [np.corrcoef(masks @ row, margins[:, place])[0, 1] for place, row in enumerate(scores)]
@@ -86,12 +91,12 @@ def test_an_audit_s_scores_of_forests_are_their_mean_and_can_be_of_other_labels(
     problem_of = problem_factory(AuditConfig(Path(__file__), output=tmp_path / "audit"), tree_pool, silent)
     attribution = kept_or_new_scores(problem_of(), tmp_path / "scores.h5", silent)
     assert attribution.provenance["identity"]["backend"] == "leaves"
-    by_run = [SharedLeaves(tree_pool, run, target).scores() for run in range(8)]
+    by_run = [leaves_of(tree_pool, run, target).scores() for run in range(8)]
     expected = np.mean(by_run, 0).T * attribution.provenance["slope"]
     np.testing.assert_allclose(attribution.scores(), expected, rtol=1e-4, atol=1e-6)
     rows, others = target[:3], (dataset.targets[target[:3]] + 1) % 3
     other = influences(problem_of, attribution, silent, rows, others)
-    of_first_runs = [SharedLeaves(tree_pool, run, rows, others).scores() for run in range(FEW_MODELS)]
+    of_first_runs = [leaves_of(tree_pool, run, rows, others).scores() for run in range(FEW_MODELS)]
     np.testing.assert_allclose(np.corrcoef(other.ravel(), np.mean(of_first_runs, 0).T.ravel())[0, 1], 1, atol=1e-5)
     assert np.corrcoef(other.ravel(), expected[:, :3].ravel())[0, 1] < 0.5
     assert not (tmp_path / "audit" / "surrogate").exists()

@@ -17,8 +17,8 @@ from torch import nn
 
 from dataaudit.data.loading import read_dataset
 from dataaudit.dataset import Dataset, ReadOptions, silent
-from dataaudit.training.cluster import done as finished
 from dataaudit.training.pool import train_pool
+from dataaudit.training.tasks import done as finished
 
 from ..fixtures import MakeDataset, NearestMean, SmallLearner
 

@@ -1,4 +1,7 @@
-"""Trainings and features go to a cluster, nothing else; what is lost there is done again or said, never kept wrong."""
+"""Trainings, passes through models and features go to a cluster, nothing else.
+
+What is lost there is done again or said, never kept wrong.
+"""
 
 import os
 import re
@@ -31,6 +34,7 @@ from dataaudit.training import cluster as cluster_module
 from dataaudit.training.cluster import on_cluster
 from dataaudit.training.pool import planned, train_pool
 from dataaudit.training.retraining import Retraining
+from dataaudit.training.tasks import elsewhere
 from dataaudit.training.training import train_runs
 
 from ..fixtures import MakeDataset, NearestMean
@@ -54,7 +58,7 @@ def table() -> pd.DataFrame:
     return pd.DataFrame(inputs, columns=["x", "y", "z"]).assign(label=np.array(["no", "yes"])[labels])
 
 
-def test_an_audit_is_the_same_though_a_worker_is_killed_and_only_its_trainings_are_elsewhere(
+def test_an_audit_is_the_same_though_a_worker_is_killed_and_only_what_is_done_with_models_is_elsewhere(
     client: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     workers, tasks = client.run(os.getpid), list[str]()
@@ -75,9 +79,13 @@ def test_an_audit_is_the_same_though_a_worker_is_killed_and_only_its_trainings_a
     client.wait_for_workers(2)
     assert min(workers.values()) not in client.run(os.getpid).values()
     del tasks[0]  # asks for versions
-    trainings = [re.fullmatch(r"batch_of__train_(\d+)_calls-.*", key) for key in tasks]
-    assert all(trainings), tasks
-    assert sum(int(found[1]) for found in trainings if found) == len(list((tmp_path / "there").rglob("*.pt")))
+    found = [re.fullmatch(r"batch_of__(train|numbered)_(\d+)_calls-.*", key) for key in tasks]
+    assert all(found), tasks
+    counts = {
+        kind: sum(int(batch[2]) for batch in found if batch and batch[1] == kind) for kind in ("train", "numbered")
+    }
+    assert counts["train"] == len(list((tmp_path / "there").rglob("*.pt")))
+    assert counts["numbered"] >= quick["runs"]  # scored there
 
 
 class Counted(Dataset):
@@ -116,10 +124,8 @@ def test_features_of_pictures_are_computed_there_from_files_that_are_read_here(
     monkeypatch.setattr(image_features, "vision_model", lambda source: VisionModel(source, 32, means))
     dataset = read_dataset(tmp_path / "set", ReadOptions(), silent)
     with on_cluster(client, None):
-        there = image_features.features_of_rows(
-            dataset, np.arange(60), "x", tmp_path / "kept", silent, cluster_module.elsewhere()
-        )
-    assert cluster_module.elsewhere() is None
+        there = image_features.features_of_rows(dataset, np.arange(60), "x", tmp_path / "kept", silent, elsewhere())
+    assert elsewhere() is None
     here = image_features.features_of_rows(dataset, np.arange(60), "x", None, silent)
     np.testing.assert_array_equal(there[:, :-1], here[:, :-1])
     workers = np.array(list(client.run(os.getpid).values())) % 1000

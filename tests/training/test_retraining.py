@@ -45,6 +45,16 @@ def test_a_linear_learner_that_starts_from_the_whole_sets_model_ends_where_any_o
     assert np.sqrt(np.square(retrained - fresh).mean()) < 0.05 * effect
 
 
+def test_where_a_part_of_the_rows_is_trained_on_others_play_no_part(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    dataset, learner = make_dataset(), SmallLearner(epochs=1, batch_size=16)
+    train, rows = dataset.rows("train"), np.arange(len(dataset))
+    part = Retraining(dataset, learner, tmp_path / "part", 0, 3, silent, train[:40])
+    whole = Retraining(dataset, learner, tmp_path / "whole", 0, 3, silent)
+    for removed in (np.zeros(0, np.int64), train[3:9]):
+        of_whole = whole.outputs([np.union1d(removed, train[40:])], [0], rows)
+        np.testing.assert_array_equal(part.outputs([removed], [0], rows), of_whole)
+
+
 def test_a_linear_learner_names_an_input_that_is_not_finite(make_dataset: MakeDataset) -> None:
     dataset = make_dataset()
     features = np.random.default_rng(0).normal(size=(len(dataset), 3)).astype(np.float32)

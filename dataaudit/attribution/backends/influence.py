@@ -109,7 +109,7 @@ class Influence:
         """
         return score_ensemble(
             problem,
-            partial(self._scorer, problem),
+            lambda numbers: (self._scorer(problem, number) for number in numbers),
             Strengths("damping", self.dampings, self.strength),
             self.identity(problem),
             path,

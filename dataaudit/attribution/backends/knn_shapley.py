@@ -49,7 +49,12 @@ class KnnShapley:
         """See `attribution.Backend`. Raises InputError if labels aren't class numbers or no layer is linear."""
         require_classes("knn_shapley", problem)
         return score_ensemble(
-            problem, lambda number: _Votes(problem, number, self.k), None, self.identity(problem), path, track
+            problem,
+            lambda numbers: (_Votes(problem, number, self.k) for number in numbers),
+            None,
+            self.identity(problem),
+            path,
+            track,
         )
 
 

@@ -28,10 +28,11 @@ class Leaves:
 
     def attribute(self, problem: Problem, path: Path, track: Track) -> Attribution:
         """See `attribution.Backend`."""
-        runs = np.arange(len(problem.trees))
+        trees = problem.trees
+        assert trees is not None
         return score_ensemble(
-            replace(problem, models=(nn.Module,) * len(runs), run_of=runs),
-            lambda run: _OfRun(problem.trees[run]()),
+            replace(problem, models=(nn.Module,) * len(trees), run_of=np.arange(len(trees))),
+            lambda runs: map(_OfRun, trees.of_runs(runs)),
             None,
             self.identity(problem),
             path,

@@ -82,7 +82,7 @@ class LinearInfluence:
         fitted.curvature.sharpen()
         return score_ensemble(
             replace(problem, models=(lambda: fitted.module,), run_of=np.zeros(0, np.int64)),
-            lambda number: _Scorer(problem, design, fitted, self.tolerance),
+            lambda numbers: (_Scorer(problem, design, fitted, self.tolerance) for _ in numbers),
             None,
             self.identity(problem),
             path,

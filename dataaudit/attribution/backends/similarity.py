@@ -36,7 +36,12 @@ class Similarity:
         """See `attribution.Backend`. Raises InputError if labels aren't class numbers or no layer is linear."""
         require_classes("similarity", problem)
         return score_ensemble(
-            problem, lambda number: _Cosines(problem, number), None, self.identity(problem), path, track
+            problem,
+            lambda numbers: (_Cosines(problem, number) for number in numbers),
+            None,
+            self.identity(problem),
+            path,
+            track,
         )
 
 

@@ -45,7 +45,12 @@ class TracIn:
     def attribute(self, problem: Problem, path: Path, track: Track) -> Attribution:
         """See `attribution.Backend`. Raises NumericsError if a gradient is not finite, naming model and sample."""
         return score_ensemble(
-            problem, lambda number: _Products(problem, number, self), None, self.identity(problem), path, track
+            problem,
+            lambda numbers: (_Products(problem, number, self) for number in numbers),
+            None,
+            self.identity(problem),
+            path,
+            track,
         )
 
 

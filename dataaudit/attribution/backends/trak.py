@@ -17,8 +17,9 @@ Features are the gradient coordinates that carry most energy instead of random p
 """
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,7 +32,8 @@ from ...errors import InputError, NumericsError
 from ...training.objectives import BINARY, CLASSIFICATION, REGRESSION
 from ..attribution import Attribution, identity
 from ..ensemble import score_ensemble
-from ..gradients.model_gradients import BLOCK, ModelGradients
+from ..gradients.model_gradients import BLOCK
+from ..gradients.passes import Passed, Wanted, passes
 from ..gradients.per_sample import TEMPER, Quantity
 from ..problem import Problem
 from ..regression.soft_threshold import thresholded
@@ -88,7 +90,7 @@ class Trak:
         factor = None if weighting.mean_exponent == 0 else _mean_weights(problem).pow(weighting.mean_exponent)
         return score_ensemble(
             problem,
-            lambda number: self._kernel(problem, number, weighting, factor),
+            lambda numbers: self._kernels(problem, numbers, weighting, factor),
             Strengths("ridge", self.ridges, self.ridge),
             self.identity(problem),
             path,
@@ -109,18 +111,13 @@ class Trak:
             return _Weighting("tempered", 0.25, 0.0) if problem.runs is None else _Weighting("tempered", 0.0, 0.5)
         return _Weighting("output", 0.0, 1.0) if gradient == "output" else _Weighting("loss", 0.0, 0.0)
 
-    def _kernel(self, problem: Problem, number: int, weighting: "_Weighting", mean: Tensor | None) -> "_Kernel":
+    def _kernels(
+        self, problem: Problem, numbers: range, weighting: "_Weighting", mean: Tensor | None
+    ) -> "Iterator[_Kernel]":
         dimensions = max(1, min(self.dimensions, FEATURE_BYTES // (4 * len(problem.train))))
         energy = ENERGY if len(problem.train) > MANY_ROWS else 1.0
-        gradients = ModelGradients(problem, number, dimensions, weighting.quantity, energy)
-        phi, weights = gradients.train(weighting.quantity)
-        factor = mean if weighting.model_exponent == 0 else weights.pow(weighting.model_exponent)
-        self_weights = torch.ones(())
-        if factor is not None:
-            # A sample's own loss rises by Q times what its output falls, and its output's features are phi / Q^a.
-            inside = weights.pow(TEMPER) if weighting.quantity == "tempered" else torch.ones_like(weights)
-            self_weights = factor * weights / inside.clamp(min=1e-6)
-        return _Kernel(phi, gradients.target, factor, self_weights, gradients.notes)
+        passed = passes(problem, numbers, Wanted(dimensions, weighting.quantity, energy))
+        return map(partial(_Kernel, weighting=weighting, mean=mean), passed)
 
 
 @dataclass(frozen=True)
@@ -138,17 +135,18 @@ class _Kernel:
     left is Phi where k < n; else solves give the scores themselves.
     """
 
-    def __init__(
-        self,
-        phi: Tensor,
-        targets: Callable[[int, int], Tensor],
-        factor: Tensor | None,
-        self_weights: Tensor,
-        notes: Mapping[str, Any],
-    ) -> None:
-        """`factor` (n,) multiplies each training sample's scores, `self_weights` turns leverage into self-influence."""
-        self.notes = notes
-        self._phi, self._targets, self._factor, self._self_weights = phi, targets, factor, self_weights
+    def __init__(self, passed: Passed, weighting: _Weighting, mean: Tensor | None) -> None:
+        """`mean` (n,) is Q^c; None for 1."""
+        phi, weights = passed.train, passed.weights
+        self.notes = passed.notes
+        self._phi, self._targets = phi, passed.target
+        # Multiplies each training sample's scores.
+        self._factor = factor = mean if weighting.model_exponent == 0 else weights.pow(weighting.model_exponent)
+        self._self_weights = torch.ones(())  # turn leverage into self-influence
+        if factor is not None:
+            # A sample's own loss rises by Q times what its output falls, and its output's features are phi / Q^a.
+            inside = weights.pow(TEMPER) if weighting.quantity == "tempered" else torch.ones_like(weights)
+            self._self_weights = factor * weights / inside.clamp(min=1e-6)
         self._dual = phi.shape[0] <= phi.shape[1]
         self._gram = phi @ phi.T if self._dual else phi.T @ phi
         self._solver: tuple[float, Tensor] | None = None

@@ -90,8 +90,8 @@ def detect(context: CheckContext) -> Detection:
     total = len(context.target_rows)
     if reason := context.once(signal).reason:
         return Detection((), 0, total, skipped=reason)
-    rows, predicted, stable = context.once(_predictions)
-    needed = _estimates(context, lead_over_best_other(context.pool.outputs[:, rows], predicted).mean(0), FIRST_SHARE)
+    stable = context.once(_predictions)[2]
+    needed = _estimates(context, _leads_in_pool(context), FIRST_SHARE)
     notes = (*_estimate_notes(context, needed), "no support set was searched by retraining")
     return Detection((), int(stable.sum()), total, columns=_columns(context, needed), notes=notes)
 
@@ -113,7 +113,7 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     full = lead_over_best_other(outputs, predicted)
     stable = context.once(_predictions)[2] & ((full > 0).mean(0) >= STABLE)
     drawn, fragile = _choose(context, stable, _estimates(context, full.mean(0), FIRST_SHARE))
-    targets = _targets(context, np.sort(np.concatenate([drawn, fragile])))
+    targets = _targets(context, np.sort(np.concatenate([drawn, fragile])), retraining.rows)
     if not targets:
         return replace(detection, examined=0, notes=(f"none of {detection.total} predictions is stable",))
     rows = np.array([target.row for target in targets])
@@ -151,7 +151,7 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
             for i, k in pending.items()
             if (without[i] < 0).mean() < FLIPPING and k < len(targets[i].order)
         }
-    random = _random_removals(context, sets, leads, max(LEAST_RANDOM, 2 * retraining.times))
+    random = _random_removals(context, retraining.rows, sets, leads, max(LEAST_RANDOM, 2 * retraining.times))
     p_values = np.array([_p_value(without[i], random[i][1]) if i in sets else 1.0 for i in range(len(targets))])
     accepted, q_values = accepted_by_fdr(p_values, FALSE_DISCOVERY_RATE)
     findings, status = [], dict.fromkeys(range(len(targets)), "not found")
@@ -159,14 +159,15 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
         status[i] = "confirmed" if accepted[i] and (without[i] < 0).mean() >= FLIPPING else "not confirmed"
         if status[i] == "confirmed":
             findings.append(
-                _finding(context, targets[i], questions[i], sets[i], before[i], without[i], random[i],
-                         float(q_values[i]))
+                _finding(context, len(retraining.rows), targets[i], questions[i], sets[i], before[i], without[i],
+                         random[i], float(q_values[i]))
             )  # fmt: skip
     typical = typical_share([question for question, i in zip(questions, of_targets, strict=True) if i in drawn])
-    needed = _estimates(context, full.mean(0), typical)
+    whole = len(retraining.rows) == context.attribution.shape[0]
+    needed = _estimates(context, full.mean(0) if whole else _leads_in_pool(context), typical)
     found = np.full(len(target_rows), np.inf)
     found[of_targets] = [len(sets[i]) if state == "confirmed" else np.inf for i, state in status.items()]
-    deciding = shares(found[drawn], context.attribution.shape[0])
+    deciding = shares(found[drawn], len(retraining.rows))
     changes = [change for question in questions for change in question.changes]
     figures = {
         "counterfactual": {"predicted": [typical * p for p, _ in changes], "actual": [a for _, a in changes],
@@ -175,11 +176,11 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
             {"id": context.dataset.ids[targets[i].row], "size": len(sets[i]) if i in sets else None, "status": state}
             for i, state in status.items()
         ],
-        "most": _max_removed(context),
+        "most": _max_removed(len(retraining.rows)),
         "shares": [vars(share) for share in deciding],
     }  # fmt: skip
     notes = (
-        *_notes(context, int(stable.sum()), list(status.values()), len(drawn)),
+        *_notes(context, len(retraining.rows), int(stable.sum()), list(status.values()), len(drawn)),
         *shares_in_words(deciding),
         *_estimate_notes(context, needed),
     )
@@ -201,8 +202,14 @@ def _predictions(context: CheckContext) -> tuple[NDArray[np.int64], NDArray[np.i
     return rows, predicted, has_scores & (agreed | is_seedless(pool.learner))
 
 
+def _leads_in_pool(context: CheckContext) -> NDArray[np.float32]:
+    """(n_target,) mean leads of the predicted classes."""
+    rows, predicted, _ = context.once(_predictions)
+    return np.asarray(lead_over_best_other(context.pool.outputs[:, rows], predicted).mean(0))
+
+
 def _falls(context: CheckContext) -> Falls:
-    return predicted_falls(context.attribution, _max_removed(context))
+    return predicted_falls(context.attribution, _max_removed(context.attribution.shape[0]))
 
 
 def _estimates(context: CheckContext, leads: NDArray[np.floating], scale: float) -> NDArray[np.float64]:
@@ -223,10 +230,14 @@ def _choose(
     return drawn, ranked[: context.predictions - len(drawn)]
 
 
-def _targets(context: CheckContext, chosen: NDArray[np.int64]) -> list[_Target]:
-    """With their scores; without those that no training sample supports."""
+def _targets(context: CheckContext, chosen: NDArray[np.int64], among: NDArray[np.int64]) -> list[_Target]:
+    """With the scores of the training rows that models are trained on; without those that none of them supports.
+
+    The fewer they are, the more each of them weighs.
+    """
     dataset, train = context.dataset, context.dataset.rows("train")
     rows, predicted, _ = context.once(_predictions)
+    places, weight = np.searchsorted(train, among), np.float32(len(train) / len(among))
     known = dict(context.attribution.of_targets(np.sort(chosen)))
     scores = {i: known[i] for i in chosen.tolist()}
     wrong = [int(i) for i in chosen if predicted[i] != dataset.targets[rows[i]]]
@@ -234,12 +245,13 @@ def _targets(context: CheckContext, chosen: NDArray[np.int64]) -> list[_Target]:
         predicted_scores = context.influences(rows[wrong], predicted[wrong])
         scores.update({i: predicted_scores[:, column] for column, i in enumerate(wrong)})
     targets = []
-    for i, influence in scores.items():
-        order = np.argsort(-influence, kind="stable")[: _max_removed(context)]
+    for i, of_all in scores.items():
+        influence = of_all[places] * weight
+        order = np.argsort(-influence, kind="stable")[: _max_removed(len(among))]
         order = order[influence[order] > 0]
         if len(order):
             support = float(influence[influence > 0].sum(dtype=np.float64))
-            targets.append(_Target(int(rows[i]), int(predicted[i]), train[order], influence[order], support))
+            targets.append(_Target(int(rows[i]), int(predicted[i]), among[order], influence[order], support))
     return targets
 
 
@@ -250,14 +262,14 @@ def _p_value(without: NDArray[np.float32], random: NDArray[np.float32]) -> float
 
 
 def _random_removals(
-    context: CheckContext, sets: dict[int, NDArray[np.int64]], leads: _Leads, times: int
+    context: CheckContext, train: NDArray[np.int64], sets: dict[int, NDArray[np.int64]], leads: _Leads, times: int
 ) -> dict[int, tuple[int, NDArray[np.float32]]]:
     """How many were removed, and leads (times,), after removing at least as many random samples of every class as
     each set has, by set.
 
     Sets share removals that are large enough for all of them, which can only make a claim harder.
     """
-    labels, train = context.dataset.targets, context.dataset.rows("train")
+    labels = context.dataset.targets
     counts = {i: np.bincount(labels[rows], minlength=len(context.dataset.class_names)) for i, rows in sets.items()}
     groups: list[tuple[NDArray[np.int64], list[int]]] = []
     for i in sorted(sets, key=lambda i: len(sets[i])):
@@ -289,14 +301,14 @@ def _random_removals(
 
 
 def _finding(
-    context: CheckContext, target: _Target, searched: Question, support: NDArray[np.int64], before: NDArray[np.float32],
-    without: NDArray[np.float32], control: tuple[int, NDArray[np.float32]], q: float,
+    context: CheckContext, trained_on: int, target: _Target, searched: Question, support: NDArray[np.int64],
+    before: NDArray[np.float32], without: NDArray[np.float32], control: tuple[int, NDArray[np.float32]], q: float,
 ) -> Finding:  # fmt: skip
     dataset, (removed_at_random, random) = context.dataset, control
     name, id = dataset.class_names[target.predicted], dataset.ids[target.row]
     effect = effect_over_seeds(before - without)
     flips = int((without < 0).sum())
-    fragile = len(support) <= max(1, FRAGILE * context.attribution.shape[0])
+    fragile = len(support) <= max(1, FRAGILE * trained_on)
     evidence = {
         "test_id": id,
         "label": dataset.class_names[dataset.targets[target.row]],
@@ -347,9 +359,9 @@ def _margins(searched: Question) -> dict[str, list[float]]:
     return {"removed": list(leads), "lead": list(leads.values())}
 
 
-def _max_removed(context: CheckContext) -> int:
+def _max_removed(trained_on: int) -> int:
     """Largest number of training samples removed."""
-    return max(1, round(MAX_REMOVED_SHARE * context.attribution.shape[0]))
+    return max(1, round(MAX_REMOVED_SHARE * trained_on))
 
 
 def _correlation(changes: list[tuple[float, float]]) -> float | None:
@@ -372,7 +384,7 @@ def _estimate_notes(context: CheckContext, needed: NDArray[np.float64]) -> tuple
     return estimates_in_words(ids, needed[covered], context.attribution.shape[0])
 
 
-def _notes(context: CheckContext, stable: int, states: list[str], drawn: int) -> tuple[str, ...]:
+def _notes(context: CheckContext, trained_on: int, stable: int, states: list[str], drawn: int) -> tuple[str, ...]:
     total = len(context.target_rows)
     differ, unconfirmed = "the same in nine of ten trainings", "were not confirmed under fresh seeds"
     if is_seedless(context.pool.learner):
@@ -383,7 +395,7 @@ def _notes(context: CheckContext, stable: int, states: list[str], drawn: int) ->
     words = {
         "confirmed": "flip without their support set",
         "not confirmed": f"flipped in the search, but {unconfirmed}",
-        "not found": f"did not flip without the {_max_removed(context)} most influential training samples",
+        "not found": f"did not flip without the {_max_removed(trained_on)} most influential training samples",
     }
     return (
         f"{len(states)} of {stable} stable predictions examined, {drawn} drawn at random, the others with the smallest "

@@ -84,16 +84,16 @@ def trainings(times: int, searching: int, predictions: int) -> int:
 def verify(context: CheckContext, detection: Detection, retraining: Retraining) -> Detection:
     """See the module."""
     dataset = context.dataset
-    train, target = dataset.rows("train"), dataset.rows(dataset.target_split)
+    train, target, rows = dataset.rows("train"), dataset.rows(dataset.target_split), retraining.rows
     if context.once(signal).reason:
         return detection
     selecting = _selecting(context)
     if (~selecting).sum() < MIN_CONFIRMING:
         reason = f"{(~selecting).sum()} held-out samples are too few to confirm harm on: {MIN_CONFIRMING} are needed"
         return Detection((), 0, len(train), detection.columns, skipped=reason)
-    harm = detection.columns["harm"][train]
-    order = np.argsort(-(rankdata(harm) + rankdata(_doubt(context))), kind="stable")
-    groups = [train[order[:size]] for size in dict.fromkeys(max(1, round(share * len(train))) for share in SHARES)]
+    harm, doubt = detection.columns["harm"], _doubt(context)[np.searchsorted(train, rows)]
+    order = np.argsort(-(rankdata(harm[rows]) + rankdata(doubt)), kind="stable")
+    groups = [rows[order[:size]] for size in dict.fromkeys(max(1, round(share * len(rows))) for share in SHARES)]
     nothing = np.zeros(0, np.int64)
     scores = _errors(dataset, retraining.outputs([nothing, *groups], SEARCH_TIMES, target), target)
     gains = (scores[0] - scores[1:])[:, :, selecting].mean((1, 2))
@@ -102,8 +102,8 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     note = f"drop in the selecting half's mean {_error_name(dataset)} by group size: {searched}"
     if gains.max() <= 0:
         notes = (note, "no group's removal helped, so none was tested under fresh seeds")
-        return Detection((), len(train), len(train), detection.columns, notes=notes)
-    random = random_like(dataset.strata, train, group, context.seed)
+        return Detection((), len(rows), len(train), detection.columns, notes=notes)
+    random = random_like(dataset.strata, rows, group, context.seed)
     outputs = retraining.outputs([nothing, group, random], range(retraining.times), target[~selecting])
     scores = _errors(dataset, outputs, target[~selecting])
     measures = [_Measure(f"{_error_name(dataset)}, turned to positive for better", -scores)]
@@ -117,9 +117,9 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     proven = min(measures, key=lambda measure: measure.p_value)
     if proven.p_value > (1 - LEVEL) / 2 / len(measures):
         proof += "; harm is not claimed"
-        return Detection((), len(train), len(train), detection.columns, notes=(note, proof))
+        return Detection((), len(rows), len(train), detection.columns, notes=(note, proof))
     finding = _finding(context, group, harm, measures, proven, retraining.times)
-    return Detection((finding,), len(train), len(train), detection.columns, notes=(note, proof))
+    return Detection((finding,), len(rows), len(train), detection.columns, notes=(note, proof))
 
 
 def _formatted(effect: Effect) -> str:
@@ -183,7 +183,6 @@ def _finding(
 ) -> Finding:
     dataset = context.dataset
     classes = Counter(dataset.label(row) for row in group) if dataset.class_names else Counter[str]()
-    group_harm = harm[np.searchsorted(dataset.rows("train"), group)]
     evidence = {
         "size": len(group),
         "classes": {name: classes[name] for name in dataset.class_names if classes[name]},
@@ -199,7 +198,7 @@ def _finding(
         },
         "members": [
             {"train_id": dataset.ids[row], "label": dataset.label(row), "harm": float(value)}
-            for row, value in zip(group, group_harm, strict=True)
+            for row, value in zip(group, harm[group], strict=True)
         ],
     }
     gain, random = proven.gain, float((proven.values[2] - proven.values[0]).mean())

@@ -204,7 +204,7 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     if not len(removed):
         return detection
     removed = removed.astype(np.int64)
-    random = random_like(dataset.strata, dataset.rows("train"), removed, context.seed)
+    random = random_like(dataset.strata, retraining.rows, removed, context.seed)
     rows = np.union1d(dataset.rows(dataset.target_split), np.concatenate(copied)).astype(np.int64)
     nothing = np.zeros(0, np.int64)
     outputs = retraining.outputs([nothing, removed, random], range(retraining.times), rows)

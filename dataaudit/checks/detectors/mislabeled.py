@@ -200,9 +200,8 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     dataset, times = context.dataset, range(retraining.times)
     row_of = {id: row for row, id in enumerate(dataset.ids)}
     reported = np.array([row_of[finding.sample_ids[0]] for finding in claims])
-    train = dataset.rows("train")
     suspects = np.sort(reported[dataset.splits[reported] == "train"])
-    random = random_like(dataset.strata, train, suspects, context.seed)
+    random = random_like(dataset.strata, retraining.rows, suspects, context.seed)
     unreported = np.setdiff1d(dataset.rows(dataset.target_split), reported)
     outputs = retraining.outputs(
         [np.zeros(0, np.int64), suspects, random], times, np.concatenate([reported, unreported])

@@ -141,7 +141,7 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     reported = np.array([row_of[finding.sample_ids[0]] for finding in detection.findings])
     suggested = np.array([finding.evidence["suggested"] for finding in detection.findings])
     suspects = np.sort(reported[dataset.splits[reported] == "train"])
-    random = random_like(dataset.strata, dataset.rows("train"), suspects, context.seed)
+    random = random_like(dataset.strata, retraining.rows, suspects, context.seed)
     outputs = retraining.outputs([suspects, random], times, reported)[..., 0].astype(np.float64)
     nearer = np.abs(outputs - dataset.targets[reported]) - np.abs(outputs - suggested)
     findings = tuple(

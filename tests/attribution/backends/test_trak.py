@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 import dataaudit
 from dataaudit.attribution.attribution import Attribution
-from dataaudit.attribution.backends.trak import Trak, _Kernel
+from dataaudit.attribution.backends.trak import Trak, _Kernel, _Weighting
+from dataaudit.attribution.gradients.passes import Passed
 from dataaudit.attribution.gradients.per_sample import GradientFeatures
 from dataaudit.attribution.problem import Problem
 from dataaudit.attribution.regression.soft_threshold import soft_threshold
@@ -25,8 +26,9 @@ EVERYTHING = 10**9
 
 
 def kernel_of(phi: Tensor, targets: Tensor, weights: Tensor | None = None) -> _Kernel:
-    own = torch.ones(()) if weights is None else weights.square()
-    return _Kernel(phi.clone(), lambda start, stop: targets[start:stop], weights, own, {})
+    of_one = torch.ones(len(phi)) if weights is None else weights
+    passed = Passed(phi.clone(), of_one, lambda start, stop: targets[start:stop], {})
+    return _Kernel(passed, _Weighting("loss" if weights is None else "output", 0.0, 1.0), weights)
 
 
 def scores_of(kernel: _Kernel, ridge: float, n_targets: int) -> Tensor:

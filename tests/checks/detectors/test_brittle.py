@@ -45,7 +45,7 @@ class WithoutSeeds(NearestMean):
 
 def examine(
     dataset: Dataset, tmp_path: Path, predictions: int = 10, times: int = 4, learner: NearestMean | None = None,
-    seed: int = 0, scored: NDArray[np.int64] | None = None,
+    seed: int = 0, scored: NDArray[np.int64] | None = None, among: NDArray[np.int64] | None = None,
 ) -> Detection:  # fmt: skip
     learner = learner or NearestMean()
     pool = train_pool(dataset, learner, tmp_path / "pool", 8, seed, silent)
@@ -61,7 +61,7 @@ def examine(
     if scored is not None:
         scores = KnownScores(scores.scores()[:, scored - N_TRAIN])
     context = CheckContext(dataset, pool, scores, 0, silent, influences, predictions, scored=scored)
-    retraining = Retraining(dataset, learner, tmp_path / "retrained", 0, times, silent)
+    retraining = Retraining(dataset, learner, tmp_path / "retrained", 0, times, silent, among)
     return brittle.verify(context, brittle.detect(context), retraining)
 
 
@@ -84,6 +84,21 @@ def test_hanging_predictions_are_claimed_with_the_samples_they_hang_on(dataset: 
         assert finding.verification.interval is not None
         assert finding.verification.interval[0] > 0
         assert abs(finding.verification.random or 0) < finding.verification.interval[0]
+
+
+def test_on_a_part_of_the_training_rows_supports_are_of_that_part(dataset: Dataset, tmp_path: Path) -> None:
+    among = np.union1d(sorted(EXTREME), np.arange(40, N_TRAIN))
+    detection = examine(dataset, tmp_path, among=among)
+    assert {finding.sample_ids[0] for finding in detection.findings} == {
+        dataset.ids[N_TRAIN + i] for i in range(HANGING)
+    }
+    ids = {dataset.ids[row] for row in among}
+    for finding in detection.findings:
+        assert {dataset.ids[row] for row in EXTREME} & set(finding.sample_ids)
+        assert set(finding.sample_ids[1:]) <= ids
+    assert detection.figures["most"] == round(brittle.MAX_REMOVED_SHARE * len(among))
+    whole = examine(dataset, tmp_path / "whole")
+    np.testing.assert_array_equal(detection.columns["support_estimate"] > 0, whole.columns["support_estimate"] > 0)
 
 
 def test_a_learner_without_seeds_is_trained_once_and_its_claims_say_so(dataset: Dataset, tmp_path: Path) -> None:

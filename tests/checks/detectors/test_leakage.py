@@ -235,7 +235,7 @@ class Remembering:
     times = 4
 
     def __init__(self, dataset: Dataset, copies: dict[int, int]) -> None:
-        self.dataset, self.copies = dataset, copies
+        self.dataset, self.copies, self.rows = dataset, copies, dataset.rows("train")
 
     def outputs(self, removals: list[np.ndarray], times: range, rows: np.ndarray) -> np.ndarray:
         rng = np.random.default_rng(0)

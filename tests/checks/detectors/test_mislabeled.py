@@ -273,7 +273,8 @@ class RetrainedAs:
 
     times = 3
 
-    def __init__(self, truth: NDArray[np.bool_]) -> None:
+    def __init__(self, truth: NDArray[np.bool_], rows: NDArray[np.int64]) -> None:
+        self.rows = rows
         self.logits = np.where(truth, 3.0, -3.0)
 
     def outputs(self, removals: list[object], times: range, rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -314,7 +315,7 @@ def test_single_labels_of_sets_are_judged_by_themselves() -> None:
             }
             for finding in several:
                 assert set(finding.remedies[-2].to) ^ given == {finding.evidence["label_of_set"]}
-        verified = mislabeled.verify(context, detection, RetrainedAs(truth))  # type: ignore[arg-type]
+        verified = mislabeled.verify(context, detection, RetrainedAs(truth, dataset.rows("train")))  # type: ignore[arg-type]
         status = [finding.verification.status for finding in verified.findings]
         assert status.count("consistent") == len(found & planted)
         assert status.count("refuted") == len(found - planted)

@@ -161,7 +161,8 @@ class RetrainedAs:
 
     times = 3
 
-    def __init__(self, predicted: NDArray[np.float64]) -> None:
+    def __init__(self, predicted: NDArray[np.float64], rows: NDArray[np.int64]) -> None:
+        self.rows = rows
         self.predicted = predicted
 
     def outputs(self, removals: list[Any], times: range, rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -174,9 +175,9 @@ def test_models_without_the_suspects_confirm_or_refute() -> None:
     dataset = context.dataset
     detection = target_errors.detect(context)
     suggested = detection.columns["suggested_target"]
-    borne_out = target_errors.verify(context, detection, RetrainedAs(suggested))  # type: ignore[arg-type]
+    borne_out = target_errors.verify(context, detection, RetrainedAs(suggested, dataset.rows("train")))  # type: ignore[arg-type]
     assert {finding.verification.status for finding in borne_out.findings} == {"consistent"}
-    denied = target_errors.verify(context, detection, RetrainedAs(dataset.targets))  # type: ignore[arg-type]
+    denied = target_errors.verify(context, detection, RetrainedAs(dataset.targets, dataset.rows("train")))  # type: ignore[arg-type]
     assert {finding.verification.status for finding in denied.findings} == {"refuted"}
 
 

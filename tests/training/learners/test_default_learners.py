@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
+from torch import nn
 
 from dataaudit import plugins
 from dataaudit.attribution.backends.trak import Trak
@@ -15,7 +16,7 @@ from dataaudit.attribution.problem import Problem
 from dataaudit.attribution.trust import trust
 from dataaudit.data.features.vectors import features
 from dataaudit.dataset import Modality, Task, silent
-from dataaudit.training.learners.image import cropped, erased
+from dataaudit.training.learners.image import cropped, erased, network
 from dataaudit.training.models.learner_spec import learner_of
 from dataaudit.training.models.linear_learner import LinearLearner
 from dataaudit.training.pool import quality, train_pool
@@ -52,6 +53,24 @@ def test_scores_of_every_task_foretell_what_training_on_subsets_does(
     measured = trust(problem.runs, Trak().attribute(problem, tmp_path / "scores.h5", silent).held_out)
     assert measured is not None
     assert measured.interval[0] > 0.15
+
+
+def test_relu_after_pooling_makes_the_net_that_it_makes_before() -> None:
+    nets = [network(3, 32, 4), network(3, 32, 4)]
+    nets[1].load_state_dict(nets[0].state_dict())
+    layers = list(nets[1])
+    for i in range(len(layers) - 1):
+        if isinstance(layers[i], nn.MaxPool2d) and isinstance(layers[i + 1], nn.ReLU):
+            layers[i : i + 2] = layers[i + 1], layers[i]
+    nets[1] = nn.Sequential(*layers)
+    assert [type(layer) for layer in nets[0]] != [type(layer) for layer in nets[1]]
+    pixels = 255 * torch.rand(16, 3, 32, 32)
+    outputs = [net(pixels) for net in nets]
+    assert torch.equal(*outputs)
+    gradients = [
+        torch.autograd.grad(of.square().sum(), list(net.parameters())) for net, of in zip(nets, outputs, strict=True)
+    ]
+    assert all(torch.equal(*pair) for pair in zip(*gradients, strict=True))
 
 
 def test_the_linear_model_is_that_of_scikit_learn() -> None:
