@@ -150,7 +150,7 @@ def run(budget: Budget, dataset: Dataset, track: Track) -> Audit:
             folder = directory / "retrained"
             learner = learnt.pool.learner
             times = 1 if is_seedless(learner) else budget.config.verify
-            among = proof_set(dataset, learner, stages.provable(states), config.seed)
+            among = proof_set(dataset, learner, config.seed)
             retraining = Retraining(dataset, learner, folder, config.seed, times, track, among)
             predictions = budget.costs.predictions(budget.config)
             states = stages.verify_claims(states, retraining, predictions, budget.affords)

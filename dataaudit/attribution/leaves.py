@@ -21,7 +21,7 @@ from ..training.objectives import OF_TASK
 from ..training.pool import Pool
 from ..training.tasks import in_rounds
 
-MODELS_AT_ONCE = 8
+MODELS_AT_ONCE = 16
 """Most models whose leaves are in memory: a byte or two a row and tree."""
 
 

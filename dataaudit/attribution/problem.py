@@ -208,7 +208,7 @@ class Problem:
             else None,
             run_of=run_of[:max_models],
             linear=_linear(gradient_pool, train),
-            trees=PoolLeaves(pool, target, target_labels, len(range(len(pool))[:max_models]))
+            trees=PoolLeaves(pool, target, target_labels, min(max_models or len(pool), len(pool)))
             if has_trees(pool.learner)
             else None,
         )

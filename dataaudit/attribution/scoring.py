@@ -26,6 +26,7 @@ from .attribution import Attribution
 from .backends.linear import SELF_WORK, WORK
 from .backends.trak import FEATURE_BYTES, MANY_ROWS, Trak
 from .curvature.linear_curvature import PARAMETERS
+from .gradients.passes import fitting
 from .problem import Problem
 
 CG_STEPS = 12
@@ -95,6 +96,12 @@ def operations(n_train: int, n_target: int, parameters: int | None) -> float:
     step = 4.0 * n_train * parameters  # of conjugate gradients
     once = step / 4 * n_target  # all scores are read once, for supports, less what does not count
     return min(WORK, CG_STEPS * step * n_target) + min(SELF_WORK, CG_STEPS / 2 * step * n_train) + once
+
+
+def passes_at_a_time(n_train: int, n_target: int, at_once: int) -> int:
+    """Nets whose gradients are computed at a time, where there is room for so many."""
+    dimensions = min(Trak().dimensions, max(1, FEATURE_BYTES // (4 * n_train)))
+    return max(1, min(at_once, fitting(n_train, n_target, dimensions)))
 
 
 def problem_factory(config: AuditConfig, pool: Pool, track: Track) -> Callable[..., Problem]:

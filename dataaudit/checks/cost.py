@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .. import plugins
-from ..attribution.scoring import affordable, operations
+from ..attribution.scoring import affordable, operations, passes_at_a_time
 from ..config import AuditConfig
 from ..dataset import Dataset
 from ..training.learning import Linear, has_trees, is_differentiable, is_linear, is_seedless
@@ -30,6 +30,8 @@ GRADIENTS, FLOPS = 0.65, 4e10
 """What the gradients of a run of a net cost, in trainings of it, and floating-point operations a second of one core."""
 NEARBY, NEARBY_BY_OUTPUT = 0.3, 0.15
 """What a linear learner's training near another one costs, in trainings of it; the latter where `ByOutput` pays."""
+OUTPUTS = 0.1
+"""What the outputs for all rows cost, which every model gives, in trainings on them."""
 NEARBY_FITS = 4
 """Trainings near that of all rows which exact influence takes."""
 SETTLED_ROWS = 5_000
@@ -115,13 +117,14 @@ class Costs:
         of_checks = sum(trainings(detector, times, searching, predictions) for detector in detectors)
         if self.nearby < 1:
             return (1 + of_checks * self.nearby) * self.full
-        return (times + searching + of_checks) * self.full * min(1.0, ENOUGH / self.rows)
+        return (times + searching + of_checks) * self.full * min(1.0, ENOUGH / self.rows + OUTPUTS)
 
     def predictions(self, config: AuditConfig) -> int:
         """How many have their support searched."""
         if config.brittle is not None:
             return config.brittle
-        many = round(SEEDLESS_PREDICTIONS * min(1.0, QUICK_ROWS / self.rows))
+        rows = self.rows if self.nearby < 1 else min(self.rows, ENOUGH)
+        many = round(SEEDLESS_PREDICTIONS * min(1.0, QUICK_ROWS / rows))
         return max(many, PREDICTIONS) if self.seedless else PREDICTIONS
 
 
@@ -168,7 +171,8 @@ def costs(config: AuditConfig, dataset: Dataset, trains: bool, tested: tuple[str
     trained = 0.0
     if not is_differentiable(learner):  # models of another learner give the gradients
         trained = learner_of(None, dataset.modality).seconds_per_run(dataset, rows // 2) / at_once
-    return replace(of_models, scores_per_run=trained + GRADIENTS * (trained or of_models.half))
+    passes = passes_at_a_time(rows, affordable(rows, targets, False), at_once)
+    return replace(of_models, scores_per_run=trained + GRADIENTS * (trained or of_models.half) * at_once / passes)
 
 
 def _sample_with_vectors(dataset: Dataset, learner: Linear) -> tuple[Dataset, float, int]:

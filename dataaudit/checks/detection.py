@@ -144,7 +144,11 @@ class Calibrating(Detector, Protocol):
 
 
 class Verifying(Detector, Protocol):
-    """A detector whose claims can be checked by training without the samples they are about."""
+    """A detector whose claims can be checked by training without the samples they are about.
+
+    Models may be of a part of the training rows, see `proof_set`: what is removed is to be among `retraining.rows`, or
+    made so by `retraining.including`.
+    """
 
     def verify(self, context: CheckContext, detection: Detection, retraining: Retraining) -> Detection:
         """The detection with each claim confirmed, refuted or left open by retraining."""

@@ -1,42 +1,38 @@
-"""The training rows that claims are tested on: all of them, or where that takes long a part that holds the claims."""
+"""The training rows that claims are tested on: all of them, or where that takes long a random part.
 
-from collections.abc import Iterable
+Faults are in the part at their natural share: with all 146 reported labels among 2,000 rows in place of 8,000, removing
+them raised the accuracy by 3.1 points in place of 0.3, and harm was claimed that was none in the whole.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dataset import Dataset, stratified_split
-from ..findings import Finding
+from ..dataset import Dataset
 from ..training.learning import LearningAlgorithm, is_linear
+from ..training.retraining import Retraining
 
 ENOUGH = 10_000
-"""Training rows, beside those that claims are about, that a test is made with where there are more."""
+"""Training rows that tests are made with where there are more."""
 
 
-def proof_set(
-    dataset: Dataset, learner: LearningAlgorithm, findings: Iterable[Finding], seed: int
-) -> NDArray[np.int64]:
-    """Training rows, ascending: all that findings are about, and ENOUGH of the others, drawn at random by class (for
-    numbers: by decile).
-
-    All rows for a linear learner, whose trainings start near each other.
-    """
+def proof_set(dataset: Dataset, learner: LearningAlgorithm, seed: int) -> NDArray[np.int64] | None:
+    """ENOUGH training rows, ascending; None for all, if they are no more or the learner is linear: then trainings start
+    near each other."""
     train = dataset.rows("train")
-    named = {id for finding in findings for id in finding.sample_ids}
-    claimed = np.array([dataset.ids[row] in named for row in train])
-    others = train[~claimed]
-    if is_linear(learner) or len(others) <= ENOUGH:
-        return train
-    drawn = others[stratified_split(dataset.strata[others], ENOUGH / len(others), seed)]
-    return np.sort(np.concatenate([train[claimed], drawn]))
+    if is_linear(learner) or len(train) <= ENOUGH:
+        return None
+    return np.sort(np.random.default_rng([seed, ENOUGH]).permutation(train)[:ENOUGH])
 
 
-def in_words(rows: NDArray[np.int64], dataset: Dataset) -> tuple[str, ...]:
-    """A sentence, if these are not all training rows."""
-    total = len(dataset.rows("train"))
-    if len(rows) == total:
-        return ()
-    return (
-        f"tested on models of {len(rows):,} of the {total:,} training samples: all that findings are about, and others "
-        "drawn at random by class; sizes and effects are of such models",
-    )
+def of_models(retraining: Retraining) -> str:
+    """Words to go after a claim, if models are not of all training rows."""
+    if retraining.among is None:
+        return ""
+    total = len(retraining.dataset.rows("train"))
+    return f" in models of {len(retraining.among):,} of the {total:,} training samples"
+
+
+def scope_note(retraining: Retraining) -> tuple[str, ...]:
+    """The same as a sentence about a test, if there is anything to say."""
+    words = of_models(retraining)
+    return (f"effects and sizes found by retraining are those{words}, drawn at random",) if words else ()

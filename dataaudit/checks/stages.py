@@ -23,7 +23,6 @@ from ..training.pool import Pool
 from ..training.retraining import SEARCH_TIMES, Retraining
 from ..verdict.policy import Policy
 from .detection import Calibration, CheckContext, Detection, trainings
-from .proof_set import in_words
 
 NO_POOL = "it needs models trained on parts of the data, but only checkpoints were given; --retrain allows it"
 PENDING = "its models are still to be trained"
@@ -189,12 +188,6 @@ def verify_claims(
     return [done[state.name] for state in states]
 
 
-def provable(states: list[CheckState]) -> tuple[Finding, ...]:
-    """The findings that are tested by retraining."""
-    tested = [state.detection for state in states if _verifiable(state)]
-    return tuple(finding for detection in tested if detection is not None for finding in detection.findings)
-
-
 def _untested(state: CheckState) -> CheckState:
     detection = state.detection
     assert detection is not None
@@ -255,10 +248,7 @@ def _detected(state: CheckState) -> CheckState:
 
 def _verified(state: CheckState, retraining: Retraining) -> CheckState:
     verify = plugins.get("detectors", state.name).verify
-    detection = verify(state.context, state.detection, retraining)
-    if detection is not state.detection:
-        detection = replace(detection, notes=(*detection.notes, *in_words(retraining.rows, retraining.dataset)))
-    return replace(state, detection=detection)
+    return replace(state, detection=verify(state.context, state.detection, retraining))
 
 
 def _step(state: CheckState, step: Callable[[CheckState], CheckState]) -> CheckState:

@@ -44,6 +44,10 @@ class Retraining:
         """The dataset rows that are trained on where none is removed."""
         return self.dataset.rows("train") if self.among is None else self.among
 
+    def including(self, rows: NDArray[np.int64]) -> "Retraining":
+        """The same with these training rows among those that are trained on."""
+        return self if self.among is None else replace(self, among=np.union1d(self.among, rows))
+
     def outputs(
         self, removals: Sequence[NDArray[np.int64]], times: Sequence[int], rows: NDArray[np.int64]
     ) -> NDArray[np.float32]:
@@ -74,7 +78,7 @@ class Retraining:
 
     @cached_property
     def _nearby(self) -> LearningAlgorithm:
-        """The linear learner, starting from the model of the whole training set: all removals leave most of it.
+        """The linear learner, starting from the model of all `rows`: all removals leave most of them.
 
         That model is trained twice, the second time from the first: what it lacks of its optimum, removals would seem
         to do.

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dataaudit.checks.cost import END, Costs, costs
 from dataaudit.checks.detection import trainings
+from dataaudit.checks.proof_set import ENOUGH
 from dataaudit.config import AuditConfig
 from dataaudit.plugins import get
 
@@ -41,7 +42,17 @@ def test_fewer_supports_are_searched_of_many_rows_and_of_nets() -> None:
     config = AuditConfig(Path())
     sizes = (1_000, 20_000, 1_000_000)
     assert [replace(COSTS, rows=rows).predictions(config) for rows in sizes] == [2, 2, 2]
-    assert [replace(COSTS, rows=rows, seedless=True).predictions(config) for rows in sizes] == [20, 10, 2]
+    linear = replace(COSTS, seedless=True, nearby=0.3)
+    assert [replace(linear, rows=rows).predictions(config) for rows in sizes] == [20, 10, 2]
+    assert replace(COSTS, rows=sizes[-1], seedless=True).predictions(config) == 20  # on a part of the rows
+
+
+def test_tests_of_many_rows_cost_little_more_than_those_of_a_part() -> None:
+    config = AuditConfig(Path())
+    part, many = (replace(COSTS, rows=rows, full=rows / 1000) for rows in (ENOUGH, 20 * ENOUGH))
+    assert many.tests(config, ["leakage"]) < 4 * part.tests(config, ["leakage"])
+    linear = replace(many, seedless=True, nearby=0.3)
+    assert linear.tests(config, ["leakage"]) > 15 * replace(part, seedless=True, nearby=0.3).tests(config, ["leakage"])
     assert replace(COSTS, seedless=True).predictions(replace(config, brittle=0)) == 0
 
 

@@ -22,7 +22,8 @@ test, Benjamini-Hochberg over the predictions examined at 5 %). A set that is no
 large again, under other fresh seeds. A learner without seeds, as the linear ones are, is trained once: its margin must
 lie below those after random removals (Student's prediction interval). The size is an upper bound: a smaller set may
 exist, so more predictions may hang on that few samples. "Not found" up to the largest size tried (4 % of the training
-samples) is no proof of robustness. Predictions of models that do not beat the class frequencies are not examined.
+samples that models are of) is no proof of robustness. Predictions of models that do not beat the class frequencies are
+not examined.
 
 ## What to do
 Look at the support set. Fix duplicates, outliers and label errors in it; otherwise collect more data of this kind.
@@ -42,6 +43,7 @@ from ...training.retraining import SEARCH_TIMES, Retraining
 from ..detection import CheckContext, Detection
 from ..fragility import Falls, estimates_in_words, predicted_fall, predicted_falls, shares, shares_in_words
 from ..proof import accepted_by_fdr, below_random, effect_over_seeds, more_often
+from ..proof_set import of_models, scope_note
 from ..signal import signal
 from ..support import FIRST_SHARE, SAFETY, TYPICAL_ROUNDS, Question, search, typical_share
 
@@ -112,7 +114,8 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     outputs = retraining.runs([(nothing, time) for time in (*range(retraining.times), *SEARCH_TIMES)], target_rows)
     full = lead_over_best_other(outputs, predicted)
     stable = context.once(_predictions)[2] & ((full > 0).mean(0) >= STABLE)
-    drawn, fragile = _choose(context, stable, _estimates(context, full.mean(0), FIRST_SHARE))
+    leads_of_all = full.mean(0) if retraining.among is None else _leads_in_pool(context)
+    drawn, fragile = _choose(context, stable, _estimates(context, leads_of_all, FIRST_SHARE))
     targets = _targets(context, np.sort(np.concatenate([drawn, fragile])), retraining.rows)
     if not targets:
         return replace(detection, examined=0, notes=(f"none of {detection.total} predictions is stable",))
@@ -123,8 +126,9 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
         return lead_over_best_other(retraining.runs(runs, rows), predicted[of_targets])
 
     safety = 0.0 if retraining.times == 1 else SAFETY
+    weight = np.float32(context.attribution.shape[0] / len(retraining.rows))  # the fewer they are, the more one weighs
     questions = [
-        Question(float(lead), predicted_fall(target.scores, target.support), safety)
+        Question(float(lead), weight * predicted_fall(target.scores, target.support), safety)
         for target, lead in zip(targets, full.mean(0)[of_targets], strict=True)
     ]
 
@@ -159,12 +163,11 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
         status[i] = "confirmed" if accepted[i] and (without[i] < 0).mean() >= FLIPPING else "not confirmed"
         if status[i] == "confirmed":
             findings.append(
-                _finding(context, len(retraining.rows), targets[i], questions[i], sets[i], before[i], without[i],
-                         random[i], float(q_values[i]))
+                _finding(context, retraining, targets[i], questions[i], sets[i], before[i], without[i], random[i],
+                         float(q_values[i]))
             )  # fmt: skip
     typical = typical_share([question for question, i in zip(questions, of_targets, strict=True) if i in drawn])
-    whole = len(retraining.rows) == context.attribution.shape[0]
-    needed = _estimates(context, full.mean(0) if whole else _leads_in_pool(context), typical)
+    needed = _estimates(context, leads_of_all, typical)
     found = np.full(len(target_rows), np.inf)
     found[of_targets] = [len(sets[i]) if state == "confirmed" else np.inf for i, state in status.items()]
     deciding = shares(found[drawn], len(retraining.rows))
@@ -183,6 +186,7 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
         *_notes(context, len(retraining.rows), int(stable.sum()), list(status.values()), len(drawn)),
         *shares_in_words(deciding),
         *_estimate_notes(context, needed),
+        *scope_note(retraining),
     )
     return Detection(
         tuple(findings), len(targets), detection.total, _columns(context, needed), notes=notes, figures=figures
@@ -231,13 +235,10 @@ def _choose(
 
 
 def _targets(context: CheckContext, chosen: NDArray[np.int64], among: NDArray[np.int64]) -> list[_Target]:
-    """With the scores of the training rows that models are trained on; without those that none of them supports.
-
-    The fewer they are, the more each of them weighs.
-    """
+    """With the scores of the training rows that models are trained on; without those that none of them supports."""
     dataset, train = context.dataset, context.dataset.rows("train")
     rows, predicted, _ = context.once(_predictions)
-    places, weight = np.searchsorted(train, among), np.float32(len(train) / len(among))
+    places = np.searchsorted(train, among)
     known = dict(context.attribution.of_targets(np.sort(chosen)))
     scores = {i: known[i] for i in chosen.tolist()}
     wrong = [int(i) for i in chosen if predicted[i] != dataset.targets[rows[i]]]
@@ -246,7 +247,7 @@ def _targets(context: CheckContext, chosen: NDArray[np.int64], among: NDArray[np
         scores.update({i: predicted_scores[:, column] for column, i in enumerate(wrong)})
     targets = []
     for i, of_all in scores.items():
-        influence = of_all[places] * weight
+        influence = of_all[places]
         order = np.argsort(-influence, kind="stable")[: _max_removed(len(among))]
         order = order[influence[order] > 0]
         if len(order):
@@ -301,14 +302,14 @@ def _random_removals(
 
 
 def _finding(
-    context: CheckContext, trained_on: int, target: _Target, searched: Question, support: NDArray[np.int64],
+    context: CheckContext, retraining: Retraining, target: _Target, searched: Question, support: NDArray[np.int64],
     before: NDArray[np.float32], without: NDArray[np.float32], control: tuple[int, NDArray[np.float32]], q: float,
 ) -> Finding:  # fmt: skip
     dataset, (removed_at_random, random) = context.dataset, control
     name, id = dataset.class_names[target.predicted], dataset.ids[target.row]
     effect = effect_over_seeds(before - without)
     flips = int((without < 0).sum())
-    fragile = len(support) <= max(1, FRAGILE * trained_on)
+    fragile = len(support) <= max(1, FRAGILE * len(retraining.rows))
     evidence = {
         "test_id": id,
         "label": dataset.class_names[dataset.targets[target.row]],
@@ -341,7 +342,8 @@ def _finding(
         sample_ids=(id, *(dataset.ids[row] for row in support)),
         score=1 / len(support),
         message=f"{id} is predicted as {name!r}; removing {len(support)} training samples flips the prediction"
-        + (f" in {flips} of {len(without)} trainings" if len(without) > 1 else ""),
+        + (f" in {flips} of {len(without)} trainings" if len(without) > 1 else "")
+        + of_models(retraining),
         fingerprint=fingerprint("brittle", [dataset.contents[row] for row in (target.row, *support)], name),
         evidence=evidence,
         verification=Verification("confirmed", "drop in the predicted class's margin over the runner-up, in logits",
@@ -389,7 +391,7 @@ def _notes(context: CheckContext, trained_on: int, stable: int, states: list[str
     differ, unconfirmed = "the same in nine of ten trainings", "were not confirmed under fresh seeds"
     if is_seedless(context.pool.learner):
         differ, unconfirmed = (
-            "the same from halves of the data as from all of it",
+            "the same from halves of the data as from all that models are of",
             "not clearly more than by random removals",
         )
     words = {

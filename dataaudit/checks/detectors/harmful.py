@@ -9,9 +9,9 @@ Label errors, corrupt samples and outliers pull the model away from what it shou
 ## How it is checked
 Half of the audited split selects a group, the other half confirms it. Training samples are ranked by two scores: their
 attribution (TRAK) to the selecting half's expected error, and how much models that never saw a sample doubt its label.
-The top 1, 3 and 10 % are left out of training, and the size that lowers the selecting half's Brier score most is taken
-(the squared error of the class probabilities, Brier 1950: proper and bounded, so that a few hopeless samples do not
-decide; for numeric targets the squared error over the variance).
+The top 1, 3 and 10 % of those that models are trained on are left out, and the size that lowers the selecting half's
+Brier score most is taken (the squared error of the class probabilities, Brier 1950: proper and bounded, so that a few
+hopeless samples do not decide; for numeric targets the squared error over the variance).
 
 Retraining test: harm is claimed only if, under fresh seeds, removing the group improves the confirming half's Brier
 score or accuracy, both over removing nothing and over removing as many random samples of the same classes (paired by
@@ -36,6 +36,7 @@ from ...findings import Finding, Remedy, Severity, Verification, fingerprint
 from ...training.retraining import SEARCH_TIMES, Retraining
 from ..detection import CheckContext, Detection
 from ..proof import LEVEL, Effect, effect_over_seeds_and_samples, random_like
+from ..proof_set import of_models, scope_note
 from ..signal import signal
 
 KINDS = {"harmful": "Harmful training samples"}
@@ -99,10 +100,13 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     gains = (scores[0] - scores[1:])[:, :, selecting].mean((1, 2))
     group = groups[int(gains.argmax())]
     searched = ", ".join(f"{gain:+.4f} for {len(candidate)}" for candidate, gain in zip(groups, gains, strict=True))
-    note = f"drop in the selecting half's mean {_error_name(dataset)} by group size: {searched}"
+    notes = (
+        f"drop in the selecting half's mean {_error_name(dataset)} by group size: {searched}",
+        *scope_note(retraining),
+    )
     if gains.max() <= 0:
-        notes = (note, "no group's removal helped, so none was tested under fresh seeds")
-        return Detection((), len(rows), len(train), detection.columns, notes=notes)
+        nothing_gained = "no group's removal helped, so none was tested under fresh seeds"
+        return Detection((), len(rows), len(train), detection.columns, notes=(*notes, nothing_gained))
     random = random_like(dataset.strata, rows, group, context.seed)
     outputs = retraining.outputs([nothing, group, random], range(retraining.times), target[~selecting])
     scores = _errors(dataset, outputs, target[~selecting])
@@ -117,9 +121,9 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     proven = min(measures, key=lambda measure: measure.p_value)
     if proven.p_value > (1 - LEVEL) / 2 / len(measures):
         proof += "; harm is not claimed"
-        return Detection((), len(rows), len(train), detection.columns, notes=(note, proof))
-    finding = _finding(context, group, harm, measures, proven, retraining.times)
-    return Detection((finding,), len(rows), len(train), detection.columns, notes=(note, proof))
+        return Detection((), len(rows), len(train), detection.columns, notes=(*notes, proof))
+    finding = _finding(context, group, harm, measures, proven, retraining)
+    return Detection((finding,), len(rows), len(train), detection.columns, notes=(*notes, proof))
 
 
 def _formatted(effect: Effect) -> str:
@@ -179,7 +183,7 @@ def _finding(
     harm: NDArray[np.float64],
     measures: list[_Measure],
     proven: _Measure,
-    seeds: int,
+    retraining: Retraining,
 ) -> Finding:
     dataset = context.dataset
     classes = Counter(dataset.label(row) for row in group) if dataset.class_names else Counter[str]()
@@ -208,10 +212,11 @@ def _finding(
         sample_ids=tuple(dataset.ids[row] for row in group),
         score=gain.mean,
         message=f"removing {len(group)} training samples improves held-out {proven.name.partition(',')[0]} by "
-        f"{gain.mean:.4f}; removing as many random ones, by {random:+.4f}",
+        f"{gain.mean:.4f}; removing as many random ones, by {random:+.4f}{of_models(retraining)}",
         fingerprint=fingerprint("harmful", [dataset.contents[row] for row in group]),
         evidence=evidence,
         verification=Verification("confirmed", f"improvement of {proven.name.partition(',')[0]}, on held-out samples "
-                                  "that did not select the group", gain.mean, (gain.low, gain.high), random, seeds),
+                                  "that did not select the group", gain.mean, (gain.low, gain.high), random,
+                                  retraining.times),
         remedies=(Remedy("remove", tuple(dataset.ids[row] for row in group)),),
     )  # fmt: skip

@@ -76,6 +76,7 @@ from ..matching.copy_influence import CopyInfluence, influence_of_copies
 from ..matching.matcher import Matcher, agreement, closest_of_rows, differences, search
 from ..matching.split_copies import CopySearch, judged_copies, search_copies
 from ..proof import effect_over_seeds, effect_verification, random_like
+from ..proof_set import scope_note
 
 GAINS = True
 KINDS = {"leakage": "Train-test leakage"}
@@ -204,6 +205,7 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     if not len(removed):
         return detection
     removed = removed.astype(np.int64)
+    retraining = retraining.including(removed)
     random = random_like(dataset.strata, retraining.rows, removed, context.seed)
     rows = np.union1d(dataset.rows(dataset.target_split), np.concatenate(copied)).astype(np.int64)
     nothing = np.zeros(0, np.int64)
@@ -236,7 +238,7 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
         if chosen.any()
         for everything, without, at_random in [correct[:, :, chosen].mean((1, 2))]
     ]
-    return replace(detection, findings=findings, notes=(*detection.notes, *notes))
+    return replace(detection, findings=findings, notes=(*detection.notes, *notes, *scope_note(retraining)))
 
 
 def _similarity_bar(context: CheckContext) -> float:

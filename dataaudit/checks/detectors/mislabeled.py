@@ -65,6 +65,7 @@ from ..labels.review_sample import review_sample
 from ..labels.supporting_samples import supporting_samples
 from ..planting.labels import plant
 from ..proof import effect_over_seeds_and_samples, preference_verification, random_like
+from ..proof_set import scope_note
 from ..signal import Signal, signal
 
 with warnings.catch_warnings():  # cleanlab silences the importing program's warnings, and tqdm warns in notebooks
@@ -200,7 +201,7 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     dataset, times = context.dataset, range(retraining.times)
     row_of = {id: row for row, id in enumerate(dataset.ids)}
     reported = np.array([row_of[finding.sample_ids[0]] for finding in claims])
-    suspects = np.sort(reported[dataset.splits[reported] == "train"])
+    suspects = np.intersect1d(reported, retraining.rows)
     random = random_like(dataset.strata, retraining.rows, suspects, context.seed)
     unreported = np.setdiff1d(dataset.rows(dataset.target_split), reported)
     outputs = retraining.outputs(
@@ -213,9 +214,12 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
         )
         for i, finding in enumerate(claims)
     )
-    notes = detection.notes
+    notes = (*detection.notes, *scope_note(retraining))
     if len(suspects) and len(unreported) and dataset.task == "classification":
-        notes += tuple(_benefit_notes(dataset, outputs[:, :, len(reported) :], unreported, len(suspects)))
+        total = len(np.unique(reported[dataset.splits[reported] == "train"]))
+        removed = f"the {total}" if len(suspects) == total else f"{len(suspects)} of the {total}"
+        removed += f" training sample{'s' * (total > 1)} reported"
+        notes += tuple(_benefit_notes(dataset, outputs[:, :, len(reported) :], unreported, removed))
     return replace(detection, findings=(*findings, *others), notes=notes)
 
 
@@ -377,7 +381,7 @@ def _suggestion_margins(
 
 
 def _benefit_notes(
-    dataset: Dataset, outputs: NDArray[np.float64], rows: NDArray[np.int64], removed: int
+    dataset: Dataset, outputs: NDArray[np.float64], rows: NDArray[np.int64], removed: str
 ) -> Iterator[str]:
     """How removing the suspects changes other predictions.
 
@@ -391,7 +395,7 @@ def _benefit_notes(
         effect = effect_over_seeds_and_samples(values[1] - values[0])
         at_random = float((values[2] - values[0]).mean())
         yield (
-            f"removing the {removed} training sample{'s' * (removed > 1)} reported changes {name} on {scope} by "
+            f"removing {removed} changes {name} on {scope} by "
             f"{effect.mean:+.3f}{unit} (95 % {effect.low:+.3f} to {effect.high:+.3f}); removing as many random ones "
             f"of the same classes changes it by {at_random:+.3f}{unit}"
         )

@@ -46,6 +46,7 @@ from ..labels.label_noise import cautious_shift, log_odds_shift
 from ..labels.target_opinion import TargetOpinion, target_opinion
 from ..planting.labels import plant_in_numbers
 from ..proof import preference_verification, random_like
+from ..proof_set import scope_note
 from ..signal import Signal, signal
 
 with warnings.catch_warnings():  # cleanlab silences the importing program's warnings, and tqdm warns in notebooks
@@ -140,7 +141,7 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
     row_of = {id: row for row, id in enumerate(dataset.ids)}
     reported = np.array([row_of[finding.sample_ids[0]] for finding in detection.findings])
     suggested = np.array([finding.evidence["suggested"] for finding in detection.findings])
-    suspects = np.sort(reported[dataset.splits[reported] == "train"])
+    suspects = np.intersect1d(reported, retraining.rows)
     random = random_like(dataset.strata, retraining.rows, suspects, context.seed)
     outputs = retraining.outputs([suspects, random], times, reported)[..., 0].astype(np.float64)
     nearer = np.abs(outputs - dataset.targets[reported]) - np.abs(outputs - suggested)
@@ -148,7 +149,7 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
         replace(finding, verification=preference_verification(MEASURE, nearer[0, :, i], float(nearer[1, :, i].mean())))
         for i, finding in enumerate(detection.findings)
     )
-    return replace(detection, findings=findings)
+    return replace(detection, findings=findings, notes=(*detection.notes, *scope_note(retraining)))
 
 
 def _skipped(context: CheckContext) -> str:

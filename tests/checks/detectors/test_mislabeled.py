@@ -271,7 +271,7 @@ class PoolOfSets:
 class RetrainedAs:
     """Stands in for retraining: every model gives these labels, the surer the larger the logit."""
 
-    times = 3
+    times, among = 3, None
 
     def __init__(self, truth: NDArray[np.bool_], rows: NDArray[np.int64]) -> None:
         self.rows = rows

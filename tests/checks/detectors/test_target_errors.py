@@ -159,7 +159,7 @@ def test_planted_errors_are_found_again_and_set_the_threshold() -> None:
 class RetrainedAs:
     """Stands in for retraining: every model predicts these numbers, give or take a little."""
 
-    times = 3
+    times, among = 3, None
 
     def __init__(self, predicted: NDArray[np.float64], rows: NDArray[np.int64]) -> None:
         self.rows = rows
