@@ -333,10 +333,17 @@ load();
 sign();
 count();
 cards.forEach(card => { if (decided(card.id)) paint(card); });
-addEventListener("hashchange", () => follow(location.hash));
+let clicked = "";
 document.addEventListener("click", event => {
   const link = event.target.closest("a[href^='#']");
-  if (link) follow(link.hash);
+  if (!link) return;
+  if (link.hash !== location.hash) clicked = link.hash; /* its hashchange comes later and would take the focus from what was done meanwhile */
+  follow(link.hash);
+});
+addEventListener("hashchange", () => {
+  const known = location.hash === clicked;
+  clicked = "";
+  if (!known) follow(location.hash);
 });
 document.addEventListener("focusin", () => { from = current() || from; });
 document.addEventListener("keydown", press);

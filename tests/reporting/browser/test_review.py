@@ -57,6 +57,18 @@ def expected(answers: dict[str, Answer]) -> list[list[str]]:
     return rows
 
 
+def test_a_change_of_address_that_comes_late_takes_no_focus(opened: Opened) -> None:
+    focused = """() => new Promise(done => {
+        addEventListener("hashchange", () => setTimeout(() => done(document.activeElement.id)));
+        document.querySelector(".claim a[href='#review']").click();
+        document.getElementById("judge").focus();
+    })"""
+    assert opened.page.evaluate(focused) == "judge"
+    opened.page.go_back()
+    opened.page.go_forward()
+    opened.page.wait_for_function("document.activeElement.id === 'review'")
+
+
 def test_answers_by_keyboard_are_counted_at_once_undone_and_survive_a_reload(opened: Opened, tmp_path: Path) -> None:
     page, ids = opened.page, order(tmp_path)
     page.focus(".claim a[href='#review']")
