@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
@@ -81,7 +82,12 @@ class SharedLeaves:
 
     def scores(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
         """(m, n_train) of a range of targets. All training samples count, as if added."""
-        rows = slice(start, stop)
+        rows = np.arange(self._of_targets.shape[0])[start:stop]
+        parts = np.array_split(rows, effective_n_jobs(None))
+        scores = Parallel(require="sharedmem")(delayed(self._scores)(part) for part in parts)
+        return np.concatenate(scores)
+
+    def _scores(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         shared = (self._of_targets[rows] @ self._of_train.T).toarray() / np.float32(self._trees)
         return np.asarray(shared * (self._by_output[rows] @ self._by_loss.T), np.float32)
 
