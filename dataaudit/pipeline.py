@@ -210,7 +210,7 @@ def _trained(budget: Budget, empty: Pool, track: Track) -> tuple[Budget, Pool]:
         more = max(FEWEST, before + BLOCK) if config.as_needed else budget.config.runs
         pool = train(runs=min(more, budget.config.runs))
         resumed += pool.resumed - before
-    if len(pool) < budget.config.runs:
+    if len(pool) < budget.config.runs or (config.as_needed and pool.is_settled):
         budget = budget.settled(len(pool))
     return budget, replace(pool, resumed=resumed)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..config import MIN_ROWS, MIN_RUNS, MIN_VERIFY, AuditConfig
 from ..files import replacing
-from ..progress import Clock, duration
+from ..progress import Clock
 from .cost import Costs
 
 ROWS_FILE = "budget.json"
@@ -116,12 +116,16 @@ class Budget:
         elif done.brittle == 0 != asked.brittle:
             parts.append("support sets of predictions")
         parts.extend(f"the retraining test of {name}" for name in untested)
-        return (f"The budget of {duration(asked.budget or 0)} leaves out {', '.join(parts)}.",) if parts else ()
+        return (f"The budget of {_exactly(asked.budget or 0)} leaves out {', '.join(parts)}.",) if parts else ()
 
     @property
     def seconds_of_all(self) -> float:
         """About how long everything that was asked for takes."""
         return self.whole.of(self.asked)
+
+
+def _exactly(seconds: float) -> str:
+    return f"{seconds / 60:g} minutes" if seconds >= 90 and seconds % 60 == 0 else f"{seconds:g} seconds"
 
 
 def _plans(config: AuditConfig) -> Iterator[AuditConfig]:

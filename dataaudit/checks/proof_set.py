@@ -32,7 +32,7 @@ def of_models(retraining: Retraining) -> str:
     return f" in models of {len(retraining.among):,} of the {total:,} training samples"
 
 
-def scope_note(retraining: Retraining) -> tuple[str, ...]:
-    """The same as a sentence about a test, if there is anything to say."""
+def scope_note(retraining: Retraining, beside: str = "") -> tuple[str, ...]:
+    """The same as a sentence about a test, if there is anything to say; `beside` says which were not drawn."""
     words = of_models(retraining)
-    return (f"effects and sizes found by retraining are those{words}, drawn at random",) if words else ()
+    return (f"effects and sizes found by retraining are those{words}, drawn at random{beside}",) if words else ()

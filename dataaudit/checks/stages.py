@@ -26,7 +26,7 @@ from .detection import Calibration, CheckContext, Detection, trainings
 
 NO_POOL = "it needs models trained on parts of the data, but only checkpoints were given; --retrain allows it"
 PENDING = "its models are still to be trained"
-UNCALIBRATED = "not calibrated on planted faults, as nothing was retrained: see --verify"
+UNCALIBRATED = "not calibrated on planted faults, as nothing was retrained: see --verify and --budget"
 NO_TIME = "not tested by retraining: no time was left for it, see --budget"
 NOT_ASKED = "left out by --checks or --skip"
 NO_TRAINING = "with predictions given, nothing is trained; --features, --learner or --checks asks for it"

@@ -118,7 +118,7 @@ def test_what_is_left_out_is_said() -> None:
     (said,) = budget_of(20).fitted().left_out()
     assert said == "The budget of 20 seconds leaves out 16 of 24 models, retraining tests."
     assert budget_of(200).fitted().left_out(["leakage", "harmful"]) == (
-        "The budget of 3 minutes leaves out the retraining test of leakage, the retraining test of harmful.",
+        "The budget of 200 seconds leaves out the retraining test of leakage, the retraining test of harmful.",
     )
 
 
@@ -179,7 +179,7 @@ def test_an_audit_within_a_budget_says_what_it_left_out(tmp_path: Path, monkeypa
 def test_a_retraining_test_that_no_time_was_left_for_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Budget, "affords", lambda self, check: check != "harmful")
     audit = audited(tmp_path, monkeypatch, 1000)
-    assert audit.left_out == ("The budget of 17 minutes leaves out the retraining test of harmful.",)
+    assert audit.left_out == ("The budget of 1000 seconds leaves out the retraining test of harmful.",)
     (harmful,) = [check for check in audit.checks if check.name == "harmful"]
     assert NO_TIME in harmful.notes
 

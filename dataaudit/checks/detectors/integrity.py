@@ -140,7 +140,7 @@ def _unsampled_copies(dataset: Dataset) -> Iterator[Finding]:
                 sample_ids=(),
                 score=float(count),
                 message=f"{count:,} {words}, and the audited sample lacks one of the two: such as {named[0][0]} and "
-                f"{named[0][1]}. A larger --rows audits them",
+                f"{named[0][1]}. A larger --rows or --budget audits them",
                 fingerprint=fingerprint("unsampled_copies", [], words),
                 evidence={"count": count, "examples": [list(pair) for pair in named]},
             )

@@ -238,7 +238,9 @@ def verify(context: CheckContext, detection: Detection, retraining: Retraining) 
         if chosen.any()
         for everything, without, at_random in [correct[:, :, chosen].mean((1, 2))]
     ]
-    return replace(detection, findings=findings, notes=(*detection.notes, *notes, *scope_note(retraining)))
+    return replace(
+        detection, findings=findings, notes=(*detection.notes, *notes, *scope_note(retraining, " but for the copies"))
+    )
 
 
 def _similarity_bar(context: CheckContext) -> float:
