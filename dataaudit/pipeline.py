@@ -29,7 +29,7 @@ from .checks import stages
 from .checks.budget import Budget
 from .checks.cost import costs
 from .checks.detection import CheckContext, explanation
-from .checks.proof_set import proof_set
+from .checks.proof_set import proof_set, scope_note
 from .checks.stages import CheckState
 from .config import AuditConfig
 from .data.features import kept
@@ -152,6 +152,8 @@ def run(budget: Budget, dataset: Dataset, track: Track) -> Audit:
             times = 1 if is_seedless(learner) else budget.config.verify
             among = proof_set(dataset, learner, config.seed)
             retraining = Retraining(dataset, learner, folder, config.seed, times, track, among)
+            scope = tuple(f"{note[0].upper()}{note[1:]}." for note in scope_note(retraining))
+            learnt = replace(learnt, limits=(*learnt.limits, *scope))
             predictions = budget.costs.predictions(budget.config)
             states = stages.verify_claims(states, retraining, predictions, budget.affords)
     audit = assembled(budget, learnt, states)

@@ -67,6 +67,7 @@ def test_an_audit_tests_its_claims_on_it_and_says_so(tmp_path: Path, monkeypatch
         of = re.search(r"models of (\d+) of the 400 training samples", notes[name])
         assert of is not None, name
         assert 120 <= int(of[1]) <= size, name
+    assert [limit for limit in audit.limits if "models of 120 of the 400 training samples" in limit]
     assert re.search(r"removing \d+ of the \d+ training samples reported", notes["mislabeled"])
     confirmed = {f.kind for f in audit.findings if f.verification.status in ("confirmed", "consistent")}
     assert {"mislabeled", "leakage"} <= confirmed
