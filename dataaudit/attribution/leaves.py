@@ -31,12 +31,12 @@ class PoolLeaves:
     """The leaves of the models of a pool's first runs, as many as `count`.
 
     targets   dataset rows
-    labels    (n_target, ...) theirs, in place of the given ones
+    labels    (n_target, ...) theirs
     """
 
     pool: Pool
     targets: NDArray[np.int64]
-    labels: NDArray[Any] | None
+    labels: NDArray[Any]
     count: int
 
     def __len__(self) -> int:
@@ -74,10 +74,9 @@ class SharedLeaves:
         self._of_train = members[: len(train)]
         self._of_targets = members[len(train) :] / np.maximum(self._of_train.sum(0), 1)
         objective = OF_TASK[dataset.task]
-        of_targets = dataset.targets[of.targets] if of.labels is None else of.labels
         self._by_loss, self._by_output = (
             objective.seeds(torch.from_numpy(pool.outputs[run][rows]), torch.from_numpy(of_rows))[which].numpy()
-            for which, (rows, of_rows) in enumerate(((train, dataset.targets[train]), (of.targets, of_targets)))
+            for which, (rows, of_rows) in enumerate(((train, dataset.targets[train]), (of.targets, of.labels)))
         )
 
     def scores(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:

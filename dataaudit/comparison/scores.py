@@ -31,7 +31,7 @@ def scores_of_groups(
     targets   dataset rows
     """
     if not is_differentiable(pool.learner):
-        leaves = PoolLeaves(pool, targets, None, len(pool))
+        leaves = PoolLeaves(pool, targets, pool.dataset.targets[targets], len(pool))
         return [
             reduce(np.add, (shared.scores() for shared in leaves.of_runs(runs))) / np.float32(len(runs))
             for runs in track(groups, label, len(groups))

@@ -99,17 +99,13 @@ def elsewhere() -> Elsewhere | None:
 def _mapped(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     with trainings() as (parallel, sent):
         there = sent(function)
-        tasks = (delayed(_numbered)(number, _applied, item, there) for number, item in enumerate(items))
+        tasks = (delayed(_numbered)(number, there, item) for number, item in enumerate(items))
         early, place = dict[int, Result](), 0
         for number, result in done(parallel, tasks):
             early[number] = result
             while place in early:
                 yield early.pop(place)
                 place += 1
-
-
-def _applied(item: Item, function: Callable[[Item], Result]) -> Result:
-    return function(item)
 
 
 def _numbered(number: int, function: Callable[..., Result], *values: Any) -> tuple[int, Result]:

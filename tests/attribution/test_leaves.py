@@ -50,7 +50,8 @@ def pool_of(estimator: Any, dataset: Dataset, folder: Path, runs: int = 8, seed:
 
 
 def leaves_of(pool: Pool, run: int, targets: NDArray[np.int64], labels: NDArray[Any] | None = None) -> SharedLeaves:
-    return next(PoolLeaves(pool, targets, labels, len(pool)).of_runs([run]))
+    of_targets = pool.dataset.targets[targets] if labels is None else labels
+    return next(PoolLeaves(pool, targets, of_targets, len(pool)).of_runs([run]))
 
 
 @pytest.mark.parametrize("estimator", CLASSIFIERS)

@@ -151,16 +151,23 @@ def test_training_goes_on_until_predictions_settle_or_as_far_as_it_is_told(
     dataset = make("table", "classification", 60, 20)
     empty = Pool.empty(dataset, learner_of("linear", "table"), tmp_path)
 
-    def models(settled: float, as_needed: bool = True, seconds: float | None = None) -> tuple[int, tuple[str, ...]]:
+    def models(
+        settled: float, as_needed: bool = True, seconds: float | None = None, affordable: int = 24
+    ) -> tuple[int, tuple[str, ...]]:
         monkeypatch.setattr(pool, "SETTLED", settled)
         config = AuditConfig(Path(__file__), output=tmp_path / "audit", budget=seconds, as_needed=as_needed)
         free = replace(COSTS, rows=60, half=0.0, full=0.0)
-        budget, trained = pipeline._trained(Budget(config, config, free, Clock(seconds), free), empty, silent)
+        monkeypatch.setattr(Budget, "timed", lambda self, runs, seconds: self)
+        fitted = Budget(config, replace(config, runs=affordable), free, Clock(seconds), free)
+        budget, trained = pipeline._trained(fitted, empty, silent)
         assert len(trained) == budget.config.runs
         return len(trained), budget.left_out()
 
     assert models(0.0) == models(0.0, seconds=600) == (16, ())
     assert models(2.0) == models(0.0, as_needed=False) == (24, ())
+    # There was time for no more: left out are only models that were needed.
+    assert models(0.0, seconds=600, affordable=16) == (16, ())
+    assert models(2.0, seconds=600, affordable=16)[1] == ("The budget of 10 minutes leaves out 8 of 24 models.",)
 
 
 def test_an_audit_within_a_budget_says_what_it_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
