@@ -29,7 +29,7 @@ def attribute(
     models: nn.Module | Sequence[nn.Module] | Runs,
     train: Labelled | None = None,
     target: Labelled | None = None,
-    backend: str = "trak",
+    backend: str | None = None,
     *,
     loss: PerSample | None = None,
     output: PerSample | None = None,
@@ -41,7 +41,8 @@ def attribute(
                backends that need no gradients
     train      inputs (n_train, ...) and labels (n_train,), or a torch Dataset of such pairs; left out for Runs
     target     likewise; the label may be any class, such as the predicted one
-    backend    name of a plugin of `backends`
+    backend    name of a plugin of `backends`. None for "linear", exact influence, if there is a single model of one
+               linear layer on fixed inputs and no settings; else for "trak"
     loss       (outputs, labels) -> (n,) what training minimised for each sample; with `output`, for tasks other than
                classification by logits and regression
     output     (outputs, labels) -> (n,) what to attribute
@@ -55,8 +56,10 @@ def attribute(
 
     Raises InputError for models in training mode, or inputs and labels that don't fit each other or the models.
     """
+    may_be_linear = backend == "linear" or (backend is None and not settings)
+    problem = problem_of(models, train, target, custom_objective(loss, output), may_be_linear)
+    backend = backend or ("trak" if problem.linear is None else "linear")
     engine: Backend = configured_backend(backend, settings)
-    problem = problem_of(models, train, target, custom_objective(loss, output))
     require(engine, backend, problem)
     folder = Path(tempfile.mkdtemp(prefix="dataaudit-"))
     try:

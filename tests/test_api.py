@@ -218,7 +218,7 @@ def test_hostile_input_is_an_error_or_a_warning_that_names_layer_or_sample() -> 
     certain_x = nn.functional.one_hot(y, 5).float() * 2
     certain_x[4] = 0
     with pytest.warns(UserWarning, match="49 of 50 training samples have no loss gradient, such as 'train#0'"):
-        dataaudit.attribute(certain, (certain_x, y), target)
+        dataaudit.attribute(certain, (certain_x, y), target, backend="trak")
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

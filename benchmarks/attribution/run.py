@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from dataaudit.attribution.trust import lds, noise_ceiling
 
-TASKS = ("digits", "fashion")
+TASKS = ("digits", "fashion", "glosses")
 COUNTS = (1, 5, 20)
 CHOOSING = 15
 """The first so many subsets of the ground truth choose settings, the other 35 are reported, the same for all."""
@@ -48,7 +48,7 @@ class Method:
     settings      fixed ones
     grid          name and candidates of the setting that is chosen on the choosing subsets
     models        "full", trained on all rows, or "half", on random halves
-    counts        numbers of models that it is measured with
+    counts        numbers of models that it is measured with; on a task of which all models are the same, 1
     choose_with   models with which the setting is chosen
     left_out      why it is not run on a task
     """
@@ -66,11 +66,26 @@ class Method:
 TRAK_RIDGES = (0.1, 1.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 DAMPINGS = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
 
+LINEAR = "a linear model is attributed exactly"
+
 METHODS = {
     "dataaudit": Method("dataaudit", ours.attribute),
-    "dataaudit-512": Method("dataaudit, 512 coordinates", ours.attribute, {"dimensions": 512}),
+    "dataaudit-1024": Method(
+        "dataaudit, 1,024 coordinates", ours.attribute, {"dimensions": 1024}, left_out={"glosses": LINEAR}
+    ),
+    "dataaudit-512": Method(
+        "dataaudit, 512 coordinates", ours.attribute, {"dimensions": 512}, left_out={"glosses": LINEAR}
+    ),
     "dataaudit-half": Method("dataaudit, models on halves", ours.attribute, models="half"),
     "dataaudit-pool": Method("dataaudit, an audit's pool", ours.audit, models="pool", counts=(20,)),
+    "retrieval": Method(
+        "baseline: nearest neighbours on pretrained features, BM25",
+        ours.retrieval,
+        models="pool",
+        counts=(1,),
+        left_out={"digits": "not run on this task"},
+    ),
+    "neighbours": Method("baseline: nearest neighbours of the inputs", ours.neighbours_of_inputs, counts=(1,)),
     "traker": Method("traker, defaults (2048)", peers.traker, {"dimensions": 2048}),
     "traker-512": Method("traker 512, ridge 0", peers.traker),
     "traker-512-tuned": Method("traker 512, ridge tuned", peers.traker, grid=("ridge", TRAK_RIDGES)),
@@ -210,7 +225,7 @@ class Bench:
                     if error:
                         _write(self._path(task, method, "chosen"), {"error": f"choosing: {error}"})
                 error = None
-                for count in [count for count in METHODS[method].counts if count in counts]:
+                for count in [count for count in self._counts(task, method) if count in counts]:
                     path = self._path(task, method, count)
                     if not path.exists():
                         error = error or self._run(limit, "measure", task, method, str(count))
@@ -219,6 +234,10 @@ class Bench:
                     cell = json.loads(path.read_text("utf-8"))
                     error = cell.get("error")
                     print(task, method, count, error or f"{cell['cpu_seconds']:.1f} s", flush=True)
+
+    def _counts(self, task: str, method: str) -> tuple[int, ...]:
+        counts = METHODS[method].counts
+        return (1,) if task in tasks.SEEDLESS and METHODS[method].models != "pool" else counts
 
     def _run(self, limit: float, *arguments: str) -> str | None:
         command = [sys.executable, __file__, "--work", str(self.work), "--fashion-mnist", str(self.source), *arguments]
@@ -234,7 +253,7 @@ class Bench:
             ceiling = noise_ceiling(self._truth(task), np.arange(CHOOSING, tasks.SUBSETS))
             rows = []
             for method in METHODS:
-                for path in (self._path(task, method, count) for count in METHODS[method].counts):
+                for path in (self._path(task, method, count) for count in self._counts(task, method)):
                     if not path.exists():
                         continue
                     cell = json.loads(path.read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""The two tasks on which attribution methods are compared: data, models to attribute, and what retraining really did.
+"""The tasks on which attribution methods are compared: data, models to attribute, and what retraining really did.
 
 Everything that costs training is kept in a work folder and made once; a cut-off `prepare` goes on where it stopped.
 """
@@ -20,15 +20,22 @@ from torch.nn import functional
 
 import dataaudit
 from dataaudit.attribution.problem import Runs
+from dataaudit.config import AuditConfig
+from dataaudit.data.loading import load as load_dataset
 from dataaudit.dataset import Dataset, Layout, silent
 from dataaudit.training.learners.image import ImageLearner
+from dataaudit.training.learners.text import TextLearner
+from dataaudit.training.learning import Differentiable
 from dataaudit.training.pool import Pool, train_pool
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
+GLOSSES = Path(__file__).parents[2] / "sample_data" / "glosses"
 MODELS = 20
 """Models of each kind: trained on all rows, and trained on random halves."""
 SUBSETS = 50
 """Random halves that were trained on for the ground truth; no attributed model shares a half or a seed with them."""
+SEEDLESS = ("glosses",)
+"""Tasks whose training has no seeds: of models trained on the same samples one is all there is."""
 FULL_SEED, HALF_SEED, TRUTH_SEED = 1_000, 2_000, 3_000
 
 
@@ -36,8 +43,8 @@ FULL_SEED, HALF_SEED, TRUTH_SEED = 1_000, 2_000, 3_000
 class Task:
     """Rows, targets and a learner.
 
-    dataset   training rows first, then the targets
-    fit       trains a module on the given rows with the given seed
+    inputs    of the training rows, then of the targets, as modules take them; `labels` likewise
+    fit       trains a module on the given positions of training rows with the given seed
     build     an untrained module to load a kept state into
     seeds     trainings on each of the ground truth's subsets
     learner   the one of dataaudit, if it is one
@@ -46,26 +53,34 @@ class Task:
     name: str
     dataset: Dataset
     inputs: Tensor
+    labels: Tensor
+    n_train: int
     fit: Callable[[NDArray[np.int64], int], nn.Module]
     build: Callable[[], nn.Module]
     seeds: int
-    learner: ImageLearner | None = None
-
-    @property
-    def n_train(self) -> int:
-        return len(self.dataset.rows("train"))
+    learner: Differentiable | None = None
 
     @property
     def train(self) -> tuple[Tensor, Tensor]:
-        return self.inputs[: self.n_train], torch.from_numpy(self.dataset.targets[: self.n_train])
+        return self.inputs[: self.n_train], self.labels[: self.n_train]
 
     @property
     def target(self) -> tuple[Tensor, Tensor]:
-        return self.inputs[self.n_train :], torch.from_numpy(self.dataset.targets[self.n_train :])
+        return self.inputs[self.n_train :], self.labels[self.n_train :]
+
+    @property
+    def models(self) -> int:
+        return 1 if self.name in SEEDLESS else MODELS
 
 
 def load(name: str, fashion_mnist: Path = FASHION_MNIST) -> Task:
-    return _fashion(fashion_mnist) if name == "fashion" else _digits()
+    match name:
+        case "fashion":
+            return _fashion(fashion_mnist)
+        case "digits":
+            return _digits()
+        case _:
+            return _glosses()
 
 
 def margin(logits: Tensor, labels: Tensor) -> Tensor:
@@ -79,14 +94,14 @@ def prepare(task: Task, work: Path, jobs: int) -> None:
     folder = work / task.name
     for part in ("full", "half", "truth"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    plans = [(_model_path(folder, "full", m), np.arange(task.n_train), FULL_SEED + m) for m in range(MODELS)]
+    plans = [(_model_path(folder, "full", m), np.arange(task.n_train), FULL_SEED + m) for m in range(task.models)]
     plans += [
         (_truth_path(folder, subset, seed), _half(task.n_train, TRUTH_SEED + subset), TRUTH_SEED + 100 * seed + subset)
         for subset in range(SUBSETS)
         for seed in range(task.seeds)
     ]
     plans += [
-        (_model_path(folder, "half", m), _half(task.n_train, HALF_SEED + m), HALF_SEED + m) for m in range(MODELS)
+        (_model_path(folder, "half", m), _half(task.n_train, HALF_SEED + m), HALF_SEED + m) for m in range(task.models)
     ]
     Parallel(jobs)(delayed(_train)(task.name, *plan) for plan in plans if not plan[0].exists())
     if task.learner is not None:
@@ -97,7 +112,7 @@ def prepare(task: Task, work: Path, jobs: int) -> None:
 def models(task: Task, work: Path, kind: str, count: int) -> list[nn.Module]:
     """The first `count` models trained on all rows ("full") or on random halves ("half"), in evaluation mode."""
     modules = []
-    for number in range(count):
+    for number in range(min(count, task.models)):
         module = task.build()
         module.load_state_dict(torch.load(_model_path(work / task.name, kind, number), weights_only=True))
         modules.append(module.eval())
@@ -113,13 +128,24 @@ def pool(task: Task, work: Path) -> Pool:
 
 def truth(task: Task, work: Path) -> Runs:
     """The targets' margins after each training of the ground truth."""
-    folder = work / task.name
-    runs = [(subset, seed) for subset in range(SUBSETS) for seed in range(task.seeds)]
+    runs = _truth_runs(task)
     masks = np.zeros((len(runs), task.n_train), bool)
     for mask, (subset, _) in zip(masks, runs, strict=True):
         mask[_half(task.n_train, TRUTH_SEED + subset)] = True
-    margins = np.stack([np.load(_truth_path(folder, *run))["margins"] for run in runs])
-    return Runs(masks, margins, np.array([subset for subset, _ in runs]))
+    labels = task.target[1]
+    margins = np.stack([margin(logits, labels).numpy() for logits in truth_logits(task, work)])
+    return Runs(masks, margins, np.array([subset for subset, _ in runs]), seedless=task.name in SEEDLESS)
+
+
+def truth_logits(task: Task, work: Path) -> list[Tensor]:
+    """The targets' logits (n_target, classes) after each of these trainings, every subset's seeds together."""
+    folder = work / task.name
+    return [torch.from_numpy(np.load(_truth_path(folder, *run))["logits"]) for run in _truth_runs(task)]
+
+
+def _truth_runs(task: Task) -> list[tuple[int, int]]:
+    """(subset, seed) of each training of the ground truth."""
+    return [(subset, seed) for subset in range(SUBSETS) for seed in range(task.seeds)]
 
 
 def _half(n: int, seed: int) -> NDArray[np.int64]:
@@ -140,9 +166,8 @@ def _train(name: str, path: Path, rows: NDArray[np.int64], seed: int) -> None:
     module = task.fit(rows, seed).eval()
     temporary = path.with_name("tmp-" + path.name)
     if path.suffix == ".npz":
-        inputs, labels = task.target
         with torch.no_grad():
-            np.savez(temporary, margins=margin(module(inputs), labels).numpy())
+            np.savez(temporary, logits=module(task.target[0]).numpy())
     else:
         torch.save(module.state_dict(), temporary)
     temporary.replace(path)
@@ -157,11 +182,28 @@ def _fashion(source: Path, n_train: int = 2000, n_target: int = 200) -> Task:
         rows = rng.choice(len(every), count, replace=False)
         images.append(every[rows][:, None])
         labels.append(read_idx(source / f"{split}-labels-idx1-ubyte.gz")[rows].astype(np.int64))
-    dataset = _dataset(np.concatenate(images), np.concatenate(labels), n_train)
-    learner = ImageLearner()
-    inputs = learner.tensors(dataset, np.arange(len(dataset)))
-    fit, build = partial(learner.fit, dataset), partial(learner.build, dataset)
-    return Task("fashion", dataset, inputs, fit, build, seeds=2, learner=learner)
+    return _of_learner("fashion", _dataset(np.concatenate(images), np.concatenate(labels), n_train), ImageLearner(), 2)
+
+
+def _glosses() -> Task:
+    """The project's sample of texts under dataaudit's default learner for texts, a linear model on words."""
+    return _of_learner("glosses", load_dataset(AuditConfig(GLOSSES), silent), TextLearner(), 1)
+
+
+def _of_learner(name: str, dataset: Dataset, learner: Differentiable, seeds: int) -> Task:
+    train, target = dataset.rows("train"), dataset.rows("test")
+    order = np.concatenate([train, target])
+    return Task(
+        name,
+        dataset,
+        learner.tensors(dataset, order),
+        torch.from_numpy(dataset.targets[order]),
+        len(train),
+        lambda positions, seed: learner.fit(dataset, train[positions], seed),
+        partial(learner.build, dataset),
+        seeds,
+        learner,
+    )
 
 
 def _digits(n_train: int = 1400, n_target: int = 200) -> Task:
@@ -169,8 +211,8 @@ def _digits(n_train: int = 1400, n_target: int = 200) -> Task:
     images, labels = load_digits(return_X_y=True)
     rows = np.random.default_rng(0).permutation(len(images))[: n_train + n_target]
     dataset = _dataset(images[rows].astype(np.uint8), labels[rows].astype(np.int64), n_train)
-    inputs = torch.from_numpy(dataset.inputs).float() / 16
-    return Task("digits", dataset, inputs, partial(_fit_mlp, inputs, torch.from_numpy(dataset.targets)), _mlp, seeds=3)
+    inputs, targets = torch.from_numpy(dataset.inputs).float() / 16, torch.from_numpy(dataset.targets)
+    return Task("digits", dataset, inputs, targets, n_train, partial(_fit_mlp, inputs, targets), _mlp, seeds=3)
 
 
 def _mlp() -> nn.Module:

@@ -148,8 +148,8 @@ def require(backend: "Backend", name: str, problem: Problem) -> None:
         )
     if "linear" in backend.needs and problem.linear is None:
         raise InputError(
-            f"the backend {name!r} serves audits by one of our linear learners (texts, features, 'linear'); "
-            "'influence' with solver='newton' is exact for your own convex models"
+            f"the backend {name!r} serves audits by one of our linear learners (texts, features, 'linear') and a model "
+            "of one linear layer on fixed inputs; 'influence' with solver='newton' is exact for other convex models"
         )
     if "trees" in backend.needs and not problem.trees:
         raise InputError(f"the backend {name!r} serves audits whose learner is a tree or an ensemble of trees")
@@ -161,7 +161,7 @@ class Backend(Protocol):
     """A plugin of `backends`.
 
     needs   "models": trained torch modules; "runs": outcomes of training on known subsets; "linear": a linear learner;
-            "trees": a learner of trees
+            "trees": a learner of trees; "inputs": no more than the samples
     """
 
     needs: tuple[str, ...]

@@ -5,7 +5,7 @@ import hashlib
 import itertools
 import warnings
 from collections.abc import Mapping, Sequence, Sized
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any, cast
 
@@ -27,6 +27,7 @@ from ..training.objectives import (
     are_probabilities,
     objective_of,
 )
+from .own_linear import own_linear
 from .problem import Problem, Runs, Samples
 
 BLOCK = 1024
@@ -66,8 +67,12 @@ def problem_of(
     train: Labelled | None,
     target: Labelled | None,
     objective: Objective | None,
+    may_be_linear: bool = False,
 ) -> Problem:
-    """The problem that `attribute` is asked to solve, checked."""
+    """The problem that `attribute` is asked to solve, checked.
+
+    may_be_linear   whether it is looked at if the model is one linear layer
+    """
     if isinstance(models, Runs):
         if train is not None or target is not None or objective is not None:
             raise InputError("runs have their own training and target samples and output; pass them alone")
@@ -103,7 +108,7 @@ def problem_of(
         )
     if common in (CLASSIFICATION, BINARY):
         _require_logits(samples[0], _in_single_precision(modules[0]))
-    return Problem(
+    problem = Problem(
         models=tuple(partial(_in_single_precision, module) for module in modules),
         train=samples[0],
         target=samples[1],
@@ -111,6 +116,7 @@ def problem_of(
         runs=None,
         identity={"content": _digest(samples, modules), "objective": common.name},
     )
+    return replace(problem, linear=own_linear(problem)) if may_be_linear else problem
 
 
 def _name(function: PerSample) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 import click
 from rich.console import Console
 
-from .. import plugins
 from ..config import AuditConfig
 from ..dataset import TASKS
 from ..progress import terminal_track
@@ -21,7 +20,9 @@ SHARED = ("output", "seed", "runs", "jobs", "label", "learner", "task", "group")
 
 @click.command()
 @click.argument("dataset", type=click.Path(path_type=Path))
-@click.option("--backend", "backends", multiple=True, help="Attribution method to measure, repeatable. Default: all.")
+@click.option(
+    "--backend", "backends", multiple=True, help="Attribution method, repeatable. Default: all that serve the learner."
+)
 @click.option("--output", type=click.Path(path_type=Path), help="Where results go. Default: DATASET-audit beside it.")
 @click.option("--seed", type=int, help="Seed of splits, subsets and training. Default: 0.")
 @click.option("--runs", type=int, help="Models to train on random halves, at least 8. Default: 24.")
@@ -51,8 +52,7 @@ def evaluate(dataset: Path, backends: tuple[str, ...], targets: int, leave_out: 
     from ..evaluation import report
 
     effort = evaluation.Effort(targets, leave_out, times)
-    names = list(dict.fromkeys(backends)) or plugins.names("backends")
-    result = evaluation.evaluate(config, load(config, track), names, effort, track)
+    result = evaluation.evaluate(config, load(config, track), list(dict.fromkeys(backends)), effort, track)
     path = report.write_evaluation(result, config.directory)
     click.echo("\n".join(terminal.printable(line) for line in report.lines(result)))
     click.echo(f"report: {terminal.printable(str(path))}")

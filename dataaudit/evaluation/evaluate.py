@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from .. import plugins
-from ..attribution.attribution import Attribution, require
+from ..attribution.attribution import Attribution, Backend, require
 from ..attribution.problem import Problem
 from ..attribution.trust import Trust, trust
 from ..checks.planting.labels import planted_flips
@@ -31,6 +31,8 @@ SHARES = (0.005, 0.02)
 """Shares of the training samples that are removed from the top of a ranking."""
 FLIPPED = 0.05
 """Share of the training labels that are flipped to be found again."""
+BASELINES = ("retrieval", "similarity")
+"""Backends that say what is like what and know nothing of influence: what attribution has to beat."""
 
 
 @dataclass(frozen=True)
@@ -94,20 +96,23 @@ def evaluate(
     """Train a pool, score with every backend, then retrain without their top-ranked samples.
 
     Models are kept in the audit's own directory, so `run` and `evaluate` train the pool once. A backend that can't
-    run is part of the result, with the reason. Raises InputError for an unknown backend, and for other targets than
-    classes.
+    run is part of the result, with the reason; where none are named, it is all that serve this learner. Raises
+    InputError for an unknown backend, and for other targets than classes.
     """
     if dataset.task != "classification":
         raise InputError(
             f"{dataset.root}: methods are measured on classes so far, found {dataset.task}; `dataaudit run` audits it, "
             "and measures its own scores"
         )
-    engines = {name: plugins.get("backends", name).BACKEND() for name in backends}
+    engines = {name: plugins.get("backends", name).BACKEND() for name in backends or plugins.names("backends")}
     learner = learner_of(config.learner, dataset.modality)
     directory = config.directory
     with joblib.parallel_config(n_jobs=config.workers):
         torch.set_num_threads(config.workers)
         pool = train_pool(dataset, learner, directory / "pool", config.runs, config.seed, track)
+        if not backends:
+            problem = Problem.from_pool(pool)
+            engines = {name: engine for name, engine in engines.items() if _serves(engine, name, problem)}
         scored = {name: _score(name, engine, pool, directory / "evaluation", track) for name, engine in engines.items()}
         usable = {name: attribution for name, (_, attribution) in scored.items() if attribution is not None}
         sizes = tuple(dict.fromkeys(max(1, round(share * len(dataset.rows("train")))) for share in SHARES))
@@ -134,6 +139,14 @@ def evaluate(
         effort,
         sizes,
     )
+
+
+def _serves(engine: Backend, name: str, problem: Problem) -> bool:
+    try:
+        require(engine, name, problem)
+    except InputError:
+        return False
+    return True
 
 
 def _score(name: str, engine: Any, pool: Pool, directory: Path, track: Track) -> tuple[Measured, Attribution | None]:

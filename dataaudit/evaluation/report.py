@@ -12,7 +12,7 @@ from ..files import replacing
 from ..reporting.page import page
 from ..reporting.plots import correlation, curve, scatter, signed
 from .alignment import LeaveOneOut, Removal
-from .evaluate import Evaluation, Measured
+from .evaluate import BASELINES, Evaluation, Measured
 
 RANDOM = "random, same class"
 
@@ -50,7 +50,8 @@ def lines(evaluation: Evaluation) -> list[str]:
         rendered.append(
             f"{first:<{widths[0]}}  " + "  ".join(f"{cell:>{widths[i + 1]}}" for i, cell in enumerate(cells))
         )
-    return [line.rstrip() for line in rendered] + [f"{row['name']}: {row['error']}" for row in rows if row["error"]]
+    errors = [f"{row['name']}: {row['error']}" for row in rows if row["error"]]
+    return [line.rstrip() for line in rendered] + errors + _beaten_by_baselines(evaluation)
 
 
 def summarize_evaluation(evaluation: Evaluation) -> dict[str, Any]:
@@ -70,6 +71,7 @@ def summarize_evaluation(evaluation: Evaluation) -> dict[str, Any]:
         ],
         "columns": columns,
         "rows": rows,
+        "beaten": _beaten_by_baselines(evaluation),
         "warnings": [(measured.backend, text) for measured in usable for text in measured.warnings],
         "curve": _curve(usable),
         "removals": [_drops("removal", measured.backend, measured.removal) for measured in usable if measured.removal],
@@ -79,6 +81,19 @@ def summarize_evaluation(evaluation: Evaluation) -> dict[str, Any]:
         "reproducible": signed(usable[0].left_out.reproducible) if usable and usable[0].left_out else None,
         "confidence": f"{evaluation.self_confidence_auc:.3f}",
     }
+
+
+def _beaten_by_baselines(evaluation: Evaluation) -> list[str]:
+    """A sentence about the best baseline, if its LDS is above that of a method of attribution."""
+    scored = {one.backend: one.trust.lds for one in evaluation.measured if one.trust is not None}
+    baselines = [name for name in scored if name in BASELINES]
+    if not baselines:
+        return []
+    best = max(baselines, key=scored.__getitem__)
+    beaten = [f"{name} ({lds:.2f})" for name, lds in scored.items() if name not in BASELINES and lds < scored[best]]
+    if not beaten:
+        return []
+    return [f"{best}, a baseline, predicts retraining better ({scored[best]:.2f} LDS) than {', '.join(beaten)}."]
 
 
 def _table(evaluation: Evaluation) -> tuple[list[str], list[dict[str, Any]]]:
@@ -104,7 +119,8 @@ def _row(measured: Measured, sizes: Sequence[int]) -> dict[str, Any]:
     ]
     cells += [f"{drop:+.2f}" for drop in measured.removal.actual.mean(0)] if measured.removal else [""] * len(sizes)
     cells += [f"{measured.auc:.3f}" if measured.auc is not None else "none", f"{measured.seconds:.0f}"]
-    return {"name": measured.backend, "cells": cells, "error": ""}
+    name = f"{measured.backend} (baseline)" if measured.backend in BASELINES else measured.backend
+    return {"name": name, "cells": cells, "error": ""}
 
 
 def _drops(name: str, backend: str, drops: Removal | LeaveOneOut) -> dict[str, str]:

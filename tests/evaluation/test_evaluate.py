@@ -1,7 +1,7 @@
 """`dataaudit evaluate` on a small set: what it measures, what it writes, and what it says when something can't run."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -100,6 +100,36 @@ def test_removals_are_of_the_largest_scores_and_the_drop_is_of_that_target(measu
         retraining = Retraining(dataset, QUICK, tmp_path / "again", 0, 2, silent)
         margins = retraining.margins([np.zeros(0, np.int64), top], range(2), rows).mean(1)
         assert margins[0, at] - margins[1, at] == pytest.approx(tracin.removal.actual[at, 1], abs=1e-4)
+
+
+def test_without_names_it_is_those_that_serve_the_learner(measured: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = plugins.get
+    replaced = {("learners", "image"): SimpleNamespace(LEARNER=lambda: QUICK)}
+    monkeypatch.setattr(plugins, "get", lambda group, name: replaced.get((group, name)) or real(group, name))
+    monkeypatch.setattr(plugins, "names", lambda group: ["leaves", "linear", "similarity"])
+    config = AuditConfig(measured.root / "set", measured.root / "out", runs=8, jobs=1)
+    found = evaluate.evaluate(config, measured.dataset, [], Effort(0, 0, 2), silent)
+    assert [(one.backend, one.error) for one in found.measured] == [("similarity", "")]
+    named = evaluate.evaluate(config, measured.dataset, ["leaves"], Effort(0, 0, 2), silent)
+    assert "whose learner is a tree" in named.measured[0].error
+
+
+def test_a_baseline_that_predicts_better_is_said_to(measured: Measured, tmp_path: Path) -> None:
+    def with_lds(**lds: float) -> Evaluation:
+        found = [replace(measured.evaluation.measured[0], backend=name) for name in lds]
+        assert found[0].trust is not None
+        return replace(
+            measured.evaluation,
+            measured=tuple(replace(one, trust=replace(found[0].trust, lds=lds[one.backend])) for one in found),
+        )
+
+    beaten = with_lds(trak=0.3, tracin=0.6, similarity=0.2, retrieval=0.5)
+    sentence = "retrieval, a baseline, predicts retraining better (0.50 LDS) than trak (0.30)."
+    assert lines(beaten)[-1] == sentence
+    assert any(line.startswith("retrieval (baseline)") for line in lines(beaten))
+    assert sentence in write_evaluation(beaten, tmp_path).read_text(encoding="utf-8")
+    assert "predicts retraining better" not in "\n".join(lines(with_lds(trak=0.6, retrieval=0.5)))
+    assert "predicts retraining better" not in "\n".join(lines(with_lds(trak=0.6)))
 
 
 def test_leave_one_out_alignment_knows_perfect_scores_and_noise() -> None:

@@ -74,7 +74,7 @@ class LinearInfluence:
         return identity("linear", asdict(self), problem)
 
     def attribute(self, problem: Problem, path: Path, track: Track) -> Attribution:
-        """See `attribution.Backend`. Raises NumericsError for an input that is not finite, naming it."""
+        """See `attribution.Backend`. Raises NumericsError for an input or output that is not finite, naming it."""
         assert problem.linear is not None
         design = _Design(problem.train, problem.linear)
         weight = _settled_weight(problem, design, self.tolerance) if self.weight is None else self.weight
@@ -169,6 +169,9 @@ class _Scorer:
         inputs, labels = self._problem.target.batch(np.arange(start, stop))
         with torch.no_grad():
             outputs = self._fitted.module(inputs).double()
+        broken = torch.nonzero(~torch.isfinite(outputs).all(1)).flatten()
+        if len(broken):
+            raise NumericsError(f"the output of {self._problem.target.ids[start + int(broken[0])]!r} is not finite")
         seeds = self._problem.objective.seeds(outputs, labels)[1]
         return torch.cat([seeds.to(self._gradients), self._design.turned(inputs)], 1)
 

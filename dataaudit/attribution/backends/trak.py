@@ -13,7 +13,8 @@ a = 1/4 with b = 1/4 and c = 0, or, for a pool, whose models did not train on ev
 `"output"` is equation 17 itself, which is right for least squares; `"loss"` has a = 1 and b = c = 0, the empirical
 Fisher matrix, for any loss.
 
-Features are the gradient coordinates that carry most energy instead of random projections, and the ridge is never zero.
+Features are the gradient coordinates that carry most energy instead of random projections, weighed by layer (see
+`gradients.per_sample`), and the ridge is never zero.
 """
 
 import tempfile
@@ -116,7 +117,7 @@ class Trak:
     ) -> "Iterator[_Kernel]":
         dimensions = max(1, min(self.dimensions, FEATURE_BYTES // (4 * len(problem.train))))
         energy = ENERGY if len(problem.train) > MANY_ROWS else 1.0
-        passed = passes(problem, numbers, Wanted(dimensions, weighting.quantity, energy))
+        passed = passes(problem, numbers, Wanted(dimensions, weighting.quantity, energy, weighed=True))
         return map(partial(_Kernel, weighting=weighting, mean=mean), passed)
 
 

@@ -13,7 +13,7 @@ Vectors are rows (m, c d) in that basis.
 import torch
 from torch import Tensor
 
-from ...training.objectives import CLASSIFICATION, MULTILABEL, REGRESSION, Objective
+from ...training.objectives import BINARY, CLASSIFICATION, MULTILABEL, REGRESSION, Objective
 from ...training.scaling import can_be_held, curvature_of, root_of
 from .solvers import conjugate_gradients, relative_residual
 
@@ -37,7 +37,7 @@ def loss_curvature(objective: Objective, outputs: Tensor) -> tuple[Tensor, Tenso
         probabilities = outputs.softmax(1)
         return probabilities, probabilities
     nothing = torch.zeros_like(outputs)
-    if objective == MULTILABEL:
+    if objective in (MULTILABEL, BINARY):
         return outputs.sigmoid() * (-outputs).sigmoid(), nothing
     assert objective == REGRESSION
     return torch.ones_like(outputs), nothing

@@ -28,6 +28,7 @@ class ModelGradients:
         dimensions: int | None,
         quantity: Quantity = "loss",
         energy: float = 1.0,
+        weighed: bool = False,
     ) -> None:
         """Build the model and choose coordinates on a spread of training samples, as `GradientFeatures` does.
 
@@ -45,6 +46,7 @@ class ModelGradients:
                 dimensions,
                 quantity=quantity,
                 energy=energy,
+                weighed=weighed,
             )
         self.notes: Mapping[str, Any] = {
             "coverage": self.features.coverage,

@@ -32,6 +32,7 @@ class Wanted:
     dimensions: int
     quantity: Quantity
     energy: float
+    weighed: bool
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def _received(results: _Results) -> Passed:
 
 
 def _passed_here(problem: Problem, number: int, wanted: Wanted) -> Passed:
-    gradients = ModelGradients(problem, number, wanted.dimensions, wanted.quantity, wanted.energy)
+    gradients = ModelGradients(problem, number, wanted.dimensions, wanted.quantity, wanted.energy, wanted.weighed)
     phi, weights = gradients.train(wanted.quantity)
     return Passed(phi, weights, gradients.target, gradients.notes)
 

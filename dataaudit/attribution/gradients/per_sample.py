@@ -6,6 +6,11 @@ rows (a higher-order SVD, related to the Kronecker-factored eigenbasis of George
 gathers the energy in few coordinates, and those with the largest measured second moment are kept. With every
 coordinate kept, inner products of features are exactly those of the gradients.
 
+Weighed by layer, a parameter's gradients are multiplied by (count / energy)^(1/4), with the count of its numbers and
+the energy of their gradients: inner products are then those of a gradient with the step that Adam takes (Kingma & Ba
+2015), its preconditioner being the same for all of a parameter. Without it the first convolutions decide, few numbers
+that every position moves.
+
 What each parameter's features sum to over a few rows is checked against its ordinary gradient before it is trusted, so
 that no use of a weight that layers can't see (in another layer's code, across samples) makes them silently wrong.
 """
@@ -32,6 +37,8 @@ BATCH = 128
 """Rows in one forward and backward pass."""
 PROBE = 32
 """Rows on which the features are checked against ordinary gradients."""
+EARLY = 0.1
+"""Most of the weighed energy that the first layers hold and are left out with: the backward pass ends behind them."""
 AGREEMENT = 1e-2
 """Largest relative difference in that check: above rounding, reduced-precision convolutions on GPUs included."""
 
@@ -54,6 +61,7 @@ class GradientFeatures:
         energy_per_side: float = 0.999,
         quantity: Quantity = "loss",
         energy: float = 1.0,
+        weighed: bool = False,
     ) -> None:
         """Choose the coordinates on a spread of at most SAMPLE rows of `inputs`.
 
@@ -62,6 +70,7 @@ class GradientFeatures:
         energy_per_side   share of each side's second moment that its basis keeps; 1.0 keeps full bases
         quantity          whose gradients' energy decides
         energy            share of the energy of which fewer coordinates will do
+        weighed           whether by layer, see the module; the first layers may then be left out, see EARLY
 
         Raises NumericsError if no parameter of the module has per-sample gradients, SampleError for a sample whose
         gradient is not finite.
@@ -79,12 +88,13 @@ class GradientFeatures:
                 f"no trainable parameter of {type(module).__name__} has per-sample gradients: expected layers of the "
                 "known kinds, or a module that torch.func can differentiate for one sample at a time"
             )
+        self._scales = [1.0] * len(self._blocks)
         if dimensions is None:
-            self._widths = [sum(p.numel() for p in block.parameters) for block in self._blocks]
+            self._widths = [_count(block) for block in self._blocks]
             self.dimensions, self.energy = sum(self._widths), 1.0
         else:
             passes = list(self._passes(inputs[sampled], labels[sampled], quantity))
-            self._choose(sampled, passes, dimensions, energy_per_side, energy)
+            self._choose(sampled, passes, dimensions, energy_per_side, energy, weighed)
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -92,21 +102,34 @@ class GradientFeatures:
         return [parameter for block in self._blocks for parameter in block.parameters]
 
     def _choose(
-        self, sampled: Tensor, passes: list[Pass], dimensions: int, energy_per_side: float, share: float
+        self,
+        sampled: Tensor,
+        passes: list[Pass],
+        dimensions: int,
+        energy_per_side: float,
+        share: float,
+        weighed: bool,
     ) -> None:
-        if sum(p.numel() for p in self.parameters) <= dimensions:
-            energy_per_side = 1.0  # all coordinates fit
-        total, moments = 0.0, []
-        for block in self._blocks:
+        all_fit = sum(map(_count, self._blocks)) <= dimensions
+        moments, energies = [], []
+        for number, block in enumerate(self._blocks):
             parts = [part for batch in passes for _, part in batch.slices(block.rows)]
             try:
-                moment, energy = block.fit(parts, energy_per_side)
+                moment, energy = block.fit(parts, 1.0 if all_fit else energy_per_side)
             except SampleError as error:
                 raise SampleError(error.what, int(sampled[error.position])) from error
-            moments.append(moment)
-            total += energy
+            if weighed and energy > 0:
+                self._scales[number] = (_count(block) / energy) ** 0.25
+            moments.append(moment * self._scales[number] ** 2)
+            energies.append(energy * self._scales[number] ** 2)
+        total = sum(energies)
+        if weighed and not all_fit:
+            for moment, so_far in zip(moments, itertools.accumulate(energies), strict=True):
+                if so_far <= EARLY * total < total:
+                    moment.fill_(-1)  # below all others
         all_moments = torch.cat(moments)
         order = all_moments.argsort(descending=True, stable=True)[:dimensions]
+        order = order[all_moments[order] >= 0]
         if share < 1:
             reached = all_moments[order].cumsum(0) >= share * total
             order = order[: int((~reached).sum()) + 1]
@@ -115,10 +138,12 @@ class GradientFeatures:
         self.energy = min(1.0, float(all_moments[order].sum()) / max(total, 1e-30))
         bounds = [0, *itertools.accumulate(map(len, moments))]
         chosen = [order[(order >= low) & (order < high)] - low for low, high in itertools.pairwise(bounds)]
-        self._blocks = [block for block, coordinates in zip(self._blocks, chosen, strict=True) if len(coordinates)]
-        self._widths = [len(coordinates) for coordinates in chosen if len(coordinates)]
-        for block, coordinates in zip(self._blocks, filter(len, chosen), strict=True):
-            block.keep(coordinates)
+        kept = [number for number, coordinates in enumerate(chosen) if len(coordinates)]
+        self._blocks = [self._blocks[number] for number in kept]
+        self._scales = [self._scales[number] for number in kept]
+        self._widths = [len(chosen[number]) for number in kept]
+        for block, number in zip(self._blocks, kept, strict=True):
+            block.keep(chosen[number])
 
     def __call__(self, inputs: Tensor, labels: Tensor, quantity: Quantity) -> tuple[Tensor, Tensor]:
         """Features (n, k) float32 on the CPU of each sample's gradient, and its weight (n,).
@@ -130,9 +155,10 @@ class GradientFeatures:
         start = 0
         for batch in self._passes(inputs, labels, quantity):
             rows = features[start : start + len(batch.seed)]
-            for block, columns in zip(self._blocks, torch.split(rows, self._widths, 1), strict=True):
+            columns = torch.split(rows, self._widths, 1)
+            for block, scale, own in zip(self._blocks, self._scales, columns, strict=True):
                 for span, part in batch.slices(block.rows):
-                    columns[span] = block.features(part)
+                    torch.mul(block.features(part), scale, out=own[span])
             weights[start : start + len(batch.seed)] = batch.weight
             start += len(batch.seed)
         require_finite(features.sum(1))
@@ -186,6 +212,11 @@ class GradientFeatures:
         if uncovered:
             uncovered = _agreeing_parameters(torch_func_block(self._module, uncovered), probe, weights, true_gradients)
         return [*verified, torch_func_block(self._module, uncovered)] if uncovered else verified
+
+
+def _count(block: Block) -> int:
+    """Of the numbers in its parameters."""
+    return sum(p.numel() for p in block.parameters)
 
 
 def _agreeing_parameters(

@@ -1,7 +1,9 @@
-"""TracIn, similarity and kNN-Shapley against their definitions."""
+"""TracIn, similarity, retrieval and kNN-Shapley against their definitions."""
 
 import itertools
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +12,16 @@ from torch import Tensor, nn
 
 import dataaudit
 from dataaudit.attribution.backends.knn_shapley import shapley_values
+from dataaudit.attribution.backends.retrieval import Retrieval
+from dataaudit.attribution.problem import Problem
+from dataaudit.data.features.bm25 import Bm25
+from dataaudit.dataset import silent
 from dataaudit.errors import InputError
+from dataaudit.training.learners.text import TextLearner
 from dataaudit.training.objectives import margin
+from dataaudit.training.pool import train_pool
 
+from ...fixtures import blobs_of
 from .test_contract import data, net
 
 
@@ -73,11 +82,59 @@ def test_similarity_is_the_cosine_and_turns_with_the_label() -> None:
     )
 
 
+def test_bm25_is_its_formula_for_every_pair() -> None:
+    texts = ["a cat sat", "The cat, the dog", "", "dog", "a a a bird in the tree"]
+    split = [text.lower().replace(",", "").split() for text in texts]
+    mean = sum(map(len, split)) / len(split)
+
+    def likeness(query: list[str], text: list[str]) -> float:
+        total = 0.0
+        for word in query:
+            having, count = sum(word in other for other in split), text.count(word)
+            rarity = math.log(1 + (len(split) - having + 0.5) / (having + 0.5))
+            total += rarity * count * 2.2 / (count + 1.2 * (0.25 + 0.75 * len(text) / mean))
+        return total
+
+    queries = ["the CAT", "dog dog", "unknown", ""]
+    expected = [[likeness(query.lower().split(), text) for text in split] for query in queries]
+    np.testing.assert_allclose(Bm25(texts)(queries), expected, rtol=1e-5)
+    assert not Bm25(["", "!"])(["word", "no"]).any()
+
+
+def test_retrieval_is_the_cosine_of_centred_inputs_and_asks_no_model() -> None:
+    train, (x, y) = data(12, 0), data(5, 1)
+    mean = train[0].mean(0)
+    cosine = torch.cosine_similarity((train[0] - mean)[:, None], (x - mean)[None], dim=2)
+    expected = cosine * torch.where(train[1][:, None] == y[None], 1.0, -0.5)
+    for model in (net(0), net(1)):
+        scores = dataaudit.attribute(model, train, (x, y), backend="retrieval").scores()
+        np.testing.assert_allclose(scores, expected, atol=1e-5)
+
+
+def test_retrieval_of_texts_is_bm25_turned_with_the_label(tmp_path: Path) -> None:
+    texts = ["red apple", "green apple", "blue sky", "grey sky", "ripe apple", "dark sky", "an apple", "the sky"]
+    labels = np.array([0, 0, 1, 1, 0, 1, 0, 1])
+    dataset = replace(
+        blobs_of(tmp_path, 6, 2),
+        modality="text",
+        inputs=np.array(texts, object),
+        targets=labels,
+        class_names=("a", "b"),
+    )
+    pool = train_pool(dataset, TextLearner(), tmp_path / "pool", 8, 0, silent)
+    scored = Retrieval().attribute(Problem.from_pool(pool), tmp_path / "scores.h5", silent)
+    expected = Bm25(texts[:6])(texts[6:]) * np.where(labels[6:, None] == labels[None, :6], 1, -1)
+    scores = scored.scores().T  # on the scale that the runs show
+    np.testing.assert_allclose(scores / scores.max(), expected / expected.max(), rtol=1e-6)
+    assert scored.provenance["likeness"] == "BM25"
+
+
 def test_what_the_baselines_cannot_do_is_said() -> None:
     regression = net(0, outputs=1), (data(12, 0)[0], torch.randn(12)), (data(5, 1)[0], torch.randn(5))
-    for name in ("similarity", "knn_shapley"):
+    for name in ("similarity", "knn_shapley", "retrieval"):
         with pytest.raises(InputError, match="compares class numbers"):
             dataaudit.attribute(*regression, backend=name)
+    for name in ("similarity", "knn_shapley"):
         flat = nn.Sequential(nn.Conv1d(1, 3, 5), nn.Flatten()).eval()
         with pytest.raises(InputError, match="expected a linear layer"):
             dataaudit.attribute(

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 import dataaudit
 from dataaudit import plugins
+from dataaudit.attribution.backends import retrieval
 from dataaudit.attribution.problem import Problem, Runs
 from dataaudit.attribution.trust import trust
 from dataaudit.dataset import silent
@@ -35,8 +36,9 @@ def data(n: int, seed: int) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("name", BACKENDS)
 def test_scores_of_a_pool_are_finite_repeatable_oriented_and_remember_what_they_are(
-    name: str, small_pool: Pool, linear_pool: Pool, tree_pool: Pool, tmp_path: Path
+    name: str, small_pool: Pool, linear_pool: Pool, tree_pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(retrieval, "weights_file", lambda: None)  # the pictures of these datasets are in memory alone
     backend = plugins.get("backends", name).BACKEND()
     pools = {"linear": linear_pool, "trees": tree_pool}
     problem = Problem.from_pool(pools.get(backend.needs[0], small_pool))

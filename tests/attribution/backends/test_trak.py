@@ -188,7 +188,7 @@ def test_tempering_is_for_classifiers_and_each_task_has_its_own_way() -> None:
     net, x = nn.Linear(4, 1).eval(), torch.randn(9, 4)
     regression = (x, torch.randn(9)), (x[:3], torch.randn(3))
     np.testing.assert_array_equal(
-        dataaudit.attribute(net, *regression).scores(),
+        dataaudit.attribute(net, *regression, backend="trak").scores(),
         dataaudit.attribute(net, *regression, gradient="output").scores(),
     )
     with pytest.raises(InputError, match="'tempered' needs the error probability of a classifier"):

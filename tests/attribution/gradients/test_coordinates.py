@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from dataaudit.attribution.gradients import blocks
+from dataaudit.attribution.gradients.per_sample import EARLY, GradientFeatures
+from dataaudit.training.objectives import CLASSIFICATION
 
 from .nets import EVERYTHING, batch, build, features_of, naive
 
@@ -88,3 +91,33 @@ def test_a_large_vocabulary_is_never_laid_out_for_a_whole_batch() -> None:
     exact = sum(naive(net, inputs[i : i + 1], labels[i : i + 1], "loss").square().sum() for i in range(0, 100, 9))
     assert float(ours[::9].square().sum() / exact) == pytest.approx(features.energy, abs=0.1)
     assert features.coverage == 1.0
+
+
+def test_weighed_products_are_those_of_each_parameter_by_its_count_and_energy() -> None:
+    net, inputs, labels = build("convolutional")
+    plain, weighed = (
+        GradientFeatures(net, CLASSIFICATION, inputs, labels, EVERYTHING, quantity="output", weighed=weighed)
+        for weighed in (False, True)
+    )
+    rows, own_rows = (features(inputs, labels, "output")[0] for features in (plain, weighed))
+    counts = [parameter.numel() for parameter in plain.parameters]
+    for count, before, after in zip(counts, rows.split(counts, 1), own_rows.split(counts, 1), strict=True):
+        factor = (count / before.square().sum()).sqrt()
+        np.testing.assert_allclose(after @ after.T, factor * before @ before.T, rtol=1e-3, atol=1e-5)
+
+
+def test_the_first_layers_are_left_out_where_they_hold_little() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 400), nn.Tanh(), nn.Linear(400, 3)).eval()
+    inputs, labels = torch.randn(64, 3), torch.arange(64) % 3
+    counts = [p.numel() for p in net.parameters()]
+    every = GradientFeatures(net, CLASSIFICATION, inputs, labels, sum(counts), quantity="output", weighed=True)
+    energies = every(inputs, labels, "output")[0].square().sum(0).split(counts)
+    shares = torch.tensor([float(energy.sum()) for energy in energies]).cumsum(0) / sum(map(torch.sum, energies))
+    left_out = int((shares <= EARLY).sum())
+    assert left_out
+    some = GradientFeatures(net, CLASSIFICATION, inputs, labels, 500, quantity="output", weighed=True)
+    kept = {id(p) for p in some.parameters}
+    assert not any(id(p) in kept for p in list(net.parameters())[:left_out])
+    assert id(list(net.parameters())[4]) in kept
+    assert some.energy < 1

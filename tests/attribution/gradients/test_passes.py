@@ -15,7 +15,7 @@ from dataaudit.attribution.problem import PoolModel, Problem
 from dataaudit.errors import NumericsError
 from dataaudit.training.pool import Pool
 
-WANTED = Wanted(200, "tempered", 1.0)
+WANTED = Wanted(200, "tempered", 1.0, True)
 
 
 @pytest.mark.parametrize("at_once", [1, 3, 100])
@@ -28,7 +28,7 @@ def test_they_are_those_of_a_plain_loop(
     with joblib.parallel_config(n_jobs=2):
         passed = list(passes(problem, range(1, 5), WANTED))
     for number, found in enumerate(passed, 1):
-        plain = ModelGradients(problem, number, 200, "tempered")
+        plain = ModelGradients(problem, number, 200, "tempered", weighed=True)
         phi, weights = plain.train("tempered")
         assert torch.equal(found.train, phi)
         assert torch.equal(found.weights, weights)

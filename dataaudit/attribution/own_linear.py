@@ -1,0 +1,75 @@
+"""A user's own module that is one linear layer on fixed inputs, as exact influence takes it."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..training.objectives import BINARY, CLASSIFICATION, REGRESSION
+from .curvature.linear_curvature import loss_curvature
+from .problem import Linear, Problem
+
+PROBED = 32
+"""Samples on which it is checked that the layer is all there is."""
+LEAST = 1e-6
+"""Of the loss's mean curvature: the penalty where training shows none."""
+BLOCK = 8192
+
+
+def own_linear(problem: Problem) -> Linear | None:
+    """What its only model minimised, if this is a linear layer whose inputs no parameter comes before; else None.
+
+    At the optimum of sum_i L_i + penalty / 2 |weights|^2 the loss's gradient is the weights times -penalty, so that the
+    penalty is known from the model itself; of a training that was stopped early this is what the stop amounts to. The
+    model is not trained again: at other weights of the samples the curvature is taken where it is.
+    """
+    if len(problem.models) != 1 or problem.objective not in (CLASSIFICATION, BINARY, REGRESSION):
+        return None
+    module = problem.models[0]()
+    owners = [part for part in module.modules() if next(part.parameters(recurse=False), None) is not None]
+    if len(owners) != 1 or not isinstance(owners[0], nn.Linear) or owners[0].weight.device.type != "cpu":
+        return None
+    layer, before = owners[0], _LayerInput(module, owners[0])
+    inputs, outputs = before.of(problem.train.inputs(problem.train.spread(PROBED)))
+    with torch.no_grad():
+        if inputs is None or inputs.ndim != 2 or not torch.equal(layer(inputs), outputs):
+            return None
+    return Linear(layer.out_features, _penalty(problem, layer, before), lambda weight: module, before)
+
+
+def _penalty(problem: Problem, layer: nn.Linear, before: "_LayerInput") -> float:
+    pull, curvature = torch.zeros_like(layer.weight), 0.0
+    for start in range(0, len(problem.train), BLOCK):
+        positions = np.arange(start, min(start + BLOCK, len(problem.train)))
+        samples, labels = problem.train.batch(positions)
+        inputs, outputs = before.of(samples)
+        assert inputs is not None
+        pull += problem.objective.seeds(outputs, labels)[0].T @ inputs
+        a, b = loss_curvature(problem.objective, outputs)
+        curvature += float(((a - b.square()).sum(1) * inputs.square().sum(1)).sum())
+    weight = layer.weight.detach()
+    penalty = float((pull * weight).sum() / weight.square().sum().clamp(min=torch.finfo(weight.dtype).tiny))
+    return max(penalty, LEAST * curvature / weight.numel(), torch.finfo(torch.float32).tiny)
+
+
+class _LayerInput(nn.Module):
+    """What a module feeds to its linear layer."""
+
+    def __init__(self, module: nn.Module, layer: nn.Linear) -> None:
+        super().__init__()
+        self._module, self._layer = module, layer
+
+    def of(self, samples: Tensor) -> tuple[Tensor | None, Tensor]:
+        """The layer's input, None unless it was called once; and the module's output."""
+        seen: list[Tensor] = []
+        handle = self._layer.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0]))
+        try:
+            with torch.no_grad():
+                outputs: Tensor = self._module(samples)
+        finally:
+            handle.remove()
+        return seen[0] if len(seen) == 1 else None, outputs
+
+    def forward(self, samples: Tensor) -> Tensor:
+        inputs, _ = self.of(samples)
+        assert inputs is not None
+        return inputs
