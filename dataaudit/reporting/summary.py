@@ -372,6 +372,8 @@ def _retraining(audit: Audit) -> str:
     """How many findings have each status after the retraining test, and its seeds; empty without findings."""
     counts = Counter[str](finding.verification.status for finding in audit.findings)
     seeds = max((finding.verification.seeds for finding in audit.findings), default=0)
+    if set(counts) == {"unverified"}:
+        return f"none made, {counts.total():,} unverified"
     words = ", ".join(f"{counts[status]:,} {status}" for status in STATUSES if counts[status])
     if seeds and audit.learner.get("seedless"):
         return f"{words} (the learner's models are the same for every training seed)"

@@ -22,7 +22,7 @@ def test_page_terminal_and_json_say_the_same() -> None:
         assert words in page
         assert words in printed
     assert data["trust"] == summary.trust.short
-    assert data["retraining"] == summary.retraining == "2 unverified"
+    assert data["retraining"] == summary.retraining == "none made, 2 unverified"
     assert data["severities"] == {"critical": 0, "high": 1, "medium": 1, "low": 0, "info": 0}
     assert data["kinds"] == {"leakage": 1, "mislabeled": 1}
     assert [rule["mark"] for rule in data["rules"]] == [rule.mark for rule in summary.rules]

@@ -60,8 +60,8 @@ class Trak:
     """
 
     dimensions: int = 4096
-    ridges: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-    ridge: float = 0.3
+    ridges: tuple[float, ...] = (0.015, 0.05, 0.15, 0.5, 1.5, 5.0, 15.0)
+    ridge: float = 0.5
     gradient: Literal["tempered", "loss", "output"] | None = None
     sparse: bool = False
 
