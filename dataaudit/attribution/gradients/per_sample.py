@@ -37,8 +37,11 @@ BATCH = 128
 """Rows in one forward and backward pass."""
 PROBE = 32
 """Rows on which the features are checked against ordinary gradients."""
-EARLY = 0.1
-"""Most of the weighed energy that the first layers hold and are left out with: the backward pass ends behind them."""
+EARLY, EARLY_CONVOLUTIONS = 0.1, 0.5
+"""Most of the weighed energy that the first layers hold and are left out with: the backward pass ends behind them. Of
+convolutions and their norms half: on three sets of images the LDS rises by up to .015, in two thirds of the time, where
+without a perceptron's first layer, 46 %, it falls by .08."""
+CONVOLUTIONAL = (nn.Conv1d, nn.Conv2d, nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm)
 AGREEMENT = 1e-2
 """Largest relative difference in that check: above rounding, reduced-precision convolutions on GPUs included."""
 
@@ -123,10 +126,9 @@ class GradientFeatures:
             moments.append(moment * self._scales[number] ** 2)
             energies.append(energy * self._scales[number] ** 2)
         total = sum(energies)
-        if weighed and not all_fit:
-            for moment, so_far in zip(moments, itertools.accumulate(energies), strict=True):
-                if so_far <= EARLY * total < total:
-                    moment.fill_(-1)  # below all others
+        if weighed and not all_fit and total > 0:
+            for moment in moments[: _early(self._blocks, [energy / total for energy in energies])]:
+                moment.fill_(-1)  # below all others
         all_moments = torch.cat(moments)
         order = all_moments.argsort(descending=True, stable=True)[:dimensions]
         order = order[all_moments[order] >= 0]
@@ -212,6 +214,17 @@ class GradientFeatures:
         if uncovered:
             uncovered = _agreeing_parameters(torch_func_block(self._module, uncovered), probe, weights, true_gradients)
         return [*verified, torch_func_block(self._module, uncovered)] if uncovered else verified
+
+
+def _early(blocks: list[Block], shares: list[float]) -> int:
+    """How many of the first blocks are left out, see EARLY, from their shares of the weighed energy."""
+    convolutional, held = True, 0.0
+    for number, (block, share) in enumerate(zip(blocks, shares, strict=True)):
+        convolutional &= all(isinstance(layer, CONVOLUTIONAL) for layer in block.layers)
+        held += share
+        if held > (EARLY_CONVOLUTIONS if convolutional else EARLY):
+            return number
+    return len(blocks) - 1
 
 
 def _count(block: Block) -> int:

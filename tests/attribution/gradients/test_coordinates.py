@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from dataaudit.attribution.gradients import blocks
-from dataaudit.attribution.gradients.per_sample import EARLY, GradientFeatures
+from dataaudit.attribution.gradients.per_sample import EARLY, GradientFeatures, _early
 from dataaudit.training.objectives import CLASSIFICATION
 
 from .nets import EVERYTHING, batch, build, features_of, naive
@@ -121,3 +121,20 @@ def test_the_first_layers_are_left_out_where_they_hold_little() -> None:
     assert not any(id(p) in kept for p in list(net.parameters())[:left_out])
     assert id(list(net.parameters())[4]) in kept
     assert some.energy < 1
+
+
+def test_first_convolutions_are_left_out_up_to_half_and_never_all() -> None:
+    torch.manual_seed(0)
+    first, second = nn.Conv2d(1, 8, 3, bias=False), nn.Conv2d(8, 64, 3, bias=False)
+    net = nn.Sequential(
+        first, nn.BatchNorm2d(8), nn.ReLU(), second, nn.ReLU(), nn.Flatten(), nn.Linear(64 * 16, 3)
+    ).eval()
+    inputs, labels = torch.randn(64, 1, 8, 8), torch.arange(64) % 3
+    blocks = GradientFeatures(net, CLASSIFICATION, inputs, labels, None)._blocks
+    assert _early(blocks, [0.2, 0.05, 0.05, 0.3, 0.3, 0.1]) == 3
+    assert _early(blocks, [0.6, 0.0, 0.0, 0.2, 0.1, 0.1]) == 0
+    assert _early(blocks, [0.05, 0.0, 0.0, 0.3, 0.55, 0.1]) == 4  # what comes then is no convolution, and not early
+    assert _early(blocks[:4], [0.1, 0.1, 0.1, 0.2]) == 3
+    some = GradientFeatures(net, CLASSIFICATION, inputs, labels, 500, quantity="output", weighed=True)
+    assert first.weight not in set(some.parameters)
+    assert net[-1].weight in set(some.parameters)
