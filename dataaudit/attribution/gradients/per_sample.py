@@ -72,7 +72,7 @@ class GradientFeatures:
         dimensions        most coordinates to keep, over all parameters; None for the gradients themselves
         energy_per_side   share of each side's second moment that its basis keeps; 1.0 keeps full bases
         quantity          whose gradients' energy decides
-        energy            share of the energy of which fewer coordinates will do
+        energy            share of the energy, of what is not left out, of which fewer coordinates will do
         weighed           whether by layer, see the module; the first layers may then be left out, see EARLY
 
         Raises NumericsError if no parameter of the module has per-sample gradients, SampleError for a sample whose
@@ -126,14 +126,16 @@ class GradientFeatures:
             moments.append(moment * self._scales[number] ** 2)
             energies.append(energy * self._scales[number] ** 2)
         total = sum(energies)
+        early = 0
         if weighed and not all_fit and total > 0:
-            for moment in moments[: _early(self._blocks, [energy / total for energy in energies])]:
-                moment.fill_(-1)  # below all others
+            early = _early(self._blocks, [energy / total for energy in energies])
+        for moment in moments[:early]:
+            moment.fill_(-1)  # below all others
         all_moments = torch.cat(moments)
         order = all_moments.argsort(descending=True, stable=True)[:dimensions]
         order = order[all_moments[order] >= 0]
         if share < 1:
-            reached = all_moments[order].cumsum(0) >= share * total
+            reached = all_moments[order].cumsum(0) >= share * sum(energies[early:])
             order = order[: int((~reached).sum()) + 1]
         order = order.sort().values
         self.dimensions = len(order)

@@ -121,6 +121,10 @@ def test_the_first_layers_are_left_out_where_they_hold_little() -> None:
     assert not any(id(p) in kept for p in list(net.parameters())[:left_out])
     assert id(list(net.parameters())[4]) in kept
     assert some.energy < 1
+    nearly_all = GradientFeatures(
+        net, CLASSIFICATION, inputs, labels, sum(counts) - 1, quantity="output", energy=0.95, weighed=True
+    )
+    assert nearly_all.dimensions < 500  # the share is of what is not left out
 
 
 def test_first_convolutions_are_left_out_up_to_half_and_never_all() -> None:
