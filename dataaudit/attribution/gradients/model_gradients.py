@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...errors import NumericsError, SampleError
 from ..problem import Problem, Samples
-from .per_sample import PROBE, SAMPLE, GradientFeatures, Quantity
+from .per_sample import EARLY, PROBE, SAMPLE, GradientFeatures, Quantity
 
 BLOCK = 1024
 """Samples loaded at a time."""
@@ -29,6 +29,7 @@ class ModelGradients:
         quantity: Quantity = "loss",
         energy: float = 1.0,
         weighed: bool = False,
+        convolutions: float = EARLY,
     ) -> None:
         """Build the model and choose coordinates on a spread of training samples, as `GradientFeatures` does.
 
@@ -47,6 +48,7 @@ class ModelGradients:
                 quantity=quantity,
                 energy=energy,
                 weighed=weighed,
+                convolutions=convolutions,
             )
         self.notes: Mapping[str, Any] = {
             "coverage": self.features.coverage,

@@ -33,6 +33,7 @@ class Wanted:
     quantity: Quantity
     energy: float
     weighed: bool
+    convolutions: float
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,9 @@ def _received(results: _Results) -> Passed:
 
 
 def _passed_here(problem: Problem, number: int, wanted: Wanted) -> Passed:
-    gradients = ModelGradients(problem, number, wanted.dimensions, wanted.quantity, wanted.energy, wanted.weighed)
+    gradients = ModelGradients(
+        problem, number, wanted.dimensions, wanted.quantity, wanted.energy, wanted.weighed, wanted.convolutions
+    )
     phi, weights = gradients.train(wanted.quantity)
     return Passed(phi, weights, gradients.target, gradients.notes)
 

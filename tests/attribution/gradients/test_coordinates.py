@@ -135,10 +135,12 @@ def test_first_convolutions_are_left_out_up_to_half_and_never_all() -> None:
     ).eval()
     inputs, labels = torch.randn(64, 1, 8, 8), torch.arange(64) % 3
     blocks = GradientFeatures(net, CLASSIFICATION, inputs, labels, None)._blocks
-    assert _early(blocks, [0.2, 0.05, 0.05, 0.3, 0.3, 0.1]) == 3
-    assert _early(blocks, [0.6, 0.0, 0.0, 0.2, 0.1, 0.1]) == 0
-    assert _early(blocks, [0.05, 0.0, 0.0, 0.3, 0.55, 0.1]) == 4  # what comes then is no convolution, and not early
-    assert _early(blocks[:4], [0.1, 0.1, 0.1, 0.2]) == 3
-    some = GradientFeatures(net, CLASSIFICATION, inputs, labels, 500, quantity="output", weighed=True)
+    assert _early(blocks, [0.2, 0.05, 0.05, 0.3, 0.3, 0.1], 0.5) == 3
+    assert _early(blocks, [0.6, 0.0, 0.0, 0.2, 0.1, 0.1], 0.5) == 0
+    assert (
+        _early(blocks, [0.05, 0.0, 0.0, 0.3, 0.55, 0.1], 0.5) == 4
+    )  # what comes then is no convolution, and not early
+    assert _early(blocks[:4], [0.1, 0.1, 0.1, 0.2], 0.5) == 3
+    some = GradientFeatures(net, CLASSIFICATION, inputs, labels, 500, quantity="output", weighed=True, convolutions=0.5)
     assert first.weight not in set(some.parameters)
     assert net[-1].weight in set(some.parameters)

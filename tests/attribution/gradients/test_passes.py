@@ -15,7 +15,7 @@ from dataaudit.attribution.problem import PoolModel, Problem
 from dataaudit.errors import NumericsError
 from dataaudit.training.pool import Pool
 
-WANTED = Wanted(200, "tempered", 1.0, True)
+WANTED = Wanted(200, "tempered", 1.0, True, 0.1)
 
 
 @pytest.mark.parametrize("at_once", [1, 3, 100])
