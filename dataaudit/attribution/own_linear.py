@@ -8,6 +8,8 @@ from ..training.objectives import BINARY, CLASSIFICATION, REGRESSION
 from .curvature.linear_curvature import loss_curvature
 from .problem import Linear, Problem
 
+WIDEST = 2048
+"""Most inputs: the eigenvectors of their second moments take some 5 s for so many, 36 s for twice as many."""
 PROBED = 32
 """Samples on which it is checked that the layer is all there is."""
 LEAST = 1e-6
@@ -16,7 +18,8 @@ BLOCK = 8192
 
 
 def own_linear(problem: Problem) -> Linear | None:
-    """What its only model minimised, if this is a linear layer whose inputs no parameter comes before; else None.
+    """What its only model minimised, if this is one linear layer with biases, on the CPU, of at most WIDEST inputs that
+    don't depend on parameters; else None.
 
     At the optimum of sum_i L_i + penalty / 2 |weights|^2 the loss's gradient is the weights times -penalty, so that the
     penalty is known from the model itself; of a training that was stopped early this is what the stop amounts to. The
@@ -26,7 +29,7 @@ def own_linear(problem: Problem) -> Linear | None:
         return None
     module = problem.models[0]()
     owners = [part for part in module.modules() if next(part.parameters(recurse=False), None) is not None]
-    if len(owners) != 1 or not isinstance(owners[0], nn.Linear) or owners[0].weight.device.type != "cpu":
+    if len(owners) != 1 or not isinstance(owners[0], nn.Linear) or not _is_served(owners[0]):
         return None
     layer, before = owners[0], _LayerInput(module, owners[0])
     inputs, outputs = before.of(problem.train.inputs(problem.train.spread(PROBED)))
@@ -34,6 +37,12 @@ def own_linear(problem: Problem) -> Linear | None:
         if inputs is None or inputs.ndim != 2 or not torch.equal(layer(inputs), outputs):
             return None
     return Linear(layer.out_features, _penalty(problem, layer, before), lambda weight: module, before)
+
+
+def _is_served(layer: nn.Linear) -> bool:
+    parameters = list(layer.parameters())
+    trained = len(parameters) == 2 and all(p.requires_grad and p.device.type == "cpu" for p in parameters)
+    return trained and layer.in_features <= WIDEST
 
 
 def _penalty(problem: Problem, layer: nn.Linear, before: "_LayerInput") -> float:

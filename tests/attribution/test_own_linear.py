@@ -103,6 +103,7 @@ def test_what_comes_before_the_layer_without_parameters_makes_no_difference() ->
         nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3)),
         nn.Sequential(nn.Linear(4, 3), nn.Tanh()),
         nn.Sequential(nn.BatchNorm1d(4), nn.Linear(4, 3)),
+        nn.Linear(4, 3, bias=False),
         [nn.Linear(4, 3), nn.Linear(4, 3)],
     ],
 )

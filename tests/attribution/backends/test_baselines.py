@@ -141,5 +141,7 @@ def test_what_the_baselines_cannot_do_is_said() -> None:
                 flat, (torch.randn(6, 1, 5), torch.arange(6) % 3), (torch.randn(2, 1, 5), torch.arange(2)), backend=name
             )
     assert np.isfinite(dataaudit.attribute(*regression, backend="tracin").scores()).all()
+    with pytest.raises(InputError, match="only runs"):
+        dataaudit.attribute(dataaudit.Runs(np.eye(4, dtype=bool), np.ones((4, 2)), np.arange(4)), backend="retrieval")
     with pytest.raises(InputError, match="k: expected at least 1"):
         dataaudit.attribute(net(0), data(9, 0), data(3, 0), backend="knn_shapley", k=0)
