@@ -41,8 +41,9 @@ def attribute(
                backends that need no gradients
     train      inputs (n_train, ...) and labels (n_train,), or a torch Dataset of such pairs; left out for Runs
     target     likewise; the label may be any class, such as the predicted one
-    backend    name of a plugin of `backends`. None for "linear", exact influence, if there is a single model of one
-               linear layer on at most 2,048 fixed inputs, and no settings; else for "trak"
+    backend    name of a plugin of `backends`. None for "linear", exact influence in halves of the samples, if there is
+               a single trained model of one linear layer with biases on at most 2,048 fixed inputs, and no settings;
+               else for "trak". Which one it was is in the provenance
     loss       (outputs, labels) -> (n,) what training minimised for each sample; with `output`, for tasks other than
                classification by logits and regression
     output     (outputs, labels) -> (n,) what to attribute

@@ -148,8 +148,9 @@ def require(backend: "Backend", name: str, problem: Problem) -> None:
         )
     if "linear" in backend.needs and problem.linear is None:
         raise InputError(
-            f"the backend {name!r} serves audits by one of our linear learners (texts, features, 'linear') and a model "
-            "of one linear layer on fixed inputs; 'influence' with solver='newton' is exact for other convex models"
+            f"the backend {name!r} serves audits by one of our linear learners (texts, features, 'linear'), and a "
+            "single trained model of one linear layer with biases on at most 2,048 fixed inputs; 'influence' with "
+            "solver='newton' is exact for other convex models"
         )
     if "trees" in backend.needs and not problem.trees:
         raise InputError(f"the backend {name!r} serves audits whose learner is a tree or an ensemble of trees")

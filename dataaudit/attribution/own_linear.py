@@ -12,8 +12,11 @@ WIDEST = 2048
 """Most inputs: the eigenvectors of their second moments take some 5 s for so many, 36 s for twice as many."""
 PROBED = 32
 """Samples on which it is checked that the layer is all there is."""
-LEAST = 1e-6
-"""Of the loss's mean curvature: the penalty where training shows none."""
+HALF = 0.5
+LEAST = 1e-5
+"""Of the loss's mean curvature: the least penalty, where training shows next to none."""
+SATURATED = 1e-6
+"""Curvature by the output, p (1 - p), below which rounding decides."""
 BLOCK = 8192
 
 
@@ -22,8 +25,11 @@ def own_linear(problem: Problem) -> Linear | None:
     don't depend on parameters; else None.
 
     At the optimum of sum_i L_i + penalty / 2 |weights|^2 the loss's gradient is the weights times -penalty, so that the
-    penalty is known from the model itself; of a training that was stopped early this is what the stop amounts to. The
-    model is not trained again: at other weights of the samples the curvature is taken where it is.
+    penalty is known from the model itself; of a training that was stopped early this is what the stop amounts to. If
+    it is not positive, the model is not near any such optimum (not trained, scaled up), and None is returned as well,
+    as it is for a model that is sure of all samples.
+
+    The model is not trained again. Scores are about halves of the samples: the curvature counts with HALF.
     """
     if len(problem.models) != 1 or problem.objective not in (CLASSIFICATION, BINARY, REGRESSION):
         return None
@@ -36,7 +42,8 @@ def own_linear(problem: Problem) -> Linear | None:
     with torch.no_grad():
         if inputs is None or inputs.ndim != 2 or not torch.equal(layer(inputs), outputs):
             return None
-    return Linear(layer.out_features, _penalty(problem, layer, before), lambda weight: module, before)
+    penalty = _penalty(problem, layer, before)
+    return Linear(layer.out_features, penalty, lambda weight: module, before, HALF) if penalty > 0 else None
 
 
 def _is_served(layer: nn.Linear) -> bool:
@@ -46,18 +53,21 @@ def _is_served(layer: nn.Linear) -> bool:
 
 
 def _penalty(problem: Problem, layer: nn.Linear, before: "_LayerInput") -> float:
-    pull, curvature = torch.zeros_like(layer.weight), 0.0
+    pull, curvature, square = torch.zeros_like(layer.weight, dtype=torch.double), 0.0, 0.0
     for start in range(0, len(problem.train), BLOCK):
-        positions = np.arange(start, min(start + BLOCK, len(problem.train)))
-        samples, labels = problem.train.batch(positions)
+        samples, labels = problem.train.batch(np.arange(start, min(start + BLOCK, len(problem.train))))
         inputs, outputs = before.of(samples)
         assert inputs is not None
+        inputs, outputs = inputs.double(), outputs.double()  # of sure predictions p (1 - p) is next to nothing
         pull += problem.objective.seeds(outputs, labels)[0].T @ inputs
         a, b = loss_curvature(problem.objective, outputs)
         curvature += float(((a - b.square()).sum(1) * inputs.square().sum(1)).sum())
-    weight = layer.weight.detach()
-    penalty = float((pull * weight).sum() / weight.square().sum().clamp(min=torch.finfo(weight.dtype).tiny))
-    return max(penalty, LEAST * curvature / weight.numel(), torch.finfo(torch.float32).tiny)
+        square += float(inputs.square().sum())
+    weight = layer.weight.detach().double()
+    penalty = float((pull * weight).sum() / weight.square().sum())
+    if not (penalty > 0 and curvature > SATURATED * square):  # a penalty of NaN is of weights of zero
+        return 0.0
+    return max(penalty, LEAST * curvature / weight.numel())
 
 
 class _LayerInput(nn.Module):

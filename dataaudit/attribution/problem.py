@@ -126,12 +126,14 @@ class Linear:
     penalty   it minimises the sum of losses + penalty / 2 |parameters|^2, in units of the outputs
     fit       its model of all training samples, each loss times this weight
     scaling   what the module's inputs go through before they are weighed
+    weight    to score with, where the model is not fitted again; None to find one
     """
 
     outputs: int
     penalty: float
     fit: Callable[[float], nn.Module]
     scaling: nn.Module = field(default_factory=nn.Sequential)
+    weight: float | None = None
 
 
 @dataclass(frozen=True)

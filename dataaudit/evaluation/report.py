@@ -84,16 +84,15 @@ def summarize_evaluation(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _beaten_by_baselines(evaluation: Evaluation) -> list[str]:
-    """A sentence about the best baseline, if its LDS is above that of a method of attribution."""
-    scored = {one.backend: one.trust.lds for one in evaluation.measured if one.trust is not None}
+    """A sentence about the best baseline, if its LDS is above the whole interval of a method of attribution."""
+    scored = {one.backend: one.trust for one in evaluation.measured if one.trust is not None}
     baselines = [name for name in scored if name in BASELINES]
     if not baselines:
         return []
-    best = max(baselines, key=scored.__getitem__)
-    beaten = [f"{name} ({lds:.2f})" for name, lds in scored.items() if name not in BASELINES and lds < scored[best]]
-    if not beaten:
-        return []
-    return [f"{best}, a baseline, predicts retraining better ({scored[best]:.2f} LDS) than {', '.join(beaten)}."]
+    best = max(baselines, key=lambda name: scored[name].lds)
+    lds = scored[best].lds
+    beaten = [f"{name} ({of.lds:.2f})" for name, of in scored.items() if name not in BASELINES and of.interval[1] < lds]
+    return [f"LDS: {best}, a baseline ({lds:.2f}), is above the interval of {', '.join(beaten)}."] if beaten else []
 
 
 def _table(evaluation: Evaluation) -> tuple[list[str], list[dict[str, Any]]]:

@@ -67,6 +67,9 @@ def test_the_penalty_is_known_from_the_weights_at_the_optimum(task: Task) -> Non
     assert found is not None
     assert found.penalty == pytest.approx(PENALTY, rel=1e-3)
     assert found.outputs == layer.out_features
+    scored = dataaudit.attribute(layer, (inputs, labels), (inputs[:5], labels[:5]))
+    assert scored.provenance["penalty"] == found.penalty
+    assert scored.provenance["weight"] == 0.5
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -113,7 +116,7 @@ def test_any_other_model_is_left_to_trak(models: nn.Module | list[nn.Module]) ->
     inputs, labels = data("classes")
     scored = dataaudit.attribute(models, (inputs, labels), (inputs[:5], labels[:5]))
     assert scored.provenance["identity"]["backend"] == "trak"
-    with pytest.raises(InputError, match="of one linear layer on fixed inputs"):
+    with pytest.raises(InputError, match="a single trained model of one linear layer with biases"):
         dataaudit.attribute(models, (inputs, labels), (inputs[:5], labels[:5]), backend="linear")
 
 
@@ -128,9 +131,25 @@ def test_what_is_not_finite_is_named(position: int) -> None:
         dataaudit.attribute(layer, (inputs, labels), (broken, labels))
 
 
-def test_weights_that_show_no_penalty_leave_scores_finite() -> None:
+@pytest.mark.parametrize("factor", [0.0, -1.0, 300.0])
+def test_weights_that_no_training_with_a_penalty_leaves_are_left_to_trak(factor: float) -> None:
     inputs, labels = data("classes")
+    layer = fitted("classes", inputs, labels)
     with torch.no_grad():
-        nothing = nn.Linear(4, 3).eval()
-        nothing.weight.zero_()
-    assert np.isfinite(dataaudit.attribute(nothing, (inputs, labels), (inputs, labels)).scores()).all()
+        layer.weight.mul_(factor)
+        layer.bias.mul_(factor)
+    scored = dataaudit.attribute(layer, (inputs, labels), (inputs, labels))
+    assert scored.provenance["identity"]["backend"] == "trak"
+    assert np.isfinite(scored.scores()).all()
+
+
+def test_a_model_that_is_too_sure_gets_no_wild_scores() -> None:
+    inputs, labels = data("classes")
+    largest = []
+    for factor in (1.0, 1.5, 2.0):
+        layer = fitted("classes", inputs, labels, penalty=0.1)
+        with torch.no_grad():
+            layer.weight.mul_(factor)
+        scored = dataaudit.attribute(layer, (inputs, labels), (inputs, labels))
+        largest.append(float(np.abs(scored.scores()).max()))
+    assert max(largest) < 10 * largest[0]

@@ -114,22 +114,27 @@ def test_without_names_it_is_those_that_serve_the_learner(measured: Measured, mo
     assert "whose learner is a tree" in named.measured[0].error
 
 
-def test_a_baseline_that_predicts_better_is_said_to(measured: Measured, tmp_path: Path) -> None:
+def test_a_baseline_above_the_interval_of_a_method_is_said_to_be(measured: Measured, tmp_path: Path) -> None:
     def with_lds(**lds: float) -> Evaluation:
-        found = [replace(measured.evaluation.measured[0], backend=name) for name in lds]
-        assert found[0].trust is not None
+        tracin = measured.evaluation.measured[0]
+        assert tracin.trust is not None
         return replace(
             measured.evaluation,
-            measured=tuple(replace(one, trust=replace(found[0].trust, lds=lds[one.backend])) for one in found),
+            measured=tuple(
+                replace(
+                    tracin, backend=name, trust=replace(tracin.trust, lds=value, interval=(value - 0.1, value + 0.1))
+                )
+                for name, value in lds.items()
+            ),
         )
 
-    beaten = with_lds(trak=0.3, tracin=0.6, similarity=0.2, retrieval=0.5)
-    sentence = "retrieval, a baseline, predicts retraining better (0.50 LDS) than trak (0.30)."
+    beaten = with_lds(trak=0.3, tracin=0.6, influence=0.45, similarity=0.2, retrieval=0.5)
+    sentence = "LDS: retrieval, a baseline (0.50), is above the interval of trak (0.30)."
     assert lines(beaten)[-1] == sentence
     assert any(line.startswith("retrieval (baseline)") for line in lines(beaten))
     assert sentence in write_evaluation(beaten, tmp_path).read_text(encoding="utf-8")
-    assert "predicts retraining better" not in "\n".join(lines(with_lds(trak=0.6, retrieval=0.5)))
-    assert "predicts retraining better" not in "\n".join(lines(with_lds(trak=0.6)))
+    assert "is above the interval" not in "\n".join(lines(with_lds(trak=0.45, retrieval=0.5)))
+    assert "is above the interval" not in "\n".join(lines(with_lds(trak=0.3)))
 
 
 def test_leave_one_out_alignment_knows_perfect_scores_and_noise() -> None:

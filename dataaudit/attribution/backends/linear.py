@@ -77,7 +77,7 @@ class LinearInfluence:
         """See `attribution.Backend`. Raises NumericsError for an input or output that is not finite, naming it."""
         assert problem.linear is not None
         design = _Design(problem.train, problem.linear)
-        weight = _settled_weight(problem, design, self.tolerance) if self.weight is None else self.weight
+        weight = self.weight or problem.linear.weight or _settled_weight(problem, design, self.tolerance)
         fitted = _Fitted(problem, design, weight)
         fitted.curvature.sharpen()
         return score_ensemble(
@@ -156,7 +156,8 @@ class _Scorer:
     def __init__(self, problem: Problem, design: _Design, fitted: _Fitted, tolerance: float) -> None:
         self._problem, self._design, self._fitted, self._tolerance = problem, design, fitted, tolerance
         self._curvature, self._gradients = fitted.curvature, fitted.gradients
-        self._notes = {"weight": fitted.weight}
+        assert problem.linear is not None
+        self._notes = {"weight": fitted.weight, "penalty": problem.linear.penalty}
         self.notes: Mapping[str, Any] = self._notes
         self.left: Tensor | Products | None = None
         n, t, k = len(problem.train), len(problem.target), self._curvature.size

@@ -24,6 +24,7 @@ from ...data.features.image_features import image_features
 from ...data.features.vectors import features
 from ...data.features.vision_models import LITE0
 from ...dataset import Track
+from ...errors import NumericsError
 from ..attribution import Attribution, identity
 from ..embeddings import require_classes
 from ..ensemble import score_ensemble
@@ -104,18 +105,24 @@ def _cosines(problem: Problem, kind: str) -> Callable[[int, int], Tensor]:
 
 
 def _vectors(problem: Problem, kind: str) -> list[Tensor]:
-    """Of the training samples (n, d) and of the targets."""
+    """Of the training samples (n, d) and of the targets. Raises NumericsError for one that is not finite, naming it."""
     parts = problem.train, problem.target
     inputs = [part.inputs for part in parts]
     if all(isinstance(one, DatasetInputs) for one in inputs):
-        return [
+        vectors = [
             torch.from_numpy(image_features(one.dataset, LITE0) if kind == PRETRAINED else features(one.dataset))[
                 torch.from_numpy(one.rows)
             ].float()
             for one in inputs
             if isinstance(one, DatasetInputs)
         ]
-    return [part.inputs(np.arange(len(part))).flatten(1).float() for part in parts]
+    else:
+        vectors = [part.inputs(np.arange(len(part))).flatten(1).float() for part in parts]
+    for part, rows in zip(parts, vectors, strict=True):
+        broken = torch.nonzero(~torch.isfinite(rows).all(1)).flatten()
+        if len(broken):
+            raise NumericsError(f"the input of {part.ids[int(broken[0])]!r} is not finite")
+    return vectors
 
 
 BACKEND = Retrieval

@@ -16,7 +16,7 @@ from dataaudit.attribution.backends.retrieval import Retrieval
 from dataaudit.attribution.problem import Problem
 from dataaudit.data.features.bm25 import Bm25
 from dataaudit.dataset import silent
-from dataaudit.errors import InputError
+from dataaudit.errors import InputError, NumericsError
 from dataaudit.training.learners.text import TextLearner
 from dataaudit.training.objectives import margin
 from dataaudit.training.pool import train_pool
@@ -141,6 +141,12 @@ def test_what_the_baselines_cannot_do_is_said() -> None:
                 flat, (torch.randn(6, 1, 5), torch.arange(6) % 3), (torch.randn(2, 1, 5), torch.arange(2)), backend=name
             )
     assert np.isfinite(dataaudit.attribute(*regression, backend="tracin").scores()).all()
+    broken = data(9, 0)
+    broken[0][4, 1] = torch.nan
+    with pytest.raises(NumericsError, match="the input of 'train#4' is not finite"):
+        dataaudit.attribute(net(0), broken, data(3, 0), backend="retrieval")
+    with pytest.raises(NumericsError, match="the input of 'target#4' is not finite"):
+        dataaudit.attribute(net(0), data(9, 0), broken, backend="retrieval")
     with pytest.raises(InputError, match="only runs"):
         dataaudit.attribute(dataaudit.Runs(np.eye(4, dtype=bool), np.ones((4, 2)), np.arange(4)), backend="retrieval")
     with pytest.raises(InputError, match="k: expected at least 1"):
