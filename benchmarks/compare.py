@@ -14,7 +14,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -161,8 +160,7 @@ def told_by_runs(runs: int, seed: int) -> str:
     said = []
     with tempfile.TemporaryDirectory() as folder:
         stand_in = train_pool(dataset, learner_of(None, "table"), Path(folder) / "stand-in", 16, 123 + seed, silent)
-        engine = plugins.get("backends", "trak").BACKEND()
-        backend = replace(engine, ridges=(engine.ridge,))
+        backend = plugins.get("backends", "trak").BACKEND(ridges=())
         tau = backend.attribute(Problem.from_pool(stand_in), Path(folder) / "tau.h5", silent).scores()
         ways = {"runs": by_runs(None), "a stand-in corrected by runs": by_runs(tau.astype(np.float64)), "leaves": None}
         for name, scores in ways.items():

@@ -163,6 +163,8 @@ class Backend(Protocol):
 
     needs   "models": trained torch modules; "runs": outcomes of training on known subsets; "linear": a linear learner;
             "trees": a learner of trees; "inputs": no more than the samples
+
+    Those with `is_baseline` say what is like what and know nothing of influence.
     """
 
     needs: tuple[str, ...]

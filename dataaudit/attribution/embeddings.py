@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import InputError, NumericsError
+from ..errors import InputError
 from .problem import Problem, Samples
 
 BLOCK = 512
@@ -23,9 +23,7 @@ def embed(problem: Problem, number: int, samples: Samples) -> Tensor:
         inputs = samples.inputs(np.arange(start, min(start + BLOCK, len(samples))))
         parts.append(_last_input(module, inputs.to(device)).flatten(1, -2).mean(1).float().cpu())
     embeddings = torch.cat(parts)
-    not_finite = torch.nonzero(~torch.isfinite(embeddings).all(1))
-    if len(not_finite):
-        raise NumericsError(f"model {number}: the embedding of {samples.ids[int(not_finite[0])]!r} is not finite")
+    samples.require_finite(embeddings, f"model {number}: the embedding")
     return embeddings
 
 

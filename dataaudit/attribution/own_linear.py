@@ -13,6 +13,7 @@ WIDEST = 2048
 PROBED = 32
 """Samples on which it is checked that the layer is all there is."""
 HALF = 0.5
+"""Weight of the samples' curvature: scores are about random halves of them."""
 LEAST = 1e-5
 """Of the loss's mean curvature: the least penalty, where training shows next to none."""
 SATURATED = 1e-6
@@ -29,7 +30,7 @@ def own_linear(problem: Problem) -> Linear | None:
     it is not positive, the model is not near any such optimum (not trained, scaled up), and None is returned as well,
     as it is for a model that is sure of all samples.
 
-    The model is not trained again. Scores are about halves of the samples: the curvature counts with HALF.
+    The model is not trained again: the curvature is taken where it is, with the weight HALF.
     """
     if len(problem.models) != 1 or problem.objective not in (CLASSIFICATION, BINARY, REGRESSION):
         return None

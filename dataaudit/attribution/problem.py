@@ -82,6 +82,12 @@ class Samples:
         """Inputs and labels of these samples."""
         return self.inputs(positions), torch.from_numpy(self.labels[positions])
 
+    def require_finite(self, values: Tensor, what: str, start: int = 0) -> None:
+        """Raises NumericsError, naming the sample, for values (m, k) of the m from `start` on that are not finite."""
+        broken = torch.nonzero(~torch.isfinite(values).all(1)).flatten()
+        if len(broken):
+            raise NumericsError(f"{what} of {self.ids[start + int(broken[0])]!r} is not finite")
+
     def spread(self, count: int) -> NDArray[np.int64]:
         """Positions of at most `count` samples, evenly spaced."""
         return np.linspace(0, len(self) - 1, min(count, len(self))).astype(np.int64)
@@ -160,6 +166,11 @@ class Problem:
     linear: Linear | None = None
     trees: PoolLeaves | None = None
     self_influence: bool = True
+
+    @property
+    def parts(self) -> tuple[Samples, Samples]:
+        """Training samples and targets."""
+        return self.train, self.target
 
     @classmethod
     def from_pool(

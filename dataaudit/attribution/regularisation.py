@@ -18,6 +18,9 @@ BLOCK = 1024
 CHOOSING_MODELS = 4
 """How many models the strength is chosen with."""
 
+CONFIDENT = 1.645
+"""Standard errors above which an improvement counts: a one-sided test at 5 %."""
+
 
 class Scorer(Protocol):
     """One model's scores, (n_train, n_target) = left @ solve(strength, targets).T.
@@ -64,8 +67,8 @@ def choose_strength(
 ) -> tuple[float, dict[float, float]]:
     """The chosen strength, and each candidate's LDS on the choosing subsets, with the first few models.
 
-    The default stays unless another is better by twice its standard error: there are few choosing subsets, and a
-    few models need a stronger regularisation than all of them together.
+    The default stays unless another is better at CONFIDENT: there are few choosing subsets, and a few models need a
+    stronger regularisation than all of them together.
     """
     n_target, candidates = len(problem.target), sorted({*strengths.candidates, strengths.default})
     numbers = range(min(CHOOSING_MODELS, len(problem.models)))
@@ -93,7 +96,7 @@ def choose_strength(
     }
     best = max(quality, key=lambda candidate: quality[candidate])
     improvement, error = gain(actual, predicted[best], predicted[strengths.default])
-    return (best if improvement > 2 * error else strengths.default), quality
+    return (best if improvement > CONFIDENT * error else strengths.default), quality
 
 
 def combined_by(weights: Tensor, scorer: Scorer) -> Tensor:

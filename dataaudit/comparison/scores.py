@@ -37,8 +37,7 @@ def scores_of_groups(
             for runs in track(groups, label, len(groups))
         ]
     problem = Problem.from_pool(pool, rows=targets)
-    engine = plugins.get("backends", "trak").BACKEND()
-    backend = replace(engine, ridges=(engine.ridge,))
+    backend = plugins.get("backends", "trak").BACKEND(ridges=())
     scores = []
     with tempfile.TemporaryDirectory(prefix="dataaudit-") as folder:
         for number, runs in enumerate(track(groups, label, len(groups))):

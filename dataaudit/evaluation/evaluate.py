@@ -31,8 +31,6 @@ SHARES = (0.005, 0.02)
 """Shares of the training samples that are removed from the top of a ranking."""
 FLIPPED = 0.05
 """Share of the training labels that are flipped to be found again."""
-BASELINES = ("retrieval", "similarity")
-"""Backends that say what is like what and know nothing of influence: what attribution has to beat."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +59,13 @@ class Effort:
 class Measured:
     """One backend's figures; `error` says why there are none.
 
+    baseline  whether it says what is like what and knows nothing of influence: what attribution has to beat
     seconds   of scoring, training not counted
     auc       area under the ROC curve of self-influence for the planted label errors, None without self-influence
     """
 
     backend: str
+    baseline: bool = False
     seconds: float = 0.0
     trust: Trust | None = None
     left_out: LeaveOneOut | None = None
@@ -151,7 +151,7 @@ def _serves(engine: Backend, name: str, problem: Problem) -> bool:
 
 def _score(name: str, engine: Any, pool: Pool, directory: Path, track: Track) -> tuple[Measured, Attribution | None]:
     directory.mkdir(parents=True, exist_ok=True)
-    problem = Problem.from_pool(pool)
+    problem, baseline = Problem.from_pool(pool), getattr(engine, "is_baseline", False)
     start = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
@@ -159,11 +159,11 @@ def _score(name: str, engine: Any, pool: Pool, directory: Path, track: Track) ->
             require(engine, name, problem)
             attribution = engine.attribute(problem, directory / f"{name}.h5", track)
         except DataAuditError as error:
-            return Measured(name, error=str(error)), None
+            return Measured(name, baseline, error=str(error)), None
     seconds = time.perf_counter() - start
     measured = None if problem.runs is None else trust(problem.runs, attribution.held_out)
     messages = tuple(dict.fromkeys(str(warning.message) for warning in caught if warning.category is UserWarning))
-    return Measured(name, seconds, measured, warnings=messages), attribution
+    return Measured(name, baseline, seconds, measured, warnings=messages), attribution
 
 
 def _measure_removals(

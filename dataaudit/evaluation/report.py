@@ -12,7 +12,7 @@ from ..files import replacing
 from ..reporting.page import page
 from ..reporting.plots import correlation, curve, scatter, signed
 from .alignment import LeaveOneOut, Removal
-from .evaluate import BASELINES, Evaluation, Measured
+from .evaluate import Evaluation, Measured
 
 RANDOM = "random, same class"
 
@@ -85,14 +85,12 @@ def summarize_evaluation(evaluation: Evaluation) -> dict[str, Any]:
 
 def _beaten_by_baselines(evaluation: Evaluation) -> list[str]:
     """A sentence about the best baseline, if its LDS is above the whole interval of a method of attribution."""
-    scored = {one.backend: one.trust for one in evaluation.measured if one.trust is not None}
-    baselines = [name for name in scored if name in BASELINES]
-    if not baselines:
-        return []
-    best = max(baselines, key=lambda name: scored[name].lds)
-    lds = scored[best].lds
-    beaten = [f"{name} ({of.lds:.2f})" for name, of in scored.items() if name not in BASELINES and of.interval[1] < lds]
-    return [f"LDS: {best}, a baseline ({lds:.2f}), is above the interval of {', '.join(beaten)}."] if beaten else []
+    scored = [(one, one.trust) for one in evaluation.measured if one.trust is not None]
+    best, name = max(((trust.lds, one.backend) for one, trust in scored if one.baseline), default=(-1.0, ""))
+    beaten = ", ".join(
+        f"{one.backend} ({trust.lds:.2f})" for one, trust in scored if not one.baseline and trust.interval[1] < best
+    )
+    return [f"LDS: {name}, a baseline ({best:.2f}), is above the interval of {beaten}."] if beaten else []
 
 
 def _table(evaluation: Evaluation) -> tuple[list[str], list[dict[str, Any]]]:
@@ -118,7 +116,7 @@ def _row(measured: Measured, sizes: Sequence[int]) -> dict[str, Any]:
     ]
     cells += [f"{drop:+.2f}" for drop in measured.removal.actual.mean(0)] if measured.removal else [""] * len(sizes)
     cells += [f"{measured.auc:.3f}" if measured.auc is not None else "none", f"{measured.seconds:.0f}"]
-    name = f"{measured.backend} (baseline)" if measured.backend in BASELINES else measured.backend
+    name = f"{measured.backend} (baseline)" if measured.baseline else measured.backend
     return {"name": name, "cells": cells, "error": ""}
 
 

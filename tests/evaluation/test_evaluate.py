@@ -70,6 +70,7 @@ def test_every_backend_is_measured_or_says_why_not(measured: Measured, tmp_path:
     assert tracin.removal.actual.shape == (2, 2)
     assert tracin.auc is not None
     assert similarity.auc is None  # it has no self-influence
+    assert [tracin.baseline, similarity.baseline, unable.baseline] == [False, True, False]
     assert unable.error == "no <b>layers</b> here"
     assert unable.trust is None
     assert evaluation.self_confidence_auc > 0.8
@@ -122,7 +123,10 @@ def test_a_baseline_above_the_interval_of_a_method_is_said_to_be(measured: Measu
             measured.evaluation,
             measured=tuple(
                 replace(
-                    tracin, backend=name, trust=replace(tracin.trust, lds=value, interval=(value - 0.1, value + 0.1))
+                    tracin,
+                    backend=name,
+                    baseline=name in ("similarity", "retrieval"),
+                    trust=replace(tracin.trust, lds=value, interval=(value - 0.1, value + 0.1)),
                 )
                 for name, value in lds.items()
             ),

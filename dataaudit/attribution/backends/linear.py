@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from ...dataset import Track
-from ...errors import InputError, NumericsError
+from ...errors import InputError
 from ..attribution import Attribution, identity
 from ..curvature.linear_curvature import PARAMETERS, LinearCurvature, loss_curvature, second_moment_basis
 from ..ensemble import score_ensemble
@@ -118,9 +118,7 @@ class _Design:
         train: Tensor | None = None
         for start, inputs in _in_blocks(samples):
             block = _with_constant(self._scaling(inputs))
-            broken = torch.nonzero(~torch.isfinite(block).all(1)).flatten()
-            if len(broken):
-                raise NumericsError(f"the input of {samples.ids[start + int(broken[0])]!r} is not finite")
+            samples.require_finite(block, "the input", start)
             if train is None:
                 is_small = linear.outputs * block.shape[1] <= PARAMETERS
                 train = block.new_empty(len(samples), block.shape[1], dtype=torch.double if is_small else block.dtype)
@@ -170,9 +168,7 @@ class _Scorer:
         inputs, labels = self._problem.target.batch(np.arange(start, stop))
         with torch.no_grad():
             outputs = self._fitted.module(inputs).double()
-        broken = torch.nonzero(~torch.isfinite(outputs).all(1)).flatten()
-        if len(broken):
-            raise NumericsError(f"the output of {self._problem.target.ids[start + int(broken[0])]!r} is not finite")
+        self._problem.target.require_finite(outputs, "the output", start)
         seeds = self._problem.objective.seeds(outputs, labels)[1]
         return torch.cat([seeds.to(self._gradients), self._design.turned(inputs)], 1)
 

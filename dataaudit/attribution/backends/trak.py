@@ -44,9 +44,13 @@ FEATURE_BYTES = 512 << 20
 MANY_ROWS, ENERGY = 4096, 0.99
 """Training rows beyond which the coordinates are only so many as carry this share of the energy: on a table of 20,000
 rows 1,024 of 6,365 did as well as 4,096, in a fifth of the time."""
-EARLY_CONVOLUTIONS = 0.5
-"""Most of the weighed energy that first convolutions hold and are left out with, of a few given models: the LDS of five
-is the same (.530, .533), and a pass takes two thirds of the time. In a pool of 20 it would fall from .614 to .598, and
+GIVEN_RIDGE, POOL_RIDGE = 0.5, 0.3
+"""Defaults, of given models and of a pool's, whose runs may favour another ridge. Five given models of digits and
+images have an LDS of .619 and .523 with .5, .604 and .518 with .3; pools of nets of three sets of images .614, .393 and
+.591 with .5, .621, .407 and .601 with .3."""
+GIVEN_CONVOLUTIONS = 0.5
+"""Most of the weighed energy that first convolutions hold and are left out with, of given models: the LDS of five is
+the same (.530, .533), and a pass takes two thirds of the time. In a pool of 20 it would fall from .614 to .598, and
 without a perceptron's first layer, 46 %, by .08, so that this is for convolutions of given models alone."""
 SHARES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02)
 """Shares of the scores among which `sparse` chooses."""
@@ -58,21 +62,21 @@ class Trak:
 
     dimensions   most gradient coordinates kept per model (fewer beyond FEATURE_BYTES)
     ridges       candidates, relative to the mean squared norm of a training sample's features
-    ridge        the default, used unless the runs clearly favour another
+    ridge        used unless the runs clearly favour another; None for GIVEN_RIDGE, or POOL_RIDGE
     gradient     "tempered", "loss" or "output", see the module; None for the one that suits the objective
     sparse       threshold the scores softly, at a share of them that is cross-validated on a pool's runs
     """
 
     dimensions: int = 4096
-    ridges: tuple[float, ...] = (0.015, 0.05, 0.15, 0.5, 1.5, 5.0, 15.0)
-    ridge: float = 0.5
+    ridges: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+    ridge: float | None = None
     gradient: Literal["tempered", "loss", "output"] | None = None
     sparse: bool = False
 
     def __post_init__(self) -> None:
         if self.gradient not in (None, "tempered", "loss", "output"):
             raise InputError(f"gradient: expected 'tempered', 'loss' or 'output', found {self.gradient!r}")
-        if self.dimensions < 1 or not all(ridge > 0 for ridge in (self.ridge, *self.ridges)):
+        if self.dimensions < 1 or not all(ridge > 0 for ridge in (self.ridge or POOL_RIDGE, *self.ridges)):
             raise InputError(f"expected positive dimensions and ridges, found {self}")
 
     needs = ("models",)
@@ -92,11 +96,12 @@ class Trak:
 
     def _dense(self, problem: Problem, path: Path, track: Track) -> Attribution:
         weighting = self._weighting(problem)
+        ridge = self.ridge or (GIVEN_RIDGE if problem.runs is None else POOL_RIDGE)
         factor = None if weighting.mean_exponent == 0 else _mean_weights(problem).pow(weighting.mean_exponent)
         return score_ensemble(
             problem,
             lambda numbers: self._kernels(problem, numbers, weighting, factor),
-            Strengths("ridge", self.ridges, self.ridge),
+            Strengths("ridge", self.ridges, ridge),
             self.identity(problem),
             path,
             track,
@@ -121,9 +126,8 @@ class Trak:
     ) -> "Iterator[_Kernel]":
         dimensions = max(1, min(self.dimensions, FEATURE_BYTES // (4 * len(problem.train))))
         energy = ENERGY if len(problem.train) > MANY_ROWS else 1.0
-        convolutions = EARLY if problem.runs is not None else EARLY_CONVOLUTIONS
-        wanted = Wanted(dimensions, weighting.quantity, energy, weighed=True, convolutions=convolutions)
-        passed = passes(problem, numbers, wanted)
+        convolutions = GIVEN_CONVOLUTIONS if problem.runs is None else EARLY
+        passed = passes(problem, numbers, Wanted(dimensions, weighting.quantity, energy, convolutions))
         return map(partial(_Kernel, weighting=weighting, mean=mean), passed)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...errors import NumericsError, SampleError
 from ..problem import Problem, Samples
-from .per_sample import EARLY, PROBE, SAMPLE, GradientFeatures, Quantity
+from .per_sample import PROBE, SAMPLE, GradientFeatures, Quantity
 
 BLOCK = 1024
 """Samples loaded at a time."""
@@ -28,8 +28,7 @@ class ModelGradients:
         dimensions: int | None,
         quantity: Quantity = "loss",
         energy: float = 1.0,
-        weighed: bool = False,
-        convolutions: float = EARLY,
+        convolutions: float | None = None,
     ) -> None:
         """Build the model and choose coordinates on a spread of training samples, as `GradientFeatures` does.
 
@@ -47,7 +46,6 @@ class ModelGradients:
                 dimensions,
                 quantity=quantity,
                 energy=energy,
-                weighed=weighed,
                 convolutions=convolutions,
             )
         self.notes: Mapping[str, Any] = {

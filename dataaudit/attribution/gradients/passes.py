@@ -32,8 +32,7 @@ class Wanted:
     dimensions: int
     quantity: Quantity
     energy: float
-    weighed: bool
-    convolutions: float
+    convolutions: float | None
 
 
 @dataclass(frozen=True)
@@ -102,9 +101,7 @@ def _received(results: _Results) -> Passed:
 
 
 def _passed_here(problem: Problem, number: int, wanted: Wanted) -> Passed:
-    gradients = ModelGradients(
-        problem, number, wanted.dimensions, wanted.quantity, wanted.energy, wanted.weighed, wanted.convolutions
-    )
+    gradients = ModelGradients(problem, number, wanted.dimensions, wanted.quantity, wanted.energy, wanted.convolutions)
     phi, weights = gradients.train(wanted.quantity)
     return Passed(phi, weights, gradients.target, gradients.notes)
 

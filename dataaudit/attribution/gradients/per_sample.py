@@ -39,7 +39,7 @@ PROBE = 32
 """Rows on which the features are checked against ordinary gradients."""
 EARLY = 0.1
 """Most of the weighed energy that the first layers hold and are left out with: the backward pass ends behind them."""
-CONVOLUTIONAL = (nn.Conv1d, nn.Conv2d, nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm)
+CONVOLUTIONS, NORMS = (nn.Conv1d, nn.Conv2d), (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm)
 AGREEMENT = 1e-2
 """Largest relative difference in that check: above rounding, reduced-precision convolutions on GPUs included."""
 
@@ -62,8 +62,7 @@ class GradientFeatures:
         energy_per_side: float = 0.999,
         quantity: Quantity = "loss",
         energy: float = 1.0,
-        weighed: bool = False,
-        convolutions: float = EARLY,
+        convolutions: float | None = None,
     ) -> None:
         """Choose the coordinates on a spread of at most SAMPLE rows of `inputs`.
 
@@ -72,8 +71,8 @@ class GradientFeatures:
         energy_per_side   share of each side's second moment that its basis keeps; 1.0 keeps full bases
         quantity          whose gradients' energy decides
         energy            share of the energy, of what is not left out, of which fewer coordinates will do
-        weighed           whether by layer, see the module; the first layers may then be left out, see EARLY
-        convolutions      the same share for first convolutions and their norms
+        convolutions      gradients are weighed by layer, see the module, and first layers left out, see EARLY, but for
+                          convolutions and their norms with this share in its place; None to weigh and leave out nothing
 
         Raises NumericsError if no parameter of the module has per-sample gradients, SampleError for a sample whose
         gradient is not finite.
@@ -97,7 +96,7 @@ class GradientFeatures:
             self.dimensions, self.energy = sum(self._widths), 1.0
         else:
             passes = list(self._passes(inputs[sampled], labels[sampled], quantity))
-            self._choose(sampled, passes, dimensions, energy_per_side, energy, convolutions if weighed else None)
+            self._choose(sampled, passes, dimensions, energy_per_side, energy, convolutions)
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -220,9 +219,9 @@ class GradientFeatures:
 
 def _early(blocks: list[Block], shares: list[float], of_convolutions: float) -> int:
     """How many of the first blocks are left out, see EARLY, from their shares of the weighed energy."""
-    convolutional, held = True, 0.0
+    convolutional, held = isinstance(next(iter(blocks[0].layers), None), CONVOLUTIONS), 0.0
     for number, (block, share) in enumerate(zip(blocks, shares, strict=True)):
-        convolutional &= all(isinstance(layer, CONVOLUTIONAL) for layer in block.layers)
+        convolutional &= all(isinstance(layer, CONVOLUTIONS + NORMS) for layer in block.layers)
         held += share
         if held > (of_convolutions if convolutional else EARLY):
             return number

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import dataaudit
 from dataaudit.attribution.attribution import Attribution
-from dataaudit.attribution.backends.trak import Trak, _Kernel, _Weighting
+from dataaudit.attribution.backends.trak import GIVEN_RIDGE, POOL_RIDGE, Trak, _Kernel, _Weighting
 from dataaudit.attribution.gradients.passes import Passed
 from dataaudit.attribution.gradients.per_sample import GradientFeatures
 from dataaudit.attribution.problem import Problem
@@ -182,6 +182,15 @@ def test_weights_have_the_exponents_that_the_setting_names(gradient: str, inside
     expected = torch.stack(means).mean(0) * torch.stack(doubts).mean(0)[:, None] ** outside
     scored = dataaudit.attribute(nets, (x, y), (z, y[:5]), gradient=gradient)
     np.testing.assert_allclose(scored.scores(), expected, atol=0.05 * float(expected.abs().max()))
+
+
+def test_default_ridges_of_pools_and_of_given_models(small_pool: Pool, tmp_path: Path) -> None:
+    in_pool = Trak(ridges=()).attribute(Problem.from_pool(small_pool), tmp_path / "a.h5", silent)
+    assert in_pool.provenance["ridge"] == POOL_RIDGE
+    fixed = Trak(ridges=(), ridge=2.0).attribute(Problem.from_pool(small_pool), tmp_path / "b.h5", silent)
+    assert fixed.provenance["ridge"] == 2.0
+    given = nn.Linear(4, 3).eval(), (torch.randn(9, 4), torch.arange(9) % 3), (torch.randn(2, 4), torch.arange(2))
+    assert dataaudit.attribute(*given, backend="trak").provenance["ridge"] == GIVEN_RIDGE
 
 
 def test_tempering_is_for_classifiers_and_each_task_has_its_own_way() -> None:

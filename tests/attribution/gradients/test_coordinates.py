@@ -96,8 +96,8 @@ def test_a_large_vocabulary_is_never_laid_out_for_a_whole_batch() -> None:
 def test_weighed_products_are_those_of_each_parameter_by_its_count_and_energy() -> None:
     net, inputs, labels = build("convolutional")
     plain, weighed = (
-        GradientFeatures(net, CLASSIFICATION, inputs, labels, EVERYTHING, quantity="output", weighed=weighed)
-        for weighed in (False, True)
+        GradientFeatures(net, CLASSIFICATION, inputs, labels, EVERYTHING, quantity="output", convolutions=convolutions)
+        for convolutions in (None, EARLY)
     )
     rows, own_rows = (features(inputs, labels, "output")[0] for features in (plain, weighed))
     counts = [parameter.numel() for parameter in plain.parameters]
@@ -111,20 +111,32 @@ def test_the_first_layers_are_left_out_where_they_hold_little() -> None:
     net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 400), nn.Tanh(), nn.Linear(400, 3)).eval()
     inputs, labels = torch.randn(64, 3), torch.arange(64) % 3
     counts = [p.numel() for p in net.parameters()]
-    every = GradientFeatures(net, CLASSIFICATION, inputs, labels, sum(counts), quantity="output", weighed=True)
+    every = GradientFeatures(net, CLASSIFICATION, inputs, labels, sum(counts), quantity="output", convolutions=EARLY)
     energies = every(inputs, labels, "output")[0].square().sum(0).split(counts)
     shares = torch.tensor([float(energy.sum()) for energy in energies]).cumsum(0) / sum(map(torch.sum, energies))
     left_out = int((shares <= EARLY).sum())
     assert left_out
-    some = GradientFeatures(net, CLASSIFICATION, inputs, labels, 500, quantity="output", weighed=True)
+    some = GradientFeatures(net, CLASSIFICATION, inputs, labels, 500, quantity="output", convolutions=EARLY)
     kept = {id(p) for p in some.parameters}
     assert not any(id(p) in kept for p in list(net.parameters())[:left_out])
     assert id(list(net.parameters())[4]) in kept
     assert some.energy < 1
-    nearly_all = GradientFeatures(
-        net, CLASSIFICATION, inputs, labels, sum(counts) - 1, quantity="output", energy=0.95, weighed=True
+    # The share asked for is of what is not left out, which is less than that of everything.
+    share = 1 - float(shares[left_out - 1]) / 2
+    nearly_all, every_one = (
+        GradientFeatures(
+            net,
+            CLASSIFICATION,
+            inputs,
+            labels,
+            sum(counts) - 1,
+            quantity="output",
+            energy=energy,
+            convolutions=EARLY,
+        ).dimensions
+        for energy in (share, 1.0)
     )
-    assert nearly_all.dimensions < 500  # the share is of what is not left out
+    assert nearly_all < every_one / 2
 
 
 def test_first_convolutions_are_left_out_up_to_half_and_never_all() -> None:
@@ -137,10 +149,9 @@ def test_first_convolutions_are_left_out_up_to_half_and_never_all() -> None:
     blocks = GradientFeatures(net, CLASSIFICATION, inputs, labels, None)._blocks
     assert _early(blocks, [0.2, 0.05, 0.05, 0.3, 0.3, 0.1], 0.5) == 3
     assert _early(blocks, [0.6, 0.0, 0.0, 0.2, 0.1, 0.1], 0.5) == 0
-    assert (
-        _early(blocks, [0.05, 0.0, 0.0, 0.3, 0.55, 0.1], 0.5) == 4
-    )  # what comes then is no convolution, and not early
+    assert _early(blocks, [0.05, 0.0, 0.0, 0.3, 0.55, 0.1], 0.5) == 4  # a linear layer comes then, and far above EARLY
+    assert _early(blocks[1:], [0.05, 0.05, 0.2, 0.6, 0.1], 0.5) == 2  # norms that follow no convolution
     assert _early(blocks[:4], [0.1, 0.1, 0.1, 0.2], 0.5) == 3
-    some = GradientFeatures(net, CLASSIFICATION, inputs, labels, 500, quantity="output", weighed=True, convolutions=0.5)
+    some = GradientFeatures(net, CLASSIFICATION, inputs, labels, 500, quantity="output", convolutions=0.5)
     assert first.weight not in set(some.parameters)
     assert net[-1].weight in set(some.parameters)

@@ -11,11 +11,12 @@ import torch
 from dataaudit.attribution.gradients import passes as module
 from dataaudit.attribution.gradients.model_gradients import ModelGradients
 from dataaudit.attribution.gradients.passes import Wanted, passes
+from dataaudit.attribution.gradients.per_sample import EARLY
 from dataaudit.attribution.problem import PoolModel, Problem
 from dataaudit.errors import NumericsError
 from dataaudit.training.pool import Pool
 
-WANTED = Wanted(200, "tempered", 1.0, True, 0.1)
+WANTED = Wanted(200, "tempered", 1.0, EARLY)
 
 
 @pytest.mark.parametrize("at_once", [1, 3, 100])
@@ -28,7 +29,7 @@ def test_they_are_those_of_a_plain_loop(
     with joblib.parallel_config(n_jobs=2):
         passed = list(passes(problem, range(1, 5), WANTED))
     for number, found in enumerate(passed, 1):
-        plain = ModelGradients(problem, number, 200, "tempered", weighed=True)
+        plain = ModelGradients(problem, number, 200, "tempered", convolutions=EARLY)
         phi, weights = plain.train("tempered")
         assert torch.equal(found.train, phi)
         assert torch.equal(found.weights, weights)

@@ -45,14 +45,14 @@ def test_every_modality_learns_every_task_and_repeats_itself(modality: Modality,
 def test_scores_of_every_task_foretell_what_training_on_subsets_does(
     modality: Modality, task: Task, tmp_path: Path
 ) -> None:
-    dataset = make(modality, task, n_train=120, n_test=30)
+    dataset = make(modality, task, n_train=120, n_test=60)
     pool = train_pool(dataset, learner_of(None, modality), tmp_path / "pool", 24, 0, silent)
     problem = Problem.from_pool(pool)
     assert problem.runs is not None
-    assert problem.runs.margins.shape == (24, 30)
+    assert problem.runs.margins.shape == (24, 60)
     measured = trust(problem.runs, Trak().attribute(problem, tmp_path / "scores.h5", silent).held_out)
     assert measured is not None
-    assert measured.interval[0] > 0.1  # of numbers in a table .14, the LDS being .34
+    assert measured.interval[0] > 0.15
 
 
 def test_relu_after_pooling_makes_the_net_that_it_makes_before() -> None:
