@@ -66,7 +66,7 @@ class Method:
 TRAK_RIDGES = (0.1, 1.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 DAMPINGS = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
 
-LINEAR = "a linear model is attributed exactly"
+LINEAR, NO_POOL = "a linear model is attributed exactly", "not a learner of dataaudit, so no pool"
 
 METHODS = {
     "dataaudit": Method("dataaudit", ours.attribute),
@@ -77,13 +77,15 @@ METHODS = {
         "dataaudit, 512 coordinates", ours.attribute, {"dimensions": 512}, left_out={"glosses": LINEAR}
     ),
     "dataaudit-half": Method("dataaudit, models on halves", ours.attribute, models="half"),
-    "dataaudit-pool": Method("dataaudit, an audit's pool", ours.audit, models="pool", counts=(20,)),
+    "dataaudit-pool": Method(
+        "dataaudit, an audit's pool", ours.audit, models="pool", counts=(20,), left_out={"digits": NO_POOL}
+    ),
     "retrieval": Method(
         "baseline: nearest neighbours on pretrained features, BM25",
         ours.retrieval,
         models="pool",
         counts=(1,),
-        left_out={"digits": "not run on this task"},
+        left_out={"digits": NO_POOL},
     ),
     "neighbours": Method("baseline: nearest neighbours of the inputs", ours.neighbours_of_inputs, counts=(1,)),
     "traker": Method("traker, defaults (2048)", peers.traker, {"dimensions": 2048}),
@@ -273,8 +275,6 @@ class Bench:
         """The call to measure, and a smaller one to warm up."""
         task = tasks.load(task_name, self.source)
         if method.models == "pool":
-            if task.learner is None:
-                raise RuntimeError("not a learner of dataaudit, so no pool")
             modules = tasks.models(task, self.work, "half", 1)
             pool = tasks.pool(task, self.work)
             return partial(method.function, pool), self._in_folder(ours.attribute, modules, task, WARM_UP)
