@@ -1,5 +1,6 @@
 """The strength of regularisation, TRAK's ridge or the damping of influence functions, chosen on held-out runs."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -17,9 +18,6 @@ BLOCK = 1024
 """Targets scored at a time."""
 CHOOSING_MODELS = 4
 """How many models the strength is chosen with."""
-
-CONFIDENT = 1.645
-"""Standard errors above which an improvement counts: a one-sided test at 5 %."""
 
 
 class Scorer(Protocol):
@@ -67,8 +65,9 @@ def choose_strength(
 ) -> tuple[float, dict[float, float]]:
     """The chosen strength, and each candidate's LDS on the choosing subsets, with the first few models.
 
-    The default stays unless another is better at CONFIDENT: there are few choosing subsets, and a few models need a
-    stronger regularisation than all of them together.
+    Of those that the best is better than by at most one standard error (Breiman et al. 1984), it is the one nearest to
+    the default, by their ratio: there are few choosing subsets, and a few models need a stronger regularisation than
+    all of them together.
     """
     n_target, candidates = len(problem.target), sorted({*strengths.candidates, strengths.default})
     numbers = range(min(CHOOSING_MODELS, len(problem.models)))
@@ -95,8 +94,11 @@ def choose_strength(
         candidate: float(np.nan_to_num(lds(actual, prediction)).mean()) for candidate, prediction in predicted.items()
     }
     best = max(quality, key=lambda candidate: quality[candidate])
-    improvement, error = gain(actual, predicted[best], predicted[strengths.default])
-    return (best if improvement > CONFIDENT * error else strengths.default), quality
+    for candidate in sorted(candidates, key=lambda candidate: abs(math.log(candidate / strengths.default))):
+        improvement, error = gain(actual, predicted[best], predicted[candidate])
+        if improvement <= error:
+            break
+    return candidate, quality
 
 
 def combined_by(weights: Tensor, scorer: Scorer) -> Tensor:

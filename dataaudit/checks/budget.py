@@ -12,7 +12,7 @@ from ..progress import Clock
 from .cost import Costs
 
 ROWS_FILE = "budget.json"
-FIRST_SHARE = 0.6
+FIRST_SHARE = 0.7
 """Share of a budget that the rows are chosen for, without any retraining test: the rest is for these, and for what the
 estimate gets wrong."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dataaudit import pipeline
-from dataaudit.checks.budget import Budget
+from dataaudit.checks.budget import FIRST_SHARE, Budget
 from dataaudit.checks.stages import NO_TIME
 from dataaudit.config import AuditConfig, configured
 from dataaudit.dataset import silent
@@ -84,14 +84,14 @@ def test_once_influences_are_scored_retraining_tests_get_what_is_left() -> None:
 def test_rows_are_given_up_where_not_even_models_are_affordable() -> None:
     assert budget_of(None).affordable_rows() == budget_of(60).affordable_rows() == 10_000
     rows = budget_of(13).affordable_rows()
-    assert rows == pytest.approx(10_000 * 0.6 * 13 / 26, rel=0.01)
+    assert rows == pytest.approx(10_000 * FIRST_SHARE * 13 / 26, rel=0.01)
     assert budget_of(13).of_rows(5_000).costs.half == 0.5
     products = replace(COSTS, rows=100_000, scored=20_000, cores=2)  # with half of the rows, twice the targets
     scoring = replace(budget_of(60), costs=products, config=replace(budget_of(60).config, rows=100_000))
     assert scoring.costs.of_rows(50_000).products(scoring.config, 8) > 0.7 * products.products(scoring.config, 8)
     fewer = scoring.affordable_rows()
     least = replace(scoring.config, runs=8, verify=0)
-    assert products.of_rows(fewer).of(least) <= 0.6 * 60 < products.of_rows(fewer + 1).of(least)
+    assert products.of_rows(fewer).of(least) <= FIRST_SHARE * 60 < products.of_rows(fewer + 1).of(least)
     assert replace(budget_of(13), clock=Stopped(-5.0)).affordable_rows() == 50
 
 

@@ -92,7 +92,7 @@ class Influence:
 
     @property
     def strength(self) -> float:
-        """The default damping, used unless the runs clearly favour another."""
+        """The default damping, used unless the runs favour another."""
         if self.damping is not None:
             return self.damping
         return {"ekfac": EKFAC_DAMPING, "newton": NEWTON_DAMPING}.get(self.solver, DAMPING)

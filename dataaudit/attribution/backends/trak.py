@@ -42,12 +42,16 @@ from ..regularisation import Strengths
 
 FEATURE_BYTES = 512 << 20
 MANY_ROWS, ENERGY = 4096, 0.99
-"""Training rows beyond which the coordinates are only so many as carry this share of the energy: on a table of 20,000
-rows 1,024 of 6,365 did as well as 4,096, in a fifth of the time."""
+"""In pools, and beyond so many training rows, there are only so many coordinates as carry this share of the energy: on a
+table of 20,000 rows 1,024 of 6,365 did as well as 4,096, in a fifth of the time; on one of 1,800, 1,662 in half of it.
+"""
 GIVEN_RIDGE, POOL_RIDGE = 0.5, 0.3
 """Defaults, of given models and of a pool's, whose runs may favour another ridge. Five given models of digits and
 images have an LDS of .619 and .523 with .5, .604 and .518 with .3; pools of nets of three sets of images .614, .393 and
 .591 with .5, .621, .407 and .601 with .3."""
+POOL_ROWS = 2_000
+"""Training rows beyond which a pool's default is larger, as their root. Of 2,000 rows of four tables .3 or 1 is best,
+of 20,000 rows 1 or 3 (.3, .95 and 3: LDS .47, .51, .53 of flights, .56, .57, .57 of diamonds), of 80,000 from 3 on."""
 GIVEN_CONVOLUTIONS = 0.5
 """Most of the weighed energy that first convolutions hold and are left out with, of given models: the LDS of five is
 the same (.530, .533), and a pass takes two thirds of the time. In a pool of 20 it would fall from .614 to .598, and
@@ -62,7 +66,7 @@ class Trak:
 
     dimensions   most gradient coordinates kept per model (fewer beyond FEATURE_BYTES)
     ridges       candidates, relative to the mean squared norm of a training sample's features
-    ridge        used unless the runs clearly favour another; None for GIVEN_RIDGE, or POOL_RIDGE
+    ridge        used unless the runs favour another, see `choose_strength`; None for GIVEN_RIDGE, or a pool's default
     gradient     "tempered", "loss" or "output", see the module; None for the one that suits the objective
     sparse       threshold the scores softly, at a share of them that is cross-validated on a pool's runs
     """
@@ -96,7 +100,8 @@ class Trak:
 
     def _dense(self, problem: Problem, path: Path, track: Track) -> Attribution:
         weighting = self._weighting(problem)
-        ridge = self.ridge or (GIVEN_RIDGE if problem.runs is None else POOL_RIDGE)
+        of_pool = round(POOL_RIDGE * max(1.0, len(problem.train) / POOL_ROWS) ** 0.5, 2)
+        ridge = self.ridge or (GIVEN_RIDGE if problem.runs is None else of_pool)
         factor = None if weighting.mean_exponent == 0 else _mean_weights(problem).pow(weighting.mean_exponent)
         return score_ensemble(
             problem,
@@ -125,7 +130,7 @@ class Trak:
         self, problem: Problem, numbers: range, weighting: "_Weighting", mean: Tensor | None
     ) -> "Iterator[_Kernel]":
         dimensions = max(1, min(self.dimensions, FEATURE_BYTES // (4 * len(problem.train))))
-        energy = ENERGY if len(problem.train) > MANY_ROWS else 1.0
+        energy = 1.0 if problem.runs is None and len(problem.train) <= MANY_ROWS else ENERGY
         convolutions = GIVEN_CONVOLUTIONS if problem.runs is None else EARLY
         passed = passes(problem, numbers, Wanted(dimensions, weighting.quantity, energy, convolutions))
         return map(partial(_Kernel, weighting=weighting, mean=mean), passed)
