@@ -34,8 +34,9 @@ CG_STEPS = 12
 STATES = 2
 """Snapshots of each of the pool's nets. Beyond MANY_ROWS the final one alone does as well, in half of the time: LDS
 .651 with one and with both on a table of 8,000 training rows, .488 against .495 on 5,000 images."""
-USUAL_DIMENSIONS = 1024
-"""Coordinates of a net's gradients that carry most of the energy, where there are many rows."""
+USUAL_DIMENSIONS, MANY_DIMENSIONS = 2500, 1024
+"""Coordinates of a net's gradients that carry most of the energy: 1,100 to 1,700 on tables and up to 4,096 on images of
+2,000 rows; where there are many rows."""
 MOST_SCORES, MOST_PRODUCTS = 1 << 27, 1 << 30
 """Scores that an audit computes, as a matrix on disk, and of a linear learner, which keeps factors."""
 FEW_MODELS = 6
@@ -88,7 +89,7 @@ def operations(n_train: int, n_target: int, parameters: int | None) -> float:
     pool, or exact ones in all where there is one model of so many parameters."""
     if parameters is None:
         states = STATES if n_train <= MANY_ROWS else 1
-        most = Trak().dimensions if n_train <= MANY_ROWS else USUAL_DIMENSIONS
+        most = USUAL_DIMENSIONS if n_train <= MANY_ROWS else MANY_DIMENSIONS
         dimensions = min(most, FEATURE_BYTES // (4 * n_train))
         return states * 2 * n_train * dimensions * (min(n_train, dimensions) + n_target)
     if parameters <= PARAMETERS:
