@@ -92,6 +92,8 @@ class UnsampledCopies:
 
 DRAWN = "made here"
 """Prefix of the origin of splits that are drawn here, not given by the data."""
+PER_OTHER = 5
+"""Training rows for each row of another split, at least, where rows are sampled."""
 
 
 @dataclass(frozen=True)

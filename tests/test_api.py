@@ -326,7 +326,9 @@ def test_what_a_new_user_gets_wrong_is_said_in_their_words() -> None:
     net, (x, y), target = trained(1), data(50, 0), data(7, 1)
     with pytest.raises(InputError, match=r"'trak' has no setting 'foo'; its settings: dimensions=4096"):
         dataaudit.attribute(net, (x, y), target, foo=1)
-    with pytest.raises(InputError, match="a setting is of the wrong type"):
+    with pytest.raises(InputError, match=r"'trak' has no setting 'weight'; .*; 'weight' is one of backend='linear'"):
+        dataaudit.attribute(net, (x, y), target, weight=0.5)
+    with pytest.raises(InputError, match=r"a setting is of the wrong type: found ridge='a'; defaults: dimensions=4096"):
         dataaudit.attribute(net, (x, y), target, ridge="a")
     with pytest.raises(InputError, match="expected torch modules or Runs; found dict"):
         dataaudit.attribute({}, (x, y), target)  # type: ignore[arg-type]

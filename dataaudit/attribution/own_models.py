@@ -39,18 +39,24 @@ Labelled = tuple[ArrayLike | Tensor, ArrayLike | Tensor] | torch.utils.data.Data
 
 def configured_backend(backend: str, settings: Mapping[str, Any]) -> Any:
     """A backend with these settings. Raises InputError for unknown settings, or values of a wrong type."""
-    backend_class = plugins.get("backends", backend).BACKEND
-    defaults = {field.name: field.default for field in fields(backend_class)}
+    backend_class, defaults = plugins.get("backends", backend).BACKEND, _settings_of(backend)
     unknown = sorted(set(settings) - set(defaults))
     listing = ", ".join(f"{name}={value!r}" for name, value in defaults.items()) or "none"
     if unknown:
-        raise InputError(f"the backend {backend!r} has no setting {unknown[0]!r}; its settings: {listing}")
+        others = [name for name in plugins.names("backends") if unknown[0] in _settings_of(name)]
+        elsewhere = f"; {unknown[0]!r} is one of backend={others[0]!r}" if others else ""
+        raise InputError(f"the backend {backend!r} has no setting {unknown[0]!r}; its settings: {listing}{elsewhere}")
     try:
         return backend_class(**settings)
     except TypeError as error:
+        found = ", ".join(f"{name}={value!r}" for name, value in settings.items())
         raise InputError(
-            f"the backend {backend!r}: a setting is of the wrong type: {error}; defaults: {listing}"
+            f"the backend {backend!r}: a setting is of the wrong type: found {found}; defaults: {listing}"
         ) from error
+
+
+def _settings_of(backend: str) -> dict[str, Any]:
+    return {field.name: field.default for field in fields(plugins.get("backends", backend).BACKEND)}
 
 
 def custom_objective(loss: PerSample | None, output: PerSample | None) -> Objective | None:

@@ -9,7 +9,7 @@ import numpy as np
 from .. import plugins
 from ..attribution.scoring import affordable, operations, passes_at_a_time
 from ..config import AuditConfig
-from ..dataset import Dataset
+from ..dataset import PER_OTHER, Dataset
 from ..training.learning import Linear, has_trees, is_differentiable, is_linear, is_seedless
 from ..training.models.learner_spec import learner_for, learner_of
 from ..training.models.rehearsal import checkpointed, rehearse
@@ -98,7 +98,10 @@ class Costs:
     def of_rows(self, rows: int) -> "Costs":
         """With a sample of so many training rows."""
         names = ("reading", "judging", "half", "full", "scores", "scores_per_run")
-        return replace(self, rows=rows, **{name: getattr(self, name) * rows / self.rows for name in names})
+        scored = min(self.scored, max(1, rows // PER_OTHER))
+        return replace(
+            self, rows=rows, scored=scored, **{name: getattr(self, name) * rows / self.rows for name in names}
+        )
 
     def models(self, config: AuditConfig) -> int:
         """How many the pool is likely to have; at most, where time is limited."""

@@ -51,7 +51,8 @@ def lines(evaluation: Evaluation) -> list[str]:
             f"{first:<{widths[0]}}  " + "  ".join(f"{cell:>{widths[i + 1]}}" for i, cell in enumerate(cells))
         )
     errors = [f"{row['name']}: {row['error']}" for row in rows if row["error"]]
-    return [line.rstrip() for line in rendered] + errors + _beaten_by_baselines(evaluation)
+    notes = [f"margin drops: {words}" for words in _of_removals(evaluation)]
+    return [line.rstrip() for line in rendered] + notes + errors + _beaten_by_baselines(evaluation)
 
 
 def summarize_evaluation(evaluation: Evaluation) -> dict[str, Any]:
@@ -67,6 +68,7 @@ def summarize_evaluation(evaluation: Evaluation) -> dict[str, Any]:
             ("Predictions", f"{facts['targets']:,} ({facts['target_split']})"),
             ("Models", f"{facts['models']} on random halves, seed {facts['seed']}"),
             ("Retrained", f"{evaluation.effort.times} times for each removal"),
+            *(("Margin drops", words) for words in _of_removals(evaluation)),
             ("Versions", f"dataaudit {facts['dataaudit']}, torch {facts['torch']}"),
         ],
         "columns": columns,
@@ -81,6 +83,12 @@ def summarize_evaluation(evaluation: Evaluation) -> dict[str, Any]:
         "reproducible": signed(usable[0].left_out.reproducible) if usable and usable[0].left_out else None,
         "confidence": f"{evaluation.self_confidence_auc:.3f}",
     }
+
+
+def _of_removals(evaluation: Evaluation) -> list[str]:
+    """What the mean drops in margin are of, in words, if there are any."""
+    removal = next((measured.removal for measured in evaluation.measured if measured.removal), None)
+    return [] if removal is None else [f"mean of {len(removal.random)} predictions that are right, drawn at random"]
 
 
 def _beaten_by_baselines(evaluation: Evaluation) -> list[str]:
@@ -115,7 +123,7 @@ def _row(measured: Measured, sizes: Sequence[int]) -> dict[str, Any]:
         signed(measured.left_out.correlation) if measured.left_out else "",
     ]
     cells += [f"{drop:+.2f}" for drop in measured.removal.actual.mean(0)] if measured.removal else [""] * len(sizes)
-    cells += [f"{measured.auc:.3f}" if measured.auc is not None else "none", f"{measured.seconds:.0f}"]
+    cells += [f"{measured.auc:.3f}" if measured.auc is not None else "none", f"{measured.seconds:.1f}"]
     name = f"{measured.backend} (baseline)" if measured.baseline else measured.backend
     return {"name": name, "cells": cells, "error": ""}
 

@@ -89,6 +89,7 @@ def test_rows_are_given_up_where_not_even_models_are_affordable() -> None:
     products = replace(COSTS, rows=100_000, scored=20_000, cores=2)  # with half of the rows, twice the targets
     scoring = replace(budget_of(60), costs=products, config=replace(budget_of(60).config, rows=100_000))
     assert scoring.costs.of_rows(50_000).products(scoring.config, 8) > 0.7 * products.products(scoring.config, 8)
+    assert (products.of_rows(50_000).scored, products.of_rows(1_000).scored) == (10_000, 200)
     fewer = scoring.affordable_rows()
     least = replace(scoring.config, runs=8, verify=0)
     assert products.of_rows(fewer).of(least) <= FIRST_SHARE * 60 < products.of_rows(fewer + 1).of(least)

@@ -85,6 +85,8 @@ def test_every_backend_is_measured_or_says_why_not(measured: Measured, tmp_path:
     table = "\n".join(lines(evaluation))
     assert "unable: no <b>layers</b> here" in table
     assert "random, same class" in table
+    assert "margin drops: mean of 2 predictions that are right, drawn at random" in table
+    assert "<dd>mean of 2 predictions that are right, drawn at random</dd>" in " ".join(page.split())
 
 
 def test_removals_are_of_the_largest_scores_and_the_drop_is_of_that_target(measured: Measured, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dataset import DRAWN, SAMPLED, SPLITS, Groups, ReadOptions, Split
+from ...dataset import DRAWN, PER_OTHER, SAMPLED, SPLITS, Groups, ReadOptions, Split
 from ...errors import DatasetError
 from .drawing import draw_test_fifth
 
@@ -59,7 +59,7 @@ def sample_rows(
     sampled = []
     for split in SPLITS:
         rows = np.flatnonzero((splits == split) & (strata >= 0))
-        limit = reading.max_rows if split == "train" else max(1, reading.max_rows // 5)
+        limit = reading.max_rows if split == "train" else max(1, reading.max_rows // PER_OTHER)
         if len(rows) > limit:
             notes.append(f"{SAMPLED} {limit:,} of {len(rows):,} {IN_WORDS[split]} {unit}, seed {reading.seed}")
             rows = rows[_stratified_sample(strata[rows], limit, reading.seed)]
