@@ -96,7 +96,8 @@ def operations(n_train: int, n_target: int, parameters: int | None) -> float:
         return parameters**2 * (n_train + parameters + 2 * (n_train + n_target))
     step = 4.0 * n_train * parameters  # of conjugate gradients
     once = step / 4 * n_target  # all scores are read once, for supports, less what does not count
-    return min(WORK, CG_STEPS * step * n_target) + min(SELF_WORK, CG_STEPS / 2 * step * n_train) + once
+    steps, of_self = min(CG_STEPS, WORK // (step * n_target)), min(CG_STEPS / 2, SELF_WORK // (step * n_train))
+    return step * (steps * n_target + of_self * n_train) + once
 
 
 def passes_at_a_time(n_train: int, n_target: int, at_once: int) -> int:
