@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 import dataaudit
 from dataaudit.attribution.attribution import Attribution
+from dataaudit.attribution.backends import trak
 from dataaudit.attribution.backends.trak import GIVEN_RIDGE, POOL_RIDGE, Trak, _Kernel, _Weighting
 from dataaudit.attribution.gradients.passes import Passed
 from dataaudit.attribution.gradients.per_sample import GradientFeatures
@@ -191,6 +192,19 @@ def test_default_ridges_of_pools_and_of_given_models(small_pool: Pool, tmp_path:
     assert fixed.provenance["ridge"] == 2.0
     given = nn.Linear(4, 3).eval(), (torch.randn(9, 4), torch.arange(9) % 3), (torch.randn(2, 4), torch.arange(2))
     assert dataaudit.attribute(*given, backend="trak").provenance["ridge"] == GIVEN_RIDGE
+
+
+def test_a_pool_of_many_rows_has_a_larger_ridge_and_the_coordinates_that_matter(
+    small_pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = Problem.from_pool(small_pool)
+    monkeypatch.setattr(trak, "POOL_ROWS", len(problem.train) / 4)
+    many = Trak(ridges=()).attribute(problem, tmp_path / "many.h5", silent).provenance
+    assert many["ridge"] == 2 * POOL_RIDGE
+    assert 0.99 <= many["energy"] < 1
+    given = Trak().attribute(replace(problem, runs=None), tmp_path / "given.h5", silent).provenance
+    assert given["ridge"] == GIVEN_RIDGE
+    assert given["coordinates"] > many["coordinates"]
 
 
 def test_tempering_is_for_classifiers_and_each_task_has_its_own_way() -> None:
