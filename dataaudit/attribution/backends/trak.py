@@ -50,8 +50,9 @@ GIVEN_RIDGE, POOL_RIDGE = 0.5, 0.3
 images have an LDS of .619 and .523 with .5, .604 and .518 with .3; pools of nets of three sets of images .614, .393 and
 .591 with .5, .621, .407 and .601 with .3."""
 POOL_ROWS = 2_000
-"""Training rows beyond which a pool's default is larger, as their root. Of 2,000 rows of four tables .3 or 1 is best,
-of 20,000 rows 1 or 3 (.3, .95 and 3: LDS .47, .51, .53 of flights, .56, .57, .57 of diamonds), of 80,000 from 3 on."""
+"""Training rows beyond which a pool's default grows, with their power of 3/4. Of 2,000 rows of four tables .3 or 1 is
+best, of 20,000 rows 1 or 3 (.3, .95 and 3: LDS .47, .51, .53 of flights, .56, .57, .57 of diamonds), of 80,000 from 3
+on."""
 GIVEN_CONVOLUTIONS = 0.5
 """Most of the weighed energy that first convolutions hold and are left out with, of given models: the LDS of five is
 the same (.530, .533), and a pass takes two thirds of the time. In a pool of 20 it would fall from .614 to .598, and
@@ -100,7 +101,7 @@ class Trak:
 
     def _dense(self, problem: Problem, path: Path, track: Track) -> Attribution:
         weighting = self._weighting(problem)
-        of_pool = round(POOL_RIDGE * max(1.0, len(problem.train) / POOL_ROWS) ** 0.5, 2)
+        of_pool = round(POOL_RIDGE * max(1.0, len(problem.train) / POOL_ROWS) ** 0.75, 2)
         ridge = self.ridge or (GIVEN_RIDGE if problem.runs is None else of_pool)
         factor = None if weighting.mean_exponent == 0 else _mean_weights(problem).pow(weighting.mean_exponent)
         return score_ensemble(

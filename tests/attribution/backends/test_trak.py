@@ -198,9 +198,9 @@ def test_a_pool_of_many_rows_has_a_larger_ridge_and_the_coordinates_that_matter(
     small_pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     problem = Problem.from_pool(small_pool)
-    monkeypatch.setattr(trak, "POOL_ROWS", len(problem.train) / 4)
+    monkeypatch.setattr(trak, "POOL_ROWS", len(problem.train) / 16)
     many = Trak(ridges=()).attribute(problem, tmp_path / "many.h5", silent).provenance
-    assert many["ridge"] == 2 * POOL_RIDGE
+    assert many["ridge"] == 8 * POOL_RIDGE
     assert 0.99 <= many["energy"] < 1
     given = Trak().attribute(replace(problem, runs=None), tmp_path / "given.h5", silent).provenance
     assert given["ridge"] == GIVEN_RIDGE
