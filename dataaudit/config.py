@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
@@ -97,6 +98,9 @@ class AuditConfig:
     def __post_init__(self) -> None:
         if self.data is None and not self.path.exists():
             raise InputError(f"{self.path}: no such file or directory")
+        for name in ("seed", "runs", "jobs", "verify", "brittle", "review", "rows"):
+            if not isinstance(value := getattr(self, name), Integral | None):
+                raise InputError(f"--{name} {value!r}: expected a whole number")
         if self.runs < MIN_RUNS:
             raise InputError(
                 f"--runs {self.runs}: expected at least {MIN_RUNS}, so that every sample is left out by some"

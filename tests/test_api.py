@@ -330,6 +330,8 @@ def test_what_a_new_user_gets_wrong_is_said_in_their_words() -> None:
         dataaudit.attribute(net, (x, y), target, weight=0.5)
     with pytest.raises(InputError, match=r"a setting is of the wrong type: found ridge='a'; defaults: dimensions=4096"):
         dataaudit.attribute(net, (x, y), target, ridge="a")
+    with pytest.raises(InputError, match=r"backend 'trak': expected positive dimensions and ridges, found .*ridge=0"):
+        dataaudit.attribute(net, (x, y), target, ridge=0)
     with pytest.raises(InputError, match="expected torch modules or Runs; found dict"):
         dataaudit.attribute({}, (x, y), target)  # type: ignore[arg-type]
     one = nn.Linear(5, 1).eval()

@@ -141,6 +141,11 @@ def test_given_probabilities_find_label_errors_without_training() -> None:
     assert suggested.tolist() == [flipped[0]] * 2
 
 
+def test_numbers_that_are_words_are_refused() -> None:
+    with pytest.raises(InputError, match="--rows '2000': expected a whole number"):
+        dataaudit.audit(frames(), label="species", rows="2000")  # type: ignore[arg-type]
+
+
 def test_a_pass_names_what_it_is_not_about() -> None:
     result = dataaudit.audit(frames(400), label="species", checks="columns,drift")
     assert result.verdict.status == "PASS"

@@ -105,15 +105,19 @@ def run(dataset: Path, dry_run: bool, **options: Any) -> None:
     track = terminal_track(Console(stderr=True))
     from .. import pipeline  # imports torch, which `--help` can do without
     from ..training.cluster import on_cluster
+    from ..training.tasks import at_a_time
 
     with on_cluster(config.cluster, config.jobs):
         budget, data = pipeline.prepare(config, track, dry_run)
         layout = terminal.layout(data, budget.costs.of(budget.config))
         click.echo(layout, err=not dry_run)
+        for sentence in budget.left_out():
+            click.echo(sentence, err=not dry_run)
         if dry_run:
-            for sentence in budget.left_out():
-                click.echo(sentence)
             return
+        if config.cluster is not None:
+            at_once = at_a_time(config.workers)
+            click.echo(f"training on {config.cluster}, {at_once} model{'s' * (at_once != 1)} at a time", err=True)
         audit = pipeline.run(budget, data, track)
     click.echo(terminal.summary(audit, str(budget.config.directory / "report.html")))
     sys.exit(audit.verdict.exit_code)

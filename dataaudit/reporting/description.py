@@ -14,6 +14,9 @@ from ..findings import Finding
 from ..training.learning import is_seedless
 from ..training.pool import QUALITY, SETTLED, Pool, lowest_skill, quality
 
+NOTICED = 5.0
+"""Seconds by which two audits must differ: fewer are those of a machine that is not always as fast."""
+
 
 def describe_dataset(config: AuditConfig, dataset: Dataset) -> dict[str, Any]:
     numbers = dataset.targets[dataset.rows("train")] if dataset.task == "regression" else None
@@ -39,10 +42,12 @@ def describe_dataset(config: AuditConfig, dataset: Dataset) -> dict[str, Any]:
 
 
 def saved(previous: Path, seconds: Mapping[str, float], stages: Sequence[str]) -> float | None:
-    """Seconds that these stages took less than in an earlier audit; None where that doesn't say what it took."""
+    """Seconds that these stages took less than in an earlier audit, 0 for fewer than NOTICED; None where that doesn't
+    say what it took."""
     try:
         earlier = json.loads((previous / "cost.json").read_text(encoding="utf-8"))["seconds"]
-        return float(sum(earlier[stage] - seconds[stage] for stage in stages))
+        difference = float(sum(earlier[stage] - seconds[stage] for stage in stages))
+        return difference if difference >= NOTICED else 0.0
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

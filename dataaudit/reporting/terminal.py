@@ -81,7 +81,7 @@ def _summary(audit: Audit, summary: Summary, report: str) -> Iterator[str]:
     if (audit.cost.saved or 0) > 0:
         yield f"saved by what the earlier audit had: about {duration(audit.cost.saved or 0)}"
     if audit.left_out:
-        yield f"budget: {within_budget(audit)}"
+        yield f"budget: {within_budget(audit)} This audit took {sum(audit.cost.seconds.values()):,.0f} seconds."
     yield f"report: {report}"
 
 

@@ -166,7 +166,7 @@ def test_what_no_longer_matches_is_refused_with_the_reason(
     dataset, directory = make_dataset(), tmp_path / "pool"
     train_pool(dataset, QUICK, directory, 8, 0, silent)
     before = {path.name: path.stat().st_mtime_ns for path in directory.iterdir()}
-    with pytest.raises(StaleError, match=r"data was '.*', is now .*remove .*pool to train afresh"):
+    with pytest.raises(StaleError, match=r"data was '.*', is now .*or --budget sample other rows.*remove .*pool to"):
         train_pool(changed_label(dataset), QUICK, directory, 8, 0, silent)
     with pytest.raises(StaleError, match="recipe was"):
         train_pool(dataset, replace(QUICK, epochs=3), directory, 8, 0, silent)

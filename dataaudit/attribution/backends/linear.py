@@ -67,7 +67,9 @@ class LinearInfluence:
 
     def __post_init__(self) -> None:
         if not self.tolerance > 0 or not (self.weight is None or self.weight > 0):
-            raise InputError(f"expected a positive weight and tolerance, found {self.weight} and {self.tolerance}")
+            raise InputError(
+                f"backend 'linear': expected a positive weight and tolerance, found {self.weight} and {self.tolerance}"
+            )
 
     def identity(self, problem: Problem) -> Mapping[str, Any]:
         """See `attribution.Backend`."""

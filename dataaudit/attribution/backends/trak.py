@@ -81,8 +81,9 @@ class Trak:
     def __post_init__(self) -> None:
         if self.gradient not in (None, "tempered", "loss", "output"):
             raise InputError(f"gradient: expected 'tempered', 'loss' or 'output', found {self.gradient!r}")
-        if self.dimensions < 1 or not all(ridge > 0 for ridge in (self.ridge or POOL_RIDGE, *self.ridges)):
-            raise InputError(f"expected positive dimensions and ridges, found {self}")
+        if self.dimensions < 1 or not all(ridge is None or ridge > 0 for ridge in (self.ridge, *self.ridges)):
+            found = f"dimensions={self.dimensions}, ridges={self.ridges}, ridge={self.ridge}"
+            raise InputError(f"backend 'trak': expected positive dimensions and ridges, found {found}")
 
     needs = ("models",)
 

@@ -57,8 +57,8 @@ Remove the copy from one of the splits. If the two labels differ, one of them is
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -136,48 +136,75 @@ def calibrate(context: CheckContext, retrained: Callable[[NDArray[np.int64]], Po
     """Put altered copies of some target samples in place of random training samples, and look for each alone.
 
     Each planted copy is judged as the only one added to the data as it is: among many others Benjamini-Hochberg would
-    be more lenient. As many samples without a planted copy are searched too. None where the data has no room for any.
+    be more lenient. As many samples without a planted copy are searched too. In tables with texts a copy is altered in
+    its texts and in its other columns, and found if either tells. None where the data has no room for any.
     """
     dataset, rng = context.dataset, np.random.default_rng([context.seed, PLANTED])
     searches = context.once(search_copies)
-    as_is, (pairs, accepted, _) = searches[0], judged_copies(searches)
+    pairs, accepted, _ = judged_copies(searches)
     copies_as_is = pairs.where(accepted)
     unmatched = rng.permutation(np.setdiff1d(dataset.rows(dataset.target_split), copies_as_is.query))
     places = rng.permutation(np.setdiff1d(dataset.rows("train"), copies_as_is.base))
     count = min(PLANTED, len(unmatched) // 2, len(places) // 4)
     if not count:
         return None
-    query_rows, places = unmatched[: 2 * count], places[:count]
-    with_copies, sorts = as_is.matcher.with_copies(query_rows[:count], places, rng)
-    matches = search(with_copies, query_rows, dataset.rows("train"), context.track, "leakage calibration")
-    pairs = Pairs.of(query_rows, matches, as_is.null.p_values(matches.score, dataset.strata[query_rows]))
+    trials = [_planted(context, searched, unmatched[: 2 * count], places[:count], rng) for searched in searches]
+    bar, first = MIN_SIMILARITY, trials[0]
+    if len(similarity := first.pairs.similarity[first.significant & first.planted]):
+        bar = min(MIN_SIMILARITY, max(LOWEST_BAR, float(np.quantile(similarity, LOST_SHARE))))
+    known = set(zip(copies_as_is.query, copies_as_is.base, strict=True))
+    reported, right = set[tuple[int, int]](), set[tuple[int, int]]()
+    for trial in trials:
+        found = trial.significant & (trial.pairs.similarity >= bar)
+        reported.update(set(trial.pairs_where(found)) - known)
+        right.update(trial.pairs_where(found & trial.planted))
+    queries_found = {query for query, _ in right}
+    found_by_sort = Counter(sort for sort, query in zip(first.sorts, unmatched, strict=False) if query in queries_found)
+    sides = ", in their texts and in their other columns," if len(trials) > 1 else ""
+    return Calibration(
+        planted=dict(Counter(first.sorts)),
+        found={sort: found_by_sort[sort] for sort in first.sorts},
+        reported=len(reported),
+        right=len(right),
+        procedure=f"altered copies{sides} of {count} {dataset.target_split} samples in place of random training "
+        "samples, each judged as if it were the only one",
+        threshold=bar,
+    )
 
-    copy_of = dict(zip(query_rows[:count], places, strict=True))
+
+@dataclass(frozen=True)
+class _Trial:
+    """Copies planted by one matcher: the pairs found, which of them are significant, and which are planted."""
+
+    sorts: Sequence[str]
+    pairs: Pairs
+    significant: NDArray[np.bool_]
+    planted: NDArray[np.bool_]
+
+    def pairs_where(self, chosen: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+        """Query and base of the chosen ones."""
+        return zip(self.pairs.query[chosen].tolist(), self.pairs.base[chosen].tolist(), strict=True)
+
+
+def _planted(
+    context: CheckContext, as_is: CopySearch, queries: NDArray[np.int64], places: NDArray[np.int64],
+    rng: np.random.Generator,
+) -> _Trial:  # fmt: skip
+    """With copies of the first queries in these places."""
+    dataset = context.dataset
+    with_copies, sorts = as_is.matcher.with_copies(queries[: len(places)], places, rng)
+    matches = search(with_copies, queries, dataset.rows("train"), context.track, "leakage calibration")
+    pairs = Pairs.of(queries, matches, as_is.null.p_values(matches.score, dataset.strata[queries]))
+    copy_of = dict(zip(queries, places, strict=False))
     planted = np.array([copy_of.get(q) == b for q, b in zip(pairs.query, pairs.base, strict=True)], bool)
-    queries, p_values = as_is.pairs.tested(LOWEST_BAR)
+    tested, p_values = as_is.pairs.tested(LOWEST_BAR)
     best = pairs.where(pairs.rank == 1)
     threshold_without = {
-        query: bh_threshold(np.append(p_values[queries != query], p_value))
+        query: bh_threshold(np.append(p_values[tested != query], p_value))
         for query, p_value in zip(best.query, best.p_value, strict=True)
     }
     significant = pairs.p_value <= np.array([threshold_without[query] for query in pairs.query])
-    bar, similarity = MIN_SIMILARITY, pairs.similarity[significant & planted]
-    if len(similarity):
-        bar = min(MIN_SIMILARITY, max(LOWEST_BAR, float(np.quantile(similarity, LOST_SHARE))))
-    pairs_as_is = set(zip(copies_as_is.query, copies_as_is.base, strict=True))
-    new = np.array([(q, b) not in pairs_as_is for q, b in zip(pairs.query, pairs.base, strict=True)], bool)
-    reported = significant & (pairs.similarity >= bar)
-    queries_found = set(pairs.query[reported & planted])
-    found_by_sort = Counter(sort for sort, query in zip(sorts, query_rows, strict=False) if query in queries_found)
-    return Calibration(
-        planted=dict(Counter(sorts)),
-        found={sort: found_by_sort[sort] for sort in sorts},
-        reported=int((reported & new).sum()),
-        right=int((reported & planted).sum()),
-        procedure=f"altered copies of {count} {dataset.target_split} samples in place of random training samples, "
-        "each judged as if it were the only one",
-        threshold=bar,
-    )
+    return _Trial(sorts, pairs, significant, planted)
 
 
 def verify(context: CheckContext, detection: Detection, retraining: Retraining) -> Detection:

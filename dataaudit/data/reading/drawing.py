@@ -43,8 +43,11 @@ def _kept_together(copies: Sequence[NDArray[np.int64]], groups: Groups | None, u
     copy_sizes = np.bincount(tied(len(copies[0]), copies)) if copies else np.zeros(0, np.int64)
     n_equal = int(copy_sizes[copy_sizes > 1].sum())
     if n_equal:
-        or_text = " or have the same text" if len(copies) > 1 else ""
-        yield f"{n_equal:,} {unit} that equal another{or_text} were kept on one side of the split"
+        words = "equal another"
+        if len(copies) > 1:  # those that are equal as a whole, then those whose text is
+            any_equal = np.bincount(copies[0][copies[0] >= 0]).max(initial=0) > 1
+            words = "equal another or have the same text" if any_equal else "have the same text as another"
+        yield f"{n_equal:,} {unit} that {words} were kept on one side of the split"
     if groups is not None:
         yield f"{unit} of one group ({groups.name}) were kept on one side of the split"
 

@@ -345,3 +345,14 @@ def test_tiny_splits_and_empty_samples_do_not_fail(inputs: Any, train: int) -> N
     assert detection.findings == ()
     leakage.calibrate(context, no_pool)
     duplicates.detect(context)
+
+
+def test_copies_of_rows_whose_texts_say_nothing_are_planted_and_found_by_their_other_columns() -> None:
+    rng = np.random.default_rng(0)
+    texts = [" ".join(words) for words in rng.choice(["fine", "good", "late", "cold"], (N, 5))]
+    numbers = {f"size {column}": rng.normal(size=N) for column in range(8)}
+    calibration = leakage.calibrate(context_of(beside(texts, **numbers)), no_pool)
+    assert calibration is not None
+    assert "in their texts and in their other columns" in calibration.procedure
+    assert sum(calibration.found.values()) >= 0.8 * sum(calibration.planted.values())
+    assert calibration.right >= 0.9 * calibration.reported

@@ -63,6 +63,7 @@ def test_equal_texts_stay_on_one_side_though_other_columns_differ(tmp_path: Path
     frame = pd.DataFrame({"text": texts + texts[:20], "stars": rng.integers(1, 6, 80)})
     dataset = read(saved(tmp_path, frame.assign(label=rng.choice(["up", "down"], 80))))
     assert sides(dataset, np.arange(80) % 60) == [1] * 60
+    assert "40 rows that have the same text as another were kept on one side of the split" in dataset.layout.notes
 
 
 def test_blank_texts_are_no_copies_of_each_other(tmp_path: Path) -> None:
