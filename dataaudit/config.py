@@ -15,7 +15,7 @@ from .dataset import TASKS, ReadOptions, Task, is_encoding
 from .errors import InputError
 from .verdict.audit_file import is_audit
 from .verdict.policy import Policy
-from .verdict.settings import read_settings
+from .verdict.settings import OPTIONS, read_settings
 
 MIN_RUNS = 8
 MIN_VERIFY = 3
@@ -98,7 +98,7 @@ class AuditConfig:
     def __post_init__(self) -> None:
         if self.data is None and not self.path.exists():
             raise InputError(f"{self.path}: no such file or directory")
-        for name in ("seed", "runs", "jobs", "verify", "brittle", "review", "rows"):
+        for name in (name for name, kind in OPTIONS.items() if kind is int):
             if not isinstance(value := getattr(self, name), Integral | None):
                 raise InputError(f"--{name} {value!r}: expected a whole number")
         if self.runs < MIN_RUNS:

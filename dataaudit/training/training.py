@@ -171,7 +171,7 @@ def _claim(directory: Path, manifest: Mapping[str, Any]) -> None:
         differing = [key for key in manifest | existing if existing.get(key) != manifest.get(key)]
         if differing:
             changes = "; ".join(f"{key} was {existing.get(key)!r}, is now {manifest.get(key)!r}" for key in differing)
-            if "data" in differing and "data" in existing:
+            if "data" in differing:
                 changes += " (the dataset changed, or --rows or --budget sample other rows of it)"
             raise StaleError(
                 f"{directory} holds models that no longer match: {changes}. "

@@ -57,7 +57,7 @@ Remove the copy from one of the splits. If the two labels differ, one of them is
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -152,12 +152,11 @@ def calibrate(context: CheckContext, retrained: Callable[[NDArray[np.int64]], Po
     bar, first = MIN_SIMILARITY, trials[0]
     if len(similarity := first.pairs.similarity[first.significant & first.planted]):
         bar = min(MIN_SIMILARITY, max(LOWEST_BAR, float(np.quantile(similarity, LOST_SHARE))))
-    known = set(zip(copies_as_is.query, copies_as_is.base, strict=True))
-    reported, right = set[tuple[int, int]](), set[tuple[int, int]]()
+    known, reported, right = _places(copies_as_is), set[tuple[int, int]](), set[tuple[int, int]]()
     for trial in trials:
         found = trial.significant & (trial.pairs.similarity >= bar)
-        reported.update(set(trial.pairs_where(found)) - known)
-        right.update(trial.pairs_where(found & trial.planted))
+        reported |= _places(trial.pairs.where(found)) - known
+        right |= _places(trial.pairs.where(found & trial.planted))
     queries_found = {query for query, _ in right}
     found_by_sort = Counter(sort for sort, query in zip(first.sorts, unmatched, strict=False) if query in queries_found)
     sides = ", in their texts and in their other columns," if len(trials) > 1 else ""
@@ -181,9 +180,9 @@ class _Trial:
     significant: NDArray[np.bool_]
     planted: NDArray[np.bool_]
 
-    def pairs_where(self, chosen: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-        """Query and base of the chosen ones."""
-        return zip(self.pairs.query[chosen].tolist(), self.pairs.base[chosen].tolist(), strict=True)
+
+def _places(pairs: Pairs) -> set[tuple[int, int]]:
+    return set(zip(pairs.query.tolist(), pairs.base.tolist(), strict=True))
 
 
 def _planted(

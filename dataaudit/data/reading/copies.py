@@ -33,6 +33,11 @@ class EqualRows(NamedTuple):
     whole: list[Codes]
     texts: list[Codes]
 
+    @property
+    def ties(self) -> list[Codes]:
+        """Both, those of whole rows first: of none where only texts are known to be equal."""
+        return [*(self.whole or [np.full_like(codes, -1) for codes in self.texts]), *self.texts]
+
 
 def equal_rows(columns: Mapping[str, "pd.Series[Any] | None"]) -> EqualRows:
     """The rows that are equal, those without any value aside.

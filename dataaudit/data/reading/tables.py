@@ -156,7 +156,7 @@ def assembled(
     ids = [(part.name, row) for part in parts for row in range(len(part.rows))]
     splits, origin = resolve_splits(
         path, named_splits, targets.strata, origin, "rows", reading.seed, notes,
-        lambda: [*(copies().whole or [np.full(len(frame), -1)]), *copies().texts], groups,
+        lambda: copies().ties, groups,
     )  # fmt: skip
     unusable = np.flatnonzero(~targets.usable)
     rejected = tuple(
